@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: GPL-2.0
+# kmigrate: the module, the tool, and what tests them.  `make help` says what there is.
+
+VERSION := 0.1.0
+BUILD ?= build
+prefix ?= /usr/local
+CC ?= gcc
+SAN ?=
+
+WARN := -Wall -Wextra -Wshadow -Wconversion -Werror
+LIBS := jansson libmnl
+CFLAGS ?= -O2 -g
+ALL_CFLAGS := $(CFLAGS) -std=gnu11 -D_GNU_SOURCE -pthread $(WARN) $(SAN) \
+	-DKM_VERSION='"$(VERSION)"' -Iuser -Iinclude/uapi -MMD -MP
+LDLIBS := $(shell pkg-config --libs $(LIBS) 2>/dev/null) -pthread
+
+USER_SRC := $(wildcard user/*.c user/*/*.c)
+USER_OBJ := $(USER_SRC:%.c=$(BUILD)/%.o)
+# Everything but main(): what unit tests link with.
+LIB_OBJ := $(filter-out $(BUILD)/user/kmigrate.o,$(USER_OBJ))
+UNIT_SRC := $(wildcard selftests/unit/*.c)
+UNIT_BIN := $(UNIT_SRC:%.c=$(BUILD)/%)
+
+# KDIR, else the running kernel's headers, else every kernel whose headers are there.
+KDIRS := $(or $(KDIR),$(wildcard /lib/modules/$(shell uname -r)/build),\
+	$(wildcard /lib/modules/*/build))
+
+DEPS := build-essential pkg-config libjansson-dev libmnl-dev libxxhash-dev procps \
+	qemu-system-x86 busybox-static cpio kmod jq python3 iproute2
+
+.PHONY: all user module check check-unit deps help clean
+all: user
+
+user: $(BUILD)/kmigrate
+$(BUILD)/kmigrate: $(USER_OBJ)
+	$(CC) $(ALL_CFLAGS) -o $@ $^ $(LDLIBS)
+
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+$(BUILD)/libkmigrate.a: $(LIB_OBJ)
+	rm -f $@
+	ar rcs $@ $^
+
+$(BUILD)/selftests/unit/%: selftests/unit/%.c $(BUILD)/libkmigrate.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -Iselftests -o $@ $< $(BUILD)/libkmigrate.a $(LDLIBS)
+
+module:
+ifeq ($(strip $(KDIRS)),)
+	@echo "no kernel headers found: install linux-headers-amd64 or name them with KDIR=" >&2
+	@false
+else
+	@set -e; for k in $(KDIRS); do kmod/build "$$k" $(BUILD)/kmod; done
+endif
+
+unit-tests: $(UNIT_BIN)
+
+check-unit: unit-tests
+	selftests/run unit
+
+check: user unit-tests
+	selftests/run all
+
+deps:
+	@echo "installing: $(DEPS)"
+	DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $(DEPS)
+
+help:
+	@echo "make             the tool and the module (KDIR= names the kernel headers)"
+	@echo "make user        the tool alone: $(BUILD)/kmigrate"
+	@echo "make module      the module alone: $(BUILD)/kmod/RELEASE/kmigrate.ko"
+	@echo "make check       every test that can run here"
+	@echo "make check-unit  the fast ones: no root, no KVM"
+	@echo "make deps        install what building and testing needs (apt)"
+	@echo "make clean       remove $(BUILD)/user, kmod, selftests"
+
+clean:
+	rm -rf $(BUILD)/user $(BUILD)/kmod $(BUILD)/selftests $(BUILD)/kmigrate $(BUILD)/libkmigrate.a
+
+-include $(USER_OBJ:.o=.d) $(UNIT_BIN:=.d)

@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: ((GPL-2.0 WITH Linux-syscall-note) OR MIT) */
+/*
+ * The ABI between kmigrate.ko and user space.
+ *
+ * The module registers the generic netlink family "kmigrate", in the initial
+ * network namespace only. include/kmigrate.yaml specifies the same family in
+ * the kernel's own format; selftests/kmod/check_spec.py holds the two together.
+ *
+ * Rules for every command
+ * -----------------------
+ *
+ * Authority: the sender needs CAP_NET_ADMIN (genetlink's GENL_ADMIN_PERM) and
+ * CAP_SYS_ADMIN in the initial user namespace, both the process that sends and
+ * the one that opened the socket. Without them the answer is -EPERM.
+ *
+ * Strict validation: an attribute which the command does not list, one of the
+ * wrong length, trailing bytes, or a nest without NLA_F_NESTED get -EINVAL; a
+ * value out of its range gets -ERANGE; a missing attribute gets -EINVAL with
+ * NLMSGERR_ATTR_MISS_TYPE. Where an attribute that is not marked "multi" is
+ * repeated, the last one counts. Extended acks carry a sentence and the offset
+ * of the offending attribute.
+ *
+ * Sessions: KMIGRATE_CMD_VM_ATTACH takes a VM by its file descriptor and gives
+ * a session id, which means something only on the netlink socket that got it.
+ * The session ends with KMIGRATE_CMD_VM_DETACH, with the close of the socket
+ * (however its process ends), or with the removal of the module; all that it
+ * caused is then undone. When the VM goes away first (its process exits, or
+ * closes the last descriptor of the VM and of its vCPUs), the session lets go of
+ * the VM by itself and answers -ESRCH from then on; its id stays taken until it
+ * is detached or the socket is closed.
+ *
+ * Errors of every command that takes KMIGRATE_A_SESSION:
+ *   -ENOENT  this socket has no session of that id
+ *   -ESRCH   the VM is gone
+ *
+ * Byte order is the host's. 64-bit attributes may be preceded by
+ * KMIGRATE_A_*_PAD on machines that can't read them unaligned. A "page" is
+ * 4096 bytes (KVM's PAGE_SIZE) and a "gfn" a guest physical address in pages,
+ * throughout.
+ *
+ * Readers must ignore attributes they do not know: later versions add
+ * attributes, commands and feature bits without changing
+ * KMIGRATE_A_ABI_VERSION, which changes only when something that is written
+ * down here stops being true.
+ *
+ *
+ * KMIGRATE_CMD_INFO (do)
+ * ----------------------
+ *
+ * What this module is and what it can do here. Needs no session.
+ *
+ *   request: (no attributes)
+ *   reply:
+ *     KMIGRATE_A_ABI_VERSION: u32, KMIGRATE_ABI_VERSION of the module
+ *     KMIGRATE_A_MODULE_VERSION: string, like "0.1.0"
+ *     KMIGRATE_A_FEATURES: u32, bits of enum kmigrate_features
+ *     KMIGRATE_A_VENDOR: string, KVM's vendor module, "kvm_intel" or "kvm_amd";
+ *         absent when neither is loaded
+ *     KMIGRATE_A_MECHANISM: u32, enum kmigrate_mechanism: how KVM on this host
+ *         learns that a guest wrote to a page
+ *     KMIGRATE_A_PARAM: nest, multi: the vendor module's parameters that the
+ *         mechanism was derived from (kvm_intel: ept, eptad, pml; kvm_amd: npt)
+ *       KMIGRATE_A_PARAM_NAME: string
+ *       KMIGRATE_A_PARAM_VALUE: u32, 0 for N and 1 for Y
+ *     KMIGRATE_A_NR_SESSIONS: u32, sessions open now, of all sockets
+ *     KMIGRATE_A_MAX_SESSIONS: u32, KMIGRATE_MAX_SESSIONS
+ *     KMIGRATE_A_MAX_TEST_EXTENTS: u32, KMIGRATE_MAX_TEST_EXTENTS
+ *     KMIGRATE_A_MAX_TEST_PAGES: u32, KMIGRATE_MAX_TEST_PAGES
+ *
+ *
+ * KMIGRATE_CMD_VM_ATTACH (do)
+ * ---------------------------
+ *
+ * Opens a session on a VM. Counting starts here. Several sessions, of one
+ * socket or of several, may be open on the same VM.
+ *
+ *   request:
+ *     KMIGRATE_A_VM_FD: s32, not negative: a file descriptor of the sender that
+ *         refers to a KVM VM (what KVM_CREATE_VM returned; user space gets it
+ *         from another process with pidfd_getfd). It may be closed afterwards.
+ *   reply:
+ *     KMIGRATE_A_SESSION: u32, never 0
+ *
+ * Errors:
+ *   -EBADF   not an open file descriptor (or one opened with O_PATH)
+ *   -EINVAL  not a KVM VM
+ *   -ESRCH   the VM's process has exited
+ *   -ENOSPC  KMIGRATE_MAX_SESSIONS sessions are open
+ *   -ENOMEM
+ *
+ *
+ * KMIGRATE_CMD_VM_DETACH (do)
+ * ---------------------------
+ *
+ * Ends a session and undoes all that it caused. Works for a VM that is gone,
+ * too (never answers -ESRCH).
+ *
+ *   request:
+ *     KMIGRATE_A_SESSION: u32
+ *   reply: (acknowledgment only)
+ *
+ *
+ * KMIGRATE_CMD_VM_GET (do)
+ * ------------------------
+ *
+ *   request:
+ *     KMIGRATE_A_SESSION: u32
+ *   reply:
+ *     KMIGRATE_A_SESSION: u32
+ *     KMIGRATE_A_VMM_PID: u32, process id of the VMM as seen from the sender's
+ *         PID namespace; absent when it can't be seen from there
+ *     KMIGRATE_A_MECHANISM: u32, enum kmigrate_mechanism, of this VM
+ *     KMIGRATE_A_LOGGING: u32, enum kmigrate_logging: is dirty logging on, for
+ *         at least one slot, and who switched it on
+ *     KMIGRATE_A_COUNTING: u32, 1 if dirtied pages are counted, 0 if the
+ *         kernel's function tracer could not be used
+ *     KMIGRATE_A_NR_SLOTS: u32, memory slots, of all address spaces, KVM's
+ *         internal ones included
+ *     KMIGRATE_A_NR_VCPUS: u32, vCPUs
+ *     KMIGRATE_A_MANUAL_PROTECT: u32, what the VMM enabled as
+ *         KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2: bits KVM_DIRTY_LOG_MANUAL_PROTECT_*
+ *     KMIGRATE_A_DIRTY_RING: u32, bytes of each vCPU's dirty ring, 0 if the VM
+ *         uses none
+ *
+ *
+ * KMIGRATE_CMD_SLOT_GET (dump)
+ * ----------------------------
+ *
+ * The VM's memory slots, one message each, sorted by address space and gfn. If
+ * slots were added, moved or deleted meanwhile, some messages carry
+ * NLM_F_DUMP_INTR: ask again.
+ *
+ *   request:
+ *     KMIGRATE_A_SESSION: u32
+ *   each message:
+ *     KMIGRATE_A_SESSION: u32
+ *     KMIGRATE_A_SLOT: nest
+ *       KMIGRATE_A_SLOT_ID: u32, the slot's number in its address space (the
+ *           low 16 bits of kvm_userspace_memory_region.slot)
+ *       KMIGRATE_A_SLOT_AS_ID: u32, its address space: 0 normal, 1 SMM
+ *       KMIGRATE_A_SLOT_GFN: u64, its first gfn
+ *       KMIGRATE_A_SLOT_NPAGES: u64
+ *       KMIGRATE_A_SLOT_USERSPACE_ADDR: u64, its address in the VMM's memory
+ *       KMIGRATE_A_SLOT_FLAGS: u32, KVM_MEM_* of linux/kvm.h
+ *       KMIGRATE_A_SLOT_LOGGING: u32, enum kmigrate_logging
+ *       KMIGRATE_A_SLOT_INTERNAL: flag, the slot is KVM's own (APIC access
+ *           page, TSS, identity map), not the VMM's
+ *
+ *
+ * KMIGRATE_CMD_VCPU_GET (dump)
+ * ----------------------------
+ *
+ * The VM's vCPUs and what each of them dirtied since KMIGRATE_CMD_VM_ATTACH, one
+ * message each, sorted by index.
+ *
+ *   request:
+ *     KMIGRATE_A_SESSION: u32
+ *   each message:
+ *     KMIGRATE_A_SESSION: u32
+ *     KMIGRATE_A_VCPU: nest
+ *       KMIGRATE_A_VCPU_ID: u32, its id as given to KVM_CREATE_VCPU
+ *       KMIGRATE_A_VCPU_INDEX: u32, its place in order of creation
+ *       KMIGRATE_A_VCPU_TID: u32, id of the thread that ran it last, as seen
+ *           from the sender's PID namespace; absent if it never ran or can't be
+ *           seen
+ *       KMIGRATE_A_VCPU_PAGES: u64, pages it dirtied; see COUNTS_GET
+ *       KMIGRATE_A_VCPU_REPEATS: u64, see COUNTS_GET
+ *
+ * VCPU_PAGES and VCPU_REPEATS are absent if the VM isn't counted, and for vCPUs
+ * beyond the number that the module has room for: at least 64, and at least
+ * twice as many as the VM had when its first session was opened. What those
+ * dirty is in KMIGRATE_A_UNATTRIBUTED.
+ *
+ *
+ * KMIGRATE_CMD_COUNTS_GET (do)
+ * ----------------------------
+ *
+ * What was dirtied since KMIGRATE_CMD_VM_ATTACH. KVM sees a page become dirty
+ * only in slots that are logging, so time without logging adds nothing. Writes
+ * by the VMM itself, vhost and devices do not pass KVM and are not counted.
+ *
+ * A page counts when it goes from clean to dirty in its slot's dirty bitmap. It
+ * counts again after the bitmap was harvested and it was written again. With
+ * Intel PML, up to 512 pages of each vCPU sit in its log until its next exit
+ * from the guest. In a VM with a dirty ring and no bitmap each report counts.
+ *
+ *   request:
+ *     KMIGRATE_A_SESSION: u32
+ *   reply:
+ *     KMIGRATE_A_SESSION: u32
+ *     KMIGRATE_A_ELAPSED_NS: u64, nanoseconds since KMIGRATE_CMD_VM_ATTACH
+ *         (CLOCK_MONOTONIC), taken with the counts
+ *     KMIGRATE_A_PAGES: u64, pages dirtied, in all
+ *     KMIGRATE_A_REPEATS: u64, reports of pages that were dirty already, in all
+ *     KMIGRATE_A_UNATTRIBUTED: u64, the part of KMIGRATE_A_PAGES that no vCPU
+ *         wrote: KVM did so outside of any, or it could not be told which
+ *
+ * Errors:
+ *   -EOPNOTSUPP  the VM isn't counted: see KMIGRATE_A_COUNTING
+ *
+ *
+ * KMIGRATE_CMD_TEST (do)
+ * ----------------------
+ *
+ * Which of these pages are dirty and not yet harvested? Reads KVM's live dirty
+ * bitmap and changes nothing. A set bit was set when it was looked at; a clear
+ * bit promises nothing (pages in a PML buffer are not in the bitmap yet).
+ *
+ *   request:
+ *     KMIGRATE_A_SESSION: u32
+ *     KMIGRATE_A_EXTENT: nest, multi, 1 to KMIGRATE_MAX_TEST_EXTENTS of them, with
+ *         at most KMIGRATE_MAX_TEST_PAGES pages in all
+ *       KMIGRATE_A_EXTENT_AS_ID: u32, optional, 0 if absent
+ *       KMIGRATE_A_EXTENT_GFN: u64
+ *       KMIGRATE_A_EXTENT_NPAGES: u32, optional, 1 if absent; not 0
+ *   reply:
+ *     KMIGRATE_A_SESSION: u32
+ *     KMIGRATE_A_BITMAP: binary, one bit for each page asked for, in the order
+ *         of the request: page n is bit n % 8 of byte n / 8. Bits past the last
+ *         page are 0.
+ *     KMIGRATE_A_NR_DIRTY: u32, bits set
+ *     KMIGRATE_A_NR_UNTRACKED: u32, pages asked for which are in no slot, or in
+ *         one that isn't logging; their bits are 0
+ *
+ * Errors:
+ *   -E2BIG       too many extents or too many pages
+ *   -EINVAL      no extent, or a gfn range that wraps
+ *   -ERANGE      no such address space; an extent of 0 pages
+ *   -EOPNOTSUPP  the VM uses a dirty ring and has no bitmap
+ *   -ENOMEM
+ */
+#ifndef _UAPI_LINUX_KMIGRATE_H
+#define _UAPI_LINUX_KMIGRATE_H
+
+#define KMIGRATE_FAMILY_NAME	"kmigrate"
+#define KMIGRATE_FAMILY_VERSION	1
+
+#define KMIGRATE_ABI_VERSION		1
+#define KMIGRATE_MAX_SESSIONS		1024
+#define KMIGRATE_MAX_TEST_EXTENTS	1024
+#define KMIGRATE_MAX_TEST_PAGES		32768
+
+/* How KVM learns that a guest wrote to a page. */
+enum kmigrate_mechanism {
+	/* no vendor module of KVM's is loaded */
+	KMIGRATE_MECHANISM_NONE,
+	/* Intel Page Modification Logging: the CPU writes the addresses down */
+	KMIGRATE_MECHANISM_PML,
+	/* pages are write-protected, and the first write to each faults */
+	KMIGRATE_MECHANISM_WRITE_PROTECT,
+	/* the VMM chose KVM's dirty rings (only in replies about a VM) */
+	KMIGRATE_MECHANISM_DIRTY_RING,
+	/* the vendor module's parameters can't be read (it is built in) */
+	KMIGRATE_MECHANISM_UNKNOWN,
+};
+
+/* Whether dirty logging is on, and who switched it on. */
+enum kmigrate_logging {
+	KMIGRATE_LOGGING_NONE,
+	KMIGRATE_LOGGING_VMM,
+	/* not before the module can drive logging itself */
+	KMIGRATE_LOGGING_KMIGRATE,
+};
+
+/* What the module can do on this kernel. */
+enum kmigrate_features {
+	/* the module was built to count dirtied pages (COUNTS_GET) */
+	KMIGRATE_FEATURES_COUNT = 1,
+	/* the counts name the vCPU (VCPU_GET) */
+	KMIGRATE_FEATURES_VCPU_COUNT = 2,
+	/* the live dirty bitmap can be read (TEST) */
+	KMIGRATE_FEATURES_TEST = 4,
+};
+
+enum {
+	KMIGRATE_A_PAD = 1,
+	KMIGRATE_A_ABI_VERSION,
+	KMIGRATE_A_MODULE_VERSION,
+	KMIGRATE_A_FEATURES,
+	KMIGRATE_A_VENDOR,
+	KMIGRATE_A_MECHANISM,
+	KMIGRATE_A_PARAM,
+	KMIGRATE_A_NR_SESSIONS,
+	KMIGRATE_A_MAX_SESSIONS,
+	KMIGRATE_A_MAX_TEST_EXTENTS,
+	KMIGRATE_A_MAX_TEST_PAGES,
+	KMIGRATE_A_VM_FD,
+	KMIGRATE_A_SESSION,
+	KMIGRATE_A_VMM_PID,
+	KMIGRATE_A_LOGGING,
+	KMIGRATE_A_COUNTING,
+	KMIGRATE_A_NR_SLOTS,
+	KMIGRATE_A_NR_VCPUS,
+	KMIGRATE_A_MANUAL_PROTECT,
+	KMIGRATE_A_DIRTY_RING,
+	KMIGRATE_A_SLOT,
+	KMIGRATE_A_VCPU,
+	KMIGRATE_A_ELAPSED_NS,
+	KMIGRATE_A_PAGES,
+	KMIGRATE_A_REPEATS,
+	KMIGRATE_A_UNATTRIBUTED,
+	KMIGRATE_A_EXTENT,
+	KMIGRATE_A_BITMAP,
+	KMIGRATE_A_NR_DIRTY,
+	KMIGRATE_A_NR_UNTRACKED,
+
+	__KMIGRATE_A_MAX,
+	KMIGRATE_A_MAX = (__KMIGRATE_A_MAX - 1)
+};
+
+enum {
+	KMIGRATE_A_PARAM_NAME = 1,
+	KMIGRATE_A_PARAM_VALUE,
+
+	__KMIGRATE_A_PARAM_MAX,
+	KMIGRATE_A_PARAM_MAX = (__KMIGRATE_A_PARAM_MAX - 1)
+};
+
+enum {
+	KMIGRATE_A_SLOT_PAD = 1,
+	KMIGRATE_A_SLOT_ID,
+	KMIGRATE_A_SLOT_AS_ID,
+	KMIGRATE_A_SLOT_GFN,
+	KMIGRATE_A_SLOT_NPAGES,
+	KMIGRATE_A_SLOT_USERSPACE_ADDR,
+	KMIGRATE_A_SLOT_FLAGS,
+	KMIGRATE_A_SLOT_LOGGING,
+	KMIGRATE_A_SLOT_INTERNAL,
+
+	__KMIGRATE_A_SLOT_MAX,
+	KMIGRATE_A_SLOT_MAX = (__KMIGRATE_A_SLOT_MAX - 1)
+};
+
+enum {
+	KMIGRATE_A_VCPU_PAD = 1,
+	KMIGRATE_A_VCPU_ID,
+	KMIGRATE_A_VCPU_INDEX,
+	KMIGRATE_A_VCPU_TID,
+	KMIGRATE_A_VCPU_PAGES,
+	KMIGRATE_A_VCPU_REPEATS,
+
+	__KMIGRATE_A_VCPU_MAX,
+	KMIGRATE_A_VCPU_MAX = (__KMIGRATE_A_VCPU_MAX - 1)
+};
+
+enum {
+	KMIGRATE_A_EXTENT_PAD = 1,
+	KMIGRATE_A_EXTENT_AS_ID,
+	KMIGRATE_A_EXTENT_GFN,
+	KMIGRATE_A_EXTENT_NPAGES,
+
+	__KMIGRATE_A_EXTENT_MAX,
+	KMIGRATE_A_EXTENT_MAX = (__KMIGRATE_A_EXTENT_MAX - 1)
+};
+
+enum {
+	KMIGRATE_CMD_INFO = 1,
+	KMIGRATE_CMD_VM_ATTACH,
+	KMIGRATE_CMD_VM_DETACH,
+	KMIGRATE_CMD_VM_GET,
+	KMIGRATE_CMD_SLOT_GET,
+	KMIGRATE_CMD_VCPU_GET,
+	KMIGRATE_CMD_COUNTS_GET,
+	KMIGRATE_CMD_TEST,
+
+	__KMIGRATE_CMD_MAX,
+	KMIGRATE_CMD_MAX = (__KMIGRATE_CMD_MAX - 1)
+};
+
+#endif /* _UAPI_LINUX_KMIGRATE_H */

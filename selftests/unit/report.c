@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The renderers: what is in the structures comes out, whatever is in them. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include "ktap.h"
+#include "report/report.h"
+#include "report/units.h"
+
+static struct km_run run; /* large, and filled by moved() */
+
+static void moved(void)
+{
+	memset(&run, 0, sizeof(run));
+	strcpy(run.id, "0123");
+	strcpy(run.vm_name, "web01");
+	strcpy(run.destination, "hostb:4777");
+	strcpy(run.engine, "relay");
+	strcpy(run.held, "QEMU's migration settings; put back");
+	run.vm_pid = 4242;
+	run.streams = 2;
+	run.phase = KM_PHASE_DONE;
+	run.outcome = KM_OUT_MOVED;
+	run.total_ms = 12400;
+	run.setup_ms = 310;
+	run.pause_ms = 38.2;
+	run.pause_drain_ms = 25;
+	run.pause_verify_ms = 8;
+	run.pause_go_ms = 4.9;
+	run.c.rounds = 4;
+	run.c.raw_pages = 370000;
+	run.c.zero_pages = 812345;
+	run.c.sent_pages = 1182345;
+	run.c.merged_pages = 12034;
+	run.c.payload_bytes = 1515520000;
+	run.c.device_bytes = 421888;
+	run.c.wire_bytes = 1524432000;
+	run.c.goodput_bytes_per_s = 122000000;
+	run.c.backlog_pages = 1000;
+	run.c.dirty_pages_per_s = 8000;
+	run.module.present = true;
+	strcpy(run.module.mechanism, "pml");
+	run.module.dirtied_pages = 100000;
+	run.module.dirtied_pages_per_s = 8123;
+	run.module.vcpus = 2;
+	run.module.dirtied_by_vcpu[0] = 61000;
+	run.module.dirtied_by_vcpu[1] = 39000;
+	run.verify.done = true;
+	run.verify.pages = 1182345;
+	run.verify.differing = run.verify.allowed = 1;
+	strcpy(run.verify.first, "pc.ram+0xe8000");
+}
+
+static char *text_of(const struct km_run *r)
+{
+	size_t size;
+	char *text;
+	FILE *f = open_memstream(&text, &size);
+
+	km_text_run(f, r);
+	fclose(f);
+	return text;
+}
+
+static void text_moved(bool *ok)
+{
+	static const char *const want[] = {
+		"web01 (pid 4242) moved to hostb:4777",
+		"12.4 s, of it setup 310 ms; 4 rounds",
+		"38.2 ms = drain 25.0 ms + verify 8.00 ms + go 4.90 ms",
+		"1.42 GiB on the wire, 2 streams",
+		"1.41 GiB  370 k pages",
+		"812 k pages, by name only",
+		"412 KiB  QEMU's own state",
+		"8123 pages/s (31.7 MiB/s), by kmigrate.ko through pml",
+		"vcpu0 61 %, vcpu1 39 %",
+		"put back",
+		"none wrong (1 rewritten by device load, as always: pc.ram+0xe8000)",
+		"runs at     hostb:4777",
+	};
+	char *text;
+
+	moved();
+	text = text_of(&run);
+	for (size_t i = 0; i < sizeof(want) / sizeof(want[0]); i++) {
+		if (!strstr(text, want[i]))
+			printf("# missing: %s\n", want[i]);
+		CHECK(strstr(text, want[i]));
+	}
+	CHECK(!strchr(text, '\033')); /* no colour off a terminal */
+	free(text);
+}
+
+static void text_others(bool *ok)
+{
+	char *text;
+
+	moved();
+	run.outcome = KM_OUT_STAYED;
+	run.pause_ms = 0;
+	run.module.present = false;
+	strcpy(run.module.why_absent, "kmigrate.ko is not loaded");
+	strcpy(run.error, "the link\033[2J broke");
+	run.verify.done = false;
+	text = text_of(&run);
+	CHECK(strstr(text, "stays here") && strstr(text, "runs at     this host, as before"));
+	CHECK(strstr(text, "not seen: kmigrate.ko is not loaded"));
+	CHECK(strstr(text, "the link?[2J broke") && !strstr(text, "verify"));
+	free(text);
+
+	run.outcome = KM_OUT_DOUBT;
+	text = text_of(&run);
+	CHECK(strstr(text, "kmigrate resolve 0123"));
+	free(text);
+
+	run.outcome = KM_OUT_LOST;
+	run.verify.done = true;
+	run.verify.differing = 3;
+	run.verify.allowed = 1;
+	text = text_of(&run);
+	CHECK(strstr(text, "neither end") && strstr(text, "2 of 1.18 M pages DIFFER"));
+	free(text);
+
+	memset(&run, 0, sizeof(run)); /* nothing known: still a report */
+	text = text_of(&run);
+	CHECK(strlen(text) > 50);
+	free(text);
+}
+
+static void json_run(bool *ok)
+{
+	json_t *j;
+	json_t *c;
+
+	moved();
+	j = km_json_run(&run);
+	CHECK(!strcmp(json_string_value(json_object_get(j, "outcome")), "moved"));
+	CHECK(json_is_null(json_object_get(j, "error")));
+	c = json_object_get(j, "counters");
+	CHECK(json_integer_value(json_object_get(c, "zero_pages")) == 812345);
+	CHECK(json_real_value(json_object_get(json_object_get(j, "ms"), "pause")) > 38);
+	CHECK(json_array_size(json_object_get(json_object_get(j, "module"), "dirtied_by_vcpu")) == 2);
+	CHECK(json_is_true(json_object_get(json_object_get(j, "verify"), "passed")));
+	json_decref(j);
+
+	/* Numbers that JSON has no room for, names that are no UTF-8. */
+	run.c.wire_bytes = UINT64_MAX;
+	run.total_ms = NAN;
+	run.pause_ms = INFINITY;
+	run.module.vcpus = 4000000000u;
+	strcpy(run.vm_name, "a\xff\xfe\"\n");
+	j = km_json_run(&run);
+	CHECK(json_is_null(json_object_get(json_object_get(j, "ms"), "total")));
+	CHECK(!strcmp(json_string_value(json_object_get(j, "vm")), "a\?\?\"\n"));
+	c = json_object_get(j, "counters");
+	CHECK(json_integer_value(json_object_get(c, "wire_bytes")) == INT64_MAX);
+	CHECK(json_array_size(json_object_get(json_object_get(j, "module"), "dirtied_by_vcpu")) ==
+	      256);
+	json_decref(j);
+}
+
+static void guests(bool *ok)
+{
+	static struct km_vm vms[2];
+	size_t size;
+	char *text;
+	FILE *f = open_memstream(&text, &size);
+	json_t *j;
+
+	strcpy(vms[0].name, "gr\xc3\xbc\xc3\x9f"); /* four columns, six bytes */
+	vms[0].pid = 7;
+	vms[0].ram_bytes = 2ull << 30;
+	vms[0].vcpus = 2;
+	vms[0].accel = KM_ACCEL_KVM;
+	strcpy(vms[0].state, "running");
+	strcpy(vms[1].name, "b\033]0;x\007"); /* sets a terminal's title */
+	vms[1].pid = 123456;
+	strcpy(vms[1].unmovable, "no QMP monitor");
+	km_text_vms(f, vms, 2);
+	fclose(f);
+	CHECK(strstr(text, "NAME") == text && strstr(text, "2.00 GiB"));
+	CHECK(strstr(text, "can be moved") && strstr(text, "no QMP monitor"));
+	CHECK(!strchr(text, '\033') && !strchr(text, '\007'));
+	/* PID's column ends at the same place in every line. */
+	CHECK(strstr(text, "gr\xc3\xbc\xc3\x9f          7 ") != NULL);
+	CHECK(strstr(text, "b?]0;x?  123456 ") != NULL);
+	free(text);
+	j = km_json_vm(&vms[1]);
+	CHECK(json_is_false(json_object_get(j, "movable")));
+	CHECK(!strcmp(json_string_value(json_object_get(j, "unmovable_because")), "no QMP monitor"));
+	CHECK(json_is_null(json_object_get(j, "qmp")));
+	json_decref(j);
+}
+
+static void units(bool *ok)
+{
+	char b[KM_UNIT_MAX];
+
+	CHECK(!strcmp(km_fmt_bytes(b, 0), "0 B"));
+	CHECK(!strcmp(km_fmt_bytes(b, 1023), "1023 B"));
+	CHECK(!strcmp(km_fmt_bytes(b, 1024), "1.00 KiB"));
+	CHECK(!strcmp(km_fmt_bytes(b, 1048575), "1.00 MiB"));
+	CHECK(!strcmp(km_fmt_bytes(b, 1e30), "888178419700125 PiB"));
+	CHECK(!strcmp(km_fmt_count(b, 9999), "9999"));
+	CHECK(!strcmp(km_fmt_count(b, 12345), "12.3 k"));
+	CHECK(!strcmp(km_fmt_count(b, 999999), "1.00 M"));
+	CHECK(!strcmp(km_fmt_ms(b, 0.38), "380 us"));
+	CHECK(!strcmp(km_fmt_ms(b, 0.99999), "1.00 ms"));
+	CHECK(!strcmp(km_fmt_ms(b, 999.9), "1.00 s"));
+	CHECK(!strcmp(km_fmt_ms(b, 200000), "3 min 20 s"));
+	CHECK(!strcmp(km_fmt_ms(b, 7500e3), "2 h 05 min"));
+	CHECK(!strcmp(km_fmt_ms(b, NAN), "0 ms") && !strcmp(km_fmt_ms(b, 1e300), "very long"));
+}
+
+static void progress(bool *ok)
+{
+	struct km_progress p;
+	size_t size;
+	char *text;
+	FILE *f = open_memstream(&text, &size);
+	unsigned int lines = 0;
+
+	moved();
+	run.phase = KM_PHASE_SETUP;
+	km_progress_init(&p, f);
+	CHECK(!p.tty);
+	km_progress_show(&p, &run, 0);
+	run.phase = KM_PHASE_PRECOPY;
+	for (int ms = 10; ms <= 20000; ms += 10)
+		km_progress_show(&p, &run, ms);
+	run.phase = KM_PHASE_SWITCHOVER;
+	km_progress_show(&p, &run, 20001);
+	run.phase = KM_PHASE_PRECOPY;
+	run.c.dirty_pages_per_s = 1000000;
+	km_progress_show(&p, &run, 20002);
+	run.c.goodput_bytes_per_s = 0;
+	run.phase = KM_PHASE_COMMIT;
+	km_progress_show(&p, &run, 20003);
+	km_progress_end(&p);
+	fclose(f);
+	for (char *c = text; *c; c++)
+		lines += *c == '\n';
+	CHECK(lines == 1 + 4 + 3);
+	CHECK(strstr(text, "round 4") && strstr(text, "backlog 1000"));
+	CHECK(strstr(text, "116 MiB/s") && strstr(text, "left 45.9 ms"));
+	CHECK(strstr(text, "pause now 33.6 ms"));
+	CHECK(strstr(text, "left never") && !strchr(text, '\r'));
+	free(text);
+}
+
+static const struct ktap_case cases[] = {
+	{ "report of a move", text_moved }, { "reports of other outcomes", text_others },
+	{ "JSON of a move", json_run },	    { "guests", guests },
+	{ "units", units },		    { "progress", progress },
+};
+
+KTAP_MAIN(cases)

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-2.0
+/* kmigrate receive: the destination of a move. */
+#include <errno.h>
+#include <jansson.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include "model.h"
+#include "opts.h"
+#include "report/report.h"
+#include "xfer/frame.h"
+#include "xfer/sink.h"
+
+struct receive_opts {
+	const char *listen, *port, *token;
+	unsigned int peer_ms;
+	struct km_opt_list replace, append;
+	bool json;
+};
+
+static const struct km_opt opts[] = {
+	{ "listen", KM_OPT_STRING, offsetof(struct receive_opts, listen), "ADDR",
+	  "address to listen on (default: all)", 0, 0, NULL, false },
+	{ "port", KM_OPT_STRING, offsetof(struct receive_opts, port), "PORT",
+	  "TCP port, 0 for any (default 4777)", 0, 0, NULL, false },
+	{ "token", KM_OPT_STRING, offsetof(struct receive_opts, token), "TEXT",
+	  "serve only a source that gives this token", 0, 0, NULL, false },
+	{ "peer-timeout", KM_OPT_MS, offsetof(struct receive_opts, peer_ms), "TIME",
+	  "give up a silent source after this (default 15s)", 1000, 600000, NULL, false },
+	{ "replace", KM_OPT_LIST, offsetof(struct receive_opts, replace), "OLD=NEW",
+	  "replace text in the arguments of the source's QEMU; may be repeated", 0, 0, NULL, false },
+	{ "append", KM_OPT_LIST, offsetof(struct receive_opts, append), "ARG",
+	  "a further argument for the QEMU started here; may be repeated", 0, 0, NULL, false },
+	{ "json", KM_OPT_FLAG, offsetof(struct receive_opts, json), NULL,
+	  "print events as JSON, one a line", 0, 0, NULL, false },
+	{ 0 },
+};
+
+static void say_listening(const struct receive_opts *o, unsigned int port)
+{
+	if (o->json)
+		printf("{\"event\": \"listening\", \"port\": %u, \"pid\": %d}\n", port, getpid());
+	else
+		printf("listening on %s port %u\n", o->listen ? o->listen : "*", port);
+	fflush(stdout);
+}
+
+static void say_result(const struct receive_opts *o, const struct km_sink_result *res,
+		       const struct km_err *err)
+{
+	if (o->json)
+		km_json_print(stdout,
+			      json_pack("{s:s,s:s,s:s,s:i,s:I,s:s}", "event", "ended", "outcome",
+					km_outcome_name(res->outcome), "vm", res->vm_name, "pid",
+					(int)res->pid, "pages", (json_int_t)res->pages, "error",
+					err->text));
+	else if (res->outcome == KM_OUT_MOVED)
+		printf("%s runs here now, pid %d\n", res->vm_name, res->pid);
+}
+
+static int run(const struct km_cmd *cmd, int argc, char **argv)
+{
+	struct receive_opts o = { .port = "4777", .peer_ms = 15000 };
+	struct km_sink_opts so = { 0 };
+	struct km_sink_result res = { 0 };
+	struct km_err err = { 0 };
+	unsigned int npos, port;
+	int rc = km_opts_parse(cmd, argc, argv, &o, NULL, 0, &npos);
+
+	if (rc)
+		return rc > 0 ? KM_EXIT_OK : KM_EXIT_USAGE;
+	signal(SIGPIPE, SIG_IGN);
+	so.listen_fd = km_listen_tcp(o.listen, o.port, &port, &err);
+	if (so.listen_fd < 0) {
+		fprintf(stderr, "kmigrate receive: %s\n", err.text);
+		return KM_EXIT_REFUSED;
+	}
+	so.peer_ms = o.peer_ms;
+	so.token = o.token;
+	so.replace = o.replace;
+	so.append = o.append;
+	say_listening(&o, port);
+	rc = km_sink_serve(&so, &res, &err);
+	close(so.listen_fd);
+	say_result(&o, &res, &err);
+	if (rc)
+		fprintf(stderr, "kmigrate receive: %s; no guest was left here\n", err.text);
+	return rc ? KM_EXIT_FAILED : KM_EXIT_OK;
+}
+
+const struct km_cmd km_cmd_receive = {
+	.name = "receive",
+	.summary = "take a guest that `kmigrate run` sends from another host",
+	.usage = "",
+	.opts = opts,
+	.run = run,
+};

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0
+/* kmigrate run: move a guest to another host. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include "ctl/vms.h"
+#include "model.h"
+#include "opts.h"
+#include "report/report.h"
+#include "xfer/source.h"
+
+struct run_opts {
+	const char *vm, *to, *token, *engine;
+	unsigned int streams, max_pause_ms, peer_ms;
+	bool verify, json;
+};
+
+static const char *const engines[] = { "relay", "qemu", NULL };
+
+static const struct km_opt opts[] = {
+	{ "vm", KM_OPT_STRING, offsetof(struct run_opts, vm), "NAME|PID|SOCKET",
+	  "the guest: its name, QEMU's pid, or its QMP socket", 0, 0, NULL, true },
+	{ "to", KM_OPT_STRING, offsetof(struct run_opts, to), "HOST[:PORT]",
+	  "where `kmigrate receive` listens (default port 4777)", 0, 0, NULL, true },
+	{ "token", KM_OPT_STRING, offsetof(struct run_opts, token), "TEXT",
+	  "the receiver's token", 0, 0, NULL, false },
+	{ "engine", KM_OPT_CHOICE, offsetof(struct run_opts, engine), "ENGINE",
+	  "relay (default) or qemu: QEMU's own data path", 0, 0, engines, false },
+	{ "streams", KM_OPT_UINT, offsetof(struct run_opts, streams), "N",
+	  "TCP streams (default 2)", 1, KM_STREAMS_MAX, NULL, false },
+	{ "max-pause", KM_OPT_MS, offsetof(struct run_opts, max_pause_ms), "TIME",
+	  "the pause to aim at (default 100ms)", 1, 60000, NULL, false },
+	{ "peer-timeout", KM_OPT_MS, offsetof(struct run_opts, peer_ms), "TIME",
+	  "give up a silent destination after this (default 15s)", 1000, 600000, NULL, false },
+	{ "verify", KM_OPT_FLAG, offsetof(struct run_opts, verify), NULL,
+	  "compare every page at both ends before the guest runs (lengthens the pause)", 0, 0, NULL,
+	  false },
+	{ "json", KM_OPT_FLAG, offsetof(struct run_opts, json), NULL, "print the result as JSON", 0,
+	  0, NULL, false },
+	{ 0 },
+};
+
+/* Set by the signal handler; the transfer asks for it at every tick. */
+static volatile sig_atomic_t cancelled;
+
+static void on_signal(int sig)
+{
+	(void)sig;
+	cancelled = 1;
+}
+
+struct ui {
+	struct km_progress progress;
+	bool show;
+};
+
+static bool tick(void *ctx, const struct km_run *r, double elapsed_ms)
+{
+	struct ui *ui = ctx;
+
+	if (ui->show)
+		km_progress_show(&ui->progress, r, elapsed_ms);
+	return cancelled;
+}
+
+/* HOST, HOST:PORT, [V6]:PORT. */
+static int split_to(const char *to, char *host, size_t hlen, char *port, size_t plen)
+{
+	const char *colon = strrchr(to, ':'), *end = to[0] == '[' ? strchr(to, ']') : NULL;
+	size_t n = colon ? (size_t)(colon - to) : strlen(to);
+
+	snprintf(port, plen, "4777");
+	if (to[0] == '[') {
+		if (!end || (end[1] && end[1] != ':'))
+			return -EINVAL;
+		if (end[1])
+			snprintf(port, plen, "%s", end + 2);
+		snprintf(host, hlen, "%.*s", (int)(end - to - 1), to + 1);
+		return host[0] ? 0 : -EINVAL;
+	}
+	if (colon)
+		snprintf(port, plen, "%s", colon + 1);
+	snprintf(host, hlen, "%.*s", (int)n, to);
+	return host[0] && port[0] && strlen(host) < hlen - 1 ? 0 : -EINVAL;
+}
+
+static int exit_code(const struct km_run *r, int rc)
+{
+	if (!rc)
+		return KM_EXIT_OK;
+	if (r->outcome == KM_OUT_DOUBT)
+		return KM_EXIT_DOUBT;
+	if (r->outcome == KM_OUT_LOST)
+		return KM_EXIT_LOST;
+	return rc == -EINTR ? KM_EXIT_CANCELLED : KM_EXIT_FAILED;
+}
+
+static int complain(const char *text, int code)
+{
+	fprintf(stderr, "kmigrate run: %s\n", text);
+	return code;
+}
+
+static int move(const struct run_opts *o, const struct km_source_opts *so, const struct km_vm *vm)
+{
+	struct km_run r = { 0 };
+	struct km_err err = { 0 };
+	struct ui *ui = so->ctx;
+	int rc;
+
+	snprintf(r.vm_name, sizeof(r.vm_name), "%s", vm->name);
+	snprintf(r.destination, sizeof(r.destination), "%s", o->to);
+	snprintf(r.engine, sizeof(r.engine), "%s", o->engine);
+	r.vm_pid = vm->pid;
+	r.streams = o->streams;
+	r.ram_bytes = vm->ram_bytes;
+	snprintf(r.held, sizeof(r.held), "QEMU's migration settings; put back");
+	rc = km_source_run(so, vm, &r, &err);
+	if (ui->show)
+		km_progress_end(&ui->progress);
+	if (rc)
+		snprintf(r.error, sizeof(r.error), "%s", err.text);
+	if (o->json)
+		km_json_print(stdout, km_json_run(&r));
+	else if (!rc)
+		km_text_run(stdout, &r);
+	if (rc)
+		fprintf(stderr, "kmigrate run: %s; outcome: %s\n", err.text,
+			km_outcome_name(r.outcome));
+	return exit_code(&r, rc);
+}
+
+static int run(const struct km_cmd *cmd, int argc, char **argv)
+{
+	struct run_opts o = { .engine = "relay", .streams = 2, .max_pause_ms = 100, .peer_ms = 15000 };
+	struct km_source_opts so = { 0 };
+	struct km_vm vm = { 0 };
+	struct km_err err = { 0 };
+	struct ui ui = { 0 };
+	char host[256], port[32];
+	unsigned int npos;
+	int rc = km_opts_parse(cmd, argc, argv, &o, NULL, 0, &npos);
+
+	if (rc)
+		return rc > 0 ? KM_EXIT_OK : KM_EXIT_USAGE;
+	if (split_to(o.to, host, sizeof(host), port, sizeof(port)))
+		return complain("--to takes HOST, HOST:PORT or [ADDRESS]:PORT", KM_EXIT_USAGE);
+	if (km_vms_find(o.vm, &vm, &err))
+		return complain(err.text, KM_EXIT_REFUSED);
+	if (vm.unmovable[0])
+		return complain(vm.unmovable, KM_EXIT_REFUSED);
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGINT, on_signal);
+	signal(SIGTERM, on_signal);
+	ui.show = !o.json;
+	km_progress_init(&ui.progress, stderr);
+	so.host = host;
+	so.port = port;
+	so.token = o.token;
+	so.engine = o.engine;
+	so.streams = o.streams;
+	so.max_pause_ms = o.max_pause_ms;
+	so.peer_ms = o.peer_ms;
+	so.verify = o.verify;
+	so.tick = tick;
+	so.ctx = &ui;
+	return move(&o, &so, &vm);
+}
+
+const struct km_cmd km_cmd_run = {
+	.name = "run",
+	.summary = "move a guest to another host while it works",
+	.usage = "",
+	.opts = opts,
+	.run = run,
+};

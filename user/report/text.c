@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "report.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "units.h"
+
+#define BOLD   "\033[1m"
+#define GREEN  "\033[32m"
+#define RED    "\033[31m"
+#define YELLOW "\033[33m"
+
+static bool has_colour(FILE *f)
+{
+	const char *no = getenv("NO_COLOR"); /* no-color.org: set and not empty */
+	const char *term = getenv("TERM");
+
+	return !(no && *no) && term && strcmp(term, "dumb") && isatty(fileno(f));
+}
+
+/* Names are foreign bytes: no control characters on the terminal, nor C1's (UTF-8
+ * c2 80..9f). */
+static void put_safe(FILE *f, const char *text)
+{
+	for (const unsigned char *s = (const unsigned char *)text; *s; s++) {
+		if (s[0] == 0xc2 && s[1] >= 0x80 && s[1] <= 0x9f)
+			s++; /* and a '?' for both: it is one column */
+		fputc(*s < 0x20 || (*s >= 0x7f && s[-(s != (const void *)text)] == 0xc2 && *s <= 0x9f) ||
+			      *s == 0x7f ? '?' : *s,
+		      f);
+	}
+}
+
+/* "  label      text": every line of the report but the first. */
+static void __attribute__((format(printf, 3, 4)))
+line(FILE *f, const char *label, const char *fmt, ...)
+{
+	char text[1024];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	fprintf(f, "  %-11s ", label);
+	put_safe(f, text);
+	fputc('\n', f);
+}
+
+static void put_headline(FILE *f, const struct km_run *r)
+{
+	bool colour = has_colour(f);
+	const char *paint = "";
+	const char *says = "";
+
+	switch (r->outcome) {
+	case KM_OUT_MOVED:
+		paint = GREEN;
+		says = "moved to";
+		break;
+	case KM_OUT_STAYED:
+		paint = YELLOW;
+		says = "was not moved and stays here; destination was";
+		break;
+	case KM_OUT_DOUBT:
+		paint = RED;
+		says = "is in doubt: it may run at";
+		break;
+	case KM_OUT_LOST:
+		paint = RED;
+		says = "is lost: it runs neither here nor at";
+		break;
+	case KM_OUT_UNKNOWN:
+		says = "has not been moved yet to";
+		break;
+	}
+	fprintf(f, "%s%s", colour ? BOLD : "", colour ? paint : "");
+	put_safe(f, r->vm_name[0] ? r->vm_name : "guest");
+	fprintf(f, "%s (pid %d) %s ", colour ? "\033[0m" : "", (int)r->vm_pid, says);
+	put_safe(f, r->destination);
+	fputc('\n', f);
+}
+
+static void put_times(FILE *f, const struct km_run *r)
+{
+	char a[KM_UNIT_MAX];
+	char b[KM_UNIT_MAX];
+	char c[KM_UNIT_MAX];
+	char d[KM_UNIT_MAX];
+	double rest = r->pause_ms - r->pause_drain_ms - r->pause_verify_ms - r->pause_go_ms;
+
+	line(f, "total time", "%s, of it setup %s; %" PRIu64 " round%s", km_fmt_ms(a, r->total_ms),
+	     km_fmt_ms(b, r->setup_ms), r->c.rounds, r->c.rounds == 1 ? "" : "s");
+	if (!(r->pause_ms > 0)) {
+		line(f, "pause", "none: the guest was not stopped");
+		return;
+	}
+	if (r->outcome != KM_OUT_MOVED) {
+		line(f, "pause", "%s", km_fmt_ms(a, r->pause_ms));
+		return;
+	}
+	if (r->verify.done)
+		line(f, "pause", "%s = drain %s + verify %s + go %s", km_fmt_ms(a, r->pause_ms),
+		     km_fmt_ms(b, r->pause_drain_ms), km_fmt_ms(c, r->pause_verify_ms),
+		     km_fmt_ms(d, r->pause_go_ms));
+	else
+		line(f, "pause", "%s = drain %s + go %s", km_fmt_ms(a, r->pause_ms),
+		     km_fmt_ms(b, r->pause_drain_ms), km_fmt_ms(d, r->pause_go_ms));
+	if (rest > 1)
+		line(f, "", "+ %s between them", km_fmt_ms(a, rest));
+}
+
+static void put_bytes(FILE *f, const struct km_run *r)
+{
+	const struct km_counters *c = &r->c;
+	uint64_t known = c->payload_bytes + c->device_bytes;
+	char a[KM_UNIT_MAX];
+	char b[KM_UNIT_MAX];
+
+	if (!strcmp(r->engine, "qemu")) {
+		line(f, "sent", "%s by QEMU itself", km_fmt_bytes(a, (double)c->wire_bytes));
+		return;
+	}
+	line(f, "sent", "%s on the wire, %u stream%s, %s/s", km_fmt_bytes(a, (double)c->wire_bytes),
+	     r->streams, r->streams == 1 ? "" : "s",
+	     km_fmt_bytes(b, r->total_ms > 0 ? (double)c->wire_bytes * 1e3 / r->total_ms : 0));
+	line(f, "  raw", "%10s  %s pages", km_fmt_bytes(a, (double)c->payload_bytes),
+	     km_fmt_count(b, (double)c->raw_pages));
+	line(f, "  zero", "%10s  %s pages, by name only", "-",
+	     km_fmt_count(b, (double)c->zero_pages));
+	line(f, "  device", "%10s  QEMU's own state", km_fmt_bytes(a, (double)c->device_bytes));
+	line(f, "  protocol", "%10s  headers and acknowledgements",
+	     km_fmt_bytes(a, c->wire_bytes > known ? (double)(c->wire_bytes - known) : 0));
+	if (c->merged_pages)
+		line(f, "saved", "%s pages were listed again while they waited and went once",
+		     km_fmt_count(a, (double)c->merged_pages));
+}
+
+static void put_module(FILE *f, const struct km_run *r)
+{
+	const struct km_module_facts *m = &r->module;
+	char shares[160] = "";
+	char a[KM_UNIT_MAX];
+	char b[KM_UNIT_MAX];
+
+	if (!m->present) {
+		line(f, "dirty rate", "not seen: %s",
+		     m->why_absent[0] ? m->why_absent : "the module was not asked");
+		return;
+	}
+	line(f, "dirty rate", "%s pages/s (%s/s), by kmigrate.ko through %s",
+	     km_fmt_count(a, m->dirtied_pages_per_s),
+	     km_fmt_bytes(b, m->dirtied_pages_per_s * KM_PAGE_SIZE), m->mechanism);
+	for (unsigned int i = 0; m->dirtied_pages && i < m->vcpus && i < 256; i++) {
+		size_t used = strlen(shares);
+
+		if (used > sizeof(shares) - 32) {
+			strcat(shares, " ...");
+			break;
+		}
+		snprintf(shares + used, sizeof(shares) - used, "%svcpu%u %.0f %%", i ? ", " : "", i,
+			 100.0 * (double)m->dirtied_by_vcpu[i] / (double)m->dirtied_pages);
+	}
+	if (shares[0])
+		line(f, "", "%s pages dirtied: %s", km_fmt_count(a, (double)m->dirtied_pages),
+		     shares);
+}
+
+static void put_verify(FILE *f, const struct km_run *r)
+{
+	const struct km_verify *v = &r->verify;
+	char a[KM_UNIT_MAX];
+
+	if (!v->done)
+		return;
+	km_fmt_count(a, (double)v->pages);
+	if (v->differing > v->allowed)
+		line(f, "verify", "%" PRIu64 " of %s pages DIFFER, the first at %s",
+		     v->differing - v->allowed, a, v->first);
+	else if (v->allowed)
+		line(f, "verify",
+		     "%s pages compared at both ends, none wrong (%" PRIu64
+		     " rewritten by device load, as always: %s)",
+		     a, v->allowed, v->first);
+	else
+		line(f, "verify", "%s pages compared at both ends, none differs", a);
+}
+
+static void put_where(FILE *f, const struct km_run *r)
+{
+	switch (r->outcome) {
+	case KM_OUT_MOVED:
+		line(f, "runs at", "%s", r->destination);
+		break;
+	case KM_OUT_STAYED:
+		line(f, "runs at", "this host, as before");
+		break;
+	case KM_OUT_DOUBT:
+		line(f, "runs at", "unknown: `kmigrate status %s` and `kmigrate resolve %s` tell",
+		     r->id, r->id);
+		break;
+	case KM_OUT_LOST:
+		line(f, "runs at", "neither end");
+		break;
+	case KM_OUT_UNKNOWN:
+		line(f, "runs at", "this host");
+		break;
+	}
+}
+
+void km_text_run(FILE *f, const struct km_run *r)
+{
+	put_headline(f, r);
+	if (r->error[0])
+		line(f, "because", "%s", r->error);
+	put_times(f, r);
+	put_bytes(f, r);
+	put_module(f, r);
+	if (r->engine_why[0])
+		line(f, "engine", "%s: %s", r->engine, r->engine_why);
+	if (r->held[0])
+		line(f, "held", "%s", r->held);
+	put_verify(f, r);
+	put_where(f, r);
+}
+
+/* The table of guests: every cell is text first, so that columns fit. */
+enum { NAME, PID, VCPUS, RAM, BACKING, ACCEL, STATE, QMP, NOTE, COLUMNS };
+
+struct row {
+	char buf[RAM + 1][KM_UNIT_MAX];
+	const char *cell[COLUMNS];
+};
+
+static void fill_row(struct row *row, const struct km_vm *vm)
+{
+	snprintf(row->buf[PID], KM_UNIT_MAX, "%d", (int)vm->pid);
+	snprintf(row->buf[VCPUS], KM_UNIT_MAX, "%u", vm->vcpus);
+	row->cell[NAME] = vm->name;
+	row->cell[PID] = row->buf[PID];
+	row->cell[VCPUS] = row->buf[VCPUS];
+	row->cell[RAM] = vm->ram_bytes ? km_fmt_bytes(row->buf[RAM], (double)vm->ram_bytes) : "-";
+	row->cell[BACKING] = vm->backing ? km_backing_name(vm->backing) : "-";
+	row->cell[ACCEL] = vm->accel ? km_accel_name(vm->accel) : "-";
+	row->cell[STATE] = vm->state[0] ? vm->state : "-";
+	row->cell[QMP] = vm->qmp[0] ? vm->qmp : "-";
+	row->cell[NOTE] = vm->unmovable[0] ? vm->unmovable : "can be moved";
+}
+
+static void put_row(FILE *f, const struct row *row, const size_t width[COLUMNS])
+{
+	for (int c = 0; c < COLUMNS; c++) {
+		int pad = (int)(width[c] - km_text_width(row->cell[c]));
+		bool right = c >= PID && c <= RAM;
+
+		if (right)
+			fprintf(f, "%*s", pad, "");
+		put_safe(f, row->cell[c]);
+		if (c == NOTE)
+			fputc('\n', f);
+		else
+			fprintf(f, "%*s", (right ? 0 : pad) + 2, "");
+	}
+}
+
+void km_text_vms(FILE *f, const struct km_vm *vms, size_t n)
+{
+	static const char *const head[COLUMNS] = { "NAME",  "PID",   "VCPUS", "RAM", "BACKING",
+						   "ACCEL", "STATE", "QMP",   "NOTE" };
+	struct row *rows = calloc(n + 1, sizeof(*rows));
+	size_t width[COLUMNS] = { 0 };
+
+	if (!rows)
+		return;
+	memcpy(rows[0].cell, head, sizeof(head));
+	for (size_t i = 0; i < n; i++)
+		fill_row(&rows[i + 1], &vms[i]);
+	for (size_t i = 0; i <= n; i++)
+		for (int c = 0; c < COLUMNS; c++)
+			if (km_text_width(rows[i].cell[c]) > width[c])
+				width[c] = km_text_width(rows[i].cell[c]);
+	for (size_t i = 0; i <= n; i++)
+		put_row(f, &rows[i], width);
+	free(rows);
+}

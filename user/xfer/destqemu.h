@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The destination QEMU: started with -S and -incoming defer, fed over unix
+ * sockets, told to run only by km_destqemu_go(), killed by anything else.
+ */
+#ifndef KM_DESTQEMU_H
+#define KM_DESTQEMU_H
+
+#include <jansson.h>
+#include "../ctl/qmp.h"
+#include "../opts.h"
+#include "multifd.h"
+
+struct km_destqemu {
+	pid_t pid;
+	char dir[128];	    /* its sockets and its log; removed at the end */
+	struct km_qmp *qmp;
+	int main_fd;
+	unsigned int nchannels;
+	int channel_fd[KM_STREAMS_MAX];
+	uint64_t packets;
+};
+
+/* argv as the source's QEMU was started; replace: "OLD=NEW" text in arguments;
+ * append: further arguments. */
+int km_destqemu_start(struct km_destqemu *d, const char *exe, const json_t *argv,
+		      const struct km_opt_list *replace, const struct km_opt_list *append,
+		      struct km_err *err);
+/* Opens the incoming side: the relay's sockets, or QEMU's own tcp: listener. */
+int km_destqemu_listen_relay(struct km_destqemu *d, unsigned int channels, const uint8_t uuid[16],
+			     struct km_err *err);
+int km_destqemu_listen_tcp(struct km_destqemu *d, unsigned int *port, struct km_err *err);
+
+/* A SYNC into every channel; one page through channel 0. */
+int km_destqemu_sync(struct km_destqemu *d, struct km_err *err);
+int km_destqemu_page(struct km_destqemu *d, const char *block, uint64_t index,
+		     const uint8_t *data, struct km_err *err);
+
+int km_destqemu_go(struct km_destqemu *d, struct km_err *err);
+bool km_destqemu_alive(const struct km_destqemu *d);
+/* The last line QEMU wrote, for an error message. */
+void km_destqemu_last_words(const struct km_destqemu *d, char *buf, size_t len);
+void km_destqemu_kill(struct km_destqemu *d);
+/* Lets go of a QEMU that runs now. */
+void km_destqemu_release(struct km_destqemu *d);
+
+#endif

@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "frame.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+void km_conn_init(struct km_conn *c, int fd, int peer_ms)
+{
+	struct timeval tv = { .tv_sec = peer_ms / 1000, .tv_usec = peer_ms % 1000 * 1000 };
+	unsigned int user_ms = (unsigned int)peer_ms;
+	int one = 1;
+
+	memset(c, 0, sizeof(*c));
+	c->fd = fd;
+	c->peer_ms = peer_ms;
+	pthread_mutex_init(&c->wlock, NULL);
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv));
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &user_ms, sizeof(user_ms));
+}
+
+void km_conn_close(struct km_conn *c)
+{
+	if (c->fd >= 0)
+		close(c->fd);
+	c->fd = -1;
+	free(c->buf);
+	c->buf = NULL;
+	c->cap = 0;
+}
+
+void km_conn_shutdown(struct km_conn *c)
+{
+	if (c->fd >= 0)
+		shutdown(c->fd, SHUT_RDWR);
+}
+
+static struct addrinfo *resolve(const char *host, const char *port, int flags, struct km_err *err)
+{
+	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = flags }, *ai;
+	int rc = getaddrinfo(host, port, &hints, &ai);
+
+	if (!rc)
+		return ai;
+	km_err_set(err, -EHOSTUNREACH, "cannot resolve %s port %s: %s", host ? host : "*", port,
+		   gai_strerror(rc));
+	return NULL;
+}
+
+int km_conn_dial(struct km_conn *c, const char *host, const char *port, int peer_ms,
+		 struct km_err *err)
+{
+	struct addrinfo *list = resolve(host, port, 0, err), *ai;
+	int rc = -EHOSTUNREACH, fd;
+
+	if (!list)
+		return rc;
+	for (ai = list; ai; ai = ai->ai_next) {
+		struct timeval tv = { .tv_sec = peer_ms / 1000, .tv_usec = peer_ms % 1000 * 1000 };
+
+		fd = socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		if (fd < 0) {
+			rc = -errno;
+			continue;
+		}
+		/* connect() obeys the send timeout: socket(7). */
+		setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv));
+		if (!connect(fd, ai->ai_addr, ai->ai_addrlen)) {
+			km_conn_init(c, fd, peer_ms);
+			freeaddrinfo(list);
+			return 0;
+		}
+		rc = errno == EINPROGRESS ? -ETIMEDOUT : -errno;
+		close(fd);
+	}
+	freeaddrinfo(list);
+	return km_err_set(err, rc,
+			  "cannot reach %s port %s: %s; is `kmigrate receive` running there?", host,
+			  port, strerror(-rc));
+}
+
+int km_listen_tcp(const char *host, const char *port, unsigned int *got_port, struct km_err *err)
+{
+	struct addrinfo *ai = resolve(host, port, AI_PASSIVE, err);
+	struct sockaddr_storage ss;
+	socklen_t len = sizeof(ss);
+	int fd, one = 1, rc;
+
+	if (!ai)
+		return -EHOSTUNREACH;
+	fd = socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		goto fail;
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	if (bind(fd, ai->ai_addr, ai->ai_addrlen) || listen(fd, KM_STREAMS_MAX + 4) ||
+	    getsockname(fd, (struct sockaddr *)&ss, &len))
+		goto fail;
+	*got_port = ntohs(ss.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&ss)->sin6_port :
+						     ((struct sockaddr_in *)&ss)->sin_port);
+	freeaddrinfo(ai);
+	return fd;
+fail:
+	rc = -errno;
+	if (fd >= 0)
+		close(fd);
+	freeaddrinfo(ai);
+	return km_err_set(err, rc, "cannot listen on %s port %s: %s", host ? host : "*", port,
+			  strerror(-rc));
+}
+
+int km_read_full(int fd, void *buf, size_t len)
+{
+	uint8_t *p = buf;
+
+	while (len) {
+		ssize_t n = read(fd, p, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return errno == EAGAIN ? -ETIMEDOUT : -errno;
+		if (!n)
+			return -EPIPE;
+		p += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+int km_writev_full(int fd, struct iovec *iov, int n)
+{
+	while (n) {
+		struct msghdr mh = { .msg_iov = iov, .msg_iovlen = (size_t)n };
+		ssize_t w = sendmsg(fd, &mh, MSG_NOSIGNAL);
+
+		if (w < 0 && errno == EINTR)
+			continue;
+		if (w < 0)
+			return errno == EAGAIN ? -ETIMEDOUT : -errno;
+		while (n && (size_t)w >= iov->iov_len) {
+			w -= (ssize_t)iov->iov_len;
+			iov++;
+			n--;
+		}
+		if (n) {
+			iov->iov_base = (uint8_t *)iov->iov_base + w;
+			iov->iov_len -= (size_t)w;
+		}
+	}
+	return 0;
+}
+
+int km_write_full(int fd, const void *buf, size_t len)
+{
+	struct iovec iov = { .iov_base = (void *)(uintptr_t)buf, .iov_len = len };
+
+	return len ? km_writev_full(fd, &iov, 1) : 0;
+}
+
+int km_send(struct km_conn *c, enum km_op op, uint64_t seq, const void *payload, size_t len,
+	    struct km_err *err)
+{
+	uint8_t head[KM_WIRE_HEADER_BYTES];
+	struct iovec iov[2] = {
+		{ .iov_base = head, .iov_len = sizeof(head) },
+		{ .iov_base = (void *)(uintptr_t)payload, .iov_len = len },
+	};
+	int rc;
+
+	if (len > KM_WIRE_PAYLOAD_MAX)
+		return km_err_set(err, -EMSGSIZE, "%s message of %zu bytes", km_op_name(op), len);
+	km_wire_seal(head, op, seq, payload, (uint32_t)len);
+	pthread_mutex_lock(&c->wlock);
+	rc = km_writev_full(c->fd, iov, len ? 2 : 1);
+	pthread_mutex_unlock(&c->wlock);
+	atomic_fetch_add(&c->written_bytes, sizeof(head) + len);
+	if (rc)
+		km_err_set(err, rc, "sending %s to the peer: %s", km_op_name(op), strerror(-rc));
+	return rc;
+}
+
+int km_send_json(struct km_conn *c, enum km_op op, json_t *j, struct km_err *err)
+{
+	char *text = j ? json_dumps(j, JSON_COMPACT) : NULL;
+	int rc;
+
+	json_decref(j);
+	if (!text)
+		return km_err_set(err, -ENOMEM, "out of memory for a %s message", km_op_name(op));
+	rc = km_send(c, op, 0, text, strlen(text), err);
+	free(text);
+	return rc;
+}
+
+static int recv_one(struct km_conn *c, struct km_msg *m, struct km_err *err)
+{
+	uint8_t head[KM_WIRE_HEADER_BYTES];
+	int rc = km_read_full(c->fd, head, sizeof(head));
+
+	if (rc == -EPIPE)
+		return km_err_set(err, rc, "the peer closed the connection");
+	if (rc)
+		return km_err_set(err, rc, "no word from the peer: %s", strerror(-rc));
+	rc = km_wire_open(head, m, err);
+	if (rc)
+		return rc;
+	if (m->len + 1u > c->cap) {
+		uint8_t *bigger = realloc(c->buf, m->len + 1u);
+
+		if (!bigger)
+			return km_err_set(err, -ENOMEM, "out of memory for a message");
+		c->buf = bigger;
+		c->cap = m->len + 1u;
+	}
+	rc = km_read_full(c->fd, c->buf, m->len);
+	if (rc)
+		return km_err_set(err, rc, "a %s message broke off: %s", km_op_name(m->op),
+				  strerror(-rc));
+	c->buf[m->len] = '\0';
+	return km_wire_check(head, m, c->buf, err);
+}
+
+int km_recv(struct km_conn *c, struct km_msg *m, struct km_err *err)
+{
+	int rc;
+
+	do {
+		rc = recv_one(c, m, err);
+	} while (!rc && m->op == KM_OP_PING);
+	return rc;
+}
+
+int km_recv_json(struct km_conn *c, enum km_op *op, json_t **j, struct km_err *err)
+{
+	struct km_msg m;
+	int rc = km_recv(c, &m, err);
+
+	if (rc)
+		return rc;
+	*op = m.op;
+	*j = json_loadb((char *)c->buf, m.len, 0, NULL);
+	if (!json_is_object(*j)) {
+		json_decref(*j);
+		return km_err_set(err, -EPROTO, "%s message without a JSON object",
+				  km_op_name(m.op));
+	}
+	return 0;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Messages on sockets: whole messages in, whole messages out, checked (wire.h).
+ * Every wait is bounded: a peer that is silent for peer_ms is dead.
+ *
+ * A struct km_conn may be written by several threads (one lock) and read by one.
+ */
+#ifndef KM_FRAME_H
+#define KM_FRAME_H
+
+#include <jansson.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/uio.h>
+#include "wire.h"
+
+struct km_conn {
+	int fd;
+	int peer_ms;
+	pthread_mutex_t wlock;
+	_Atomic uint64_t written_bytes;
+	uint8_t *buf;	/* the payload of the last message received */
+	size_t cap;
+};
+
+void km_conn_init(struct km_conn *c, int fd, int peer_ms);
+void km_conn_close(struct km_conn *c); /* idempotent */
+void km_conn_shutdown(struct km_conn *c); /* wakes who reads or writes it */
+
+int km_conn_dial(struct km_conn *c, const char *host, const char *port, int peer_ms,
+		 struct km_err *err);
+/* -EADDRINUSE and the like with the address named. Prints nothing. */
+int km_listen_tcp(const char *host, const char *port, unsigned int *got_port, struct km_err *err);
+
+int km_send(struct km_conn *c, enum km_op op, uint64_t seq, const void *payload, size_t len,
+	    struct km_err *err);
+int km_send_json(struct km_conn *c, enum km_op op, json_t *j, struct km_err *err); /* steals j */
+/* The payload is c->buf until the next call; a NUL follows it. PING is eaten. */
+int km_recv(struct km_conn *c, struct km_msg *m, struct km_err *err);
+/* Receives and parses JSON; *op says which message it was. */
+int km_recv_json(struct km_conn *c, enum km_op *op, json_t **j, struct km_err *err);
+
+int km_read_full(int fd, void *buf, size_t len);  /* 0, -EPIPE at the end, or -errno */
+int km_write_full(int fd, const void *buf, size_t len);
+int km_writev_full(int fd, struct iovec *iov, int n);
+
+#endif

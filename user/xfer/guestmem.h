@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The bytes of a guest's RAMBlocks, read or written from outside the VMM.
+ *
+ *   shared mapping (memfd, file)  mmap of the same file
+ *   anonymous, address known      process_vm_readv / process_vm_writev
+ *   neither                       a shadow (source): the payload QEMU handed
+ *                                 over; at the destination the page goes
+ *                                 through QEMU's own multifd channel
+ */
+#ifndef KM_GUESTMEM_H
+#define KM_GUESTMEM_H
+
+#include "ledger.h"
+
+enum km_reach { KM_REACH_NONE, KM_REACH_MAP, KM_REACH_VM, KM_REACH_SHADOW };
+
+struct km_guestmem;
+
+/* blocks: where QEMU says they are; ledger: the blocks that move, in its order.
+ * shadow: unreachable blocks get a shadow buffer. */
+int km_guestmem_open(struct km_guestmem **out, pid_t pid, const struct km_blocks *blocks,
+		     const struct km_ledger *ledger, bool shadow, struct km_err *err);
+void km_guestmem_close(struct km_guestmem *g);
+enum km_reach km_guestmem_reach(const struct km_guestmem *g, uint32_t block);
+
+/* n <= KM_WIRE_PAGES_MAX pages of one block into dst, one after the other. */
+int km_guestmem_read(struct km_guestmem *g, uint32_t block, const uint64_t *index, unsigned int n,
+		     uint8_t *dst, struct km_err *err);
+/* One page; data NULL = zeros. -EOPNOTSUPP when the block isn't reachable. */
+int km_guestmem_write(struct km_guestmem *g, uint32_t block, uint64_t index, const uint8_t *data,
+		      struct km_err *err);
+
+#endif

@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * From the source QEMU's sockets into the ledger.
+ *
+ * A page is listed at most once between two SYNCs (QEMU clears its bit and
+ * finds it again only after the next bitmap sync), and up to QEMU 8.0 every
+ * RAM section ends with a SYNC in each channel and EOS in the main one.  So
+ * the channels and the main channel meet at a barrier there: a payload of
+ * epoch k+1 can't overtake one of epoch k in a shadow block, and after the
+ * barrier of RAM END every page QEMU will ever name is in the ledger.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "bytes.h"
+#include "move.h"
+#include "multifd.h"
+
+static int barrier(struct km_move *m)
+{
+	uint64_t epoch;
+
+	pthread_mutex_lock(&m->lock);
+	epoch = m->epoch;
+	if (++m->at_barrier == m->nchannels + 1) {
+		m->at_barrier = 0;
+		m->epoch++;
+		pthread_cond_broadcast(&m->cond);
+	}
+	while (m->epoch == epoch && !m->failed)
+		pthread_cond_wait(&m->cond, &m->lock);
+	pthread_mutex_unlock(&m->lock);
+	return m->failed ? -ECANCELED : 0;
+}
+
+static int list_page(struct km_move *m, struct km_page p, const uint8_t *data, struct km_err *err)
+{
+	int rc;
+
+	if (p.block < km_ledger_blocks(m->ledger) &&
+	    p.index < km_ledger_block_pages(m->ledger, p.block) &&
+	    km_guestmem_reach(m->mem, p.block) == KM_REACH_SHADOW) {
+		/* Content first, then the bit: whoever takes the page after
+		 * this sees at least this content. */
+		rc = km_guestmem_write(m->mem, p.block, p.index, data, err);
+		if (rc)
+			return rc;
+	}
+	rc = km_ledger_list(m->ledger, p);
+	if (rc < 0)
+		return km_err_set(err, rc, "QEMU named page %#llx of block %u: %s",
+				  (unsigned long long)p.index, p.block, strerror(-rc));
+	atomic_fetch_add(&m->listed, 1);
+	atomic_fetch_add(rc ? &m->fresh : &m->merged, 1);
+	return 0;
+}
+
+/* Back-pressure: QEMU's writes block while the backlog is full, so it can't
+ * believe that it is nearly done. */
+static void wait_for_room(struct km_move *m)
+{
+	while (!m->failed && km_move_backlog(m) > m->backlog_cap)
+		km_move_wait(m, 50);
+}
+
+static int take_packet(struct km_move *m, const struct km_multifd_packet *p, const uint8_t *payload,
+		       struct km_err *err)
+{
+	int block = km_ledger_find_block(m->ledger, p->block), rc;
+
+	if (block < 0)
+		return km_err_set(err, -EPROTO, "QEMU named an unknown RAMBlock \"%s\"", p->block);
+	for (unsigned int i = 0; i < p->npages; i++) {
+		struct km_page page = { (uint32_t)block, p->offset[i] >> KM_PAGE_SHIFT };
+
+		rc = list_page(m, page, payload + (size_t)i * KM_PAGE_SIZE, err);
+		if (rc)
+			return rc;
+	}
+	km_move_wake(m);
+	return 0;
+}
+
+static int channel_run(struct km_channel *c, uint8_t *payload, struct km_err *err)
+{
+	struct km_move *m = c->move;
+	uint8_t head[KM_MULTIFD_PACKET_BYTES];
+	struct km_multifd_packet p;
+	int rc;
+
+	for (;;) {
+		wait_for_room(m);
+		rc = km_read_full(c->fd, head, sizeof(head));
+		if (rc == -EPIPE && m->all_listed)
+			return 0;
+		if (rc)
+			return km_err_set(err, rc, "the source QEMU closed a multifd channel");
+		rc = km_multifd_packet_parse(head, &p, err);
+		if (rc)
+			return rc;
+		if (p.npages) {
+			rc = km_read_full(c->fd, payload, (size_t)p.npages * KM_PAGE_SIZE);
+			if (rc)
+				return km_err_set(err, rc, "a multifd packet broke off");
+			rc = take_packet(m, &p, payload, err);
+			if (rc)
+				return rc;
+		}
+		if (p.sync && barrier(m))
+			return -ECANCELED;
+	}
+}
+
+static void *channel_main(void *arg)
+{
+	struct km_channel *c = arg;
+	struct km_err err = { 0 };
+	uint8_t *payload = malloc((size_t)KM_MULTIFD_PAGES * KM_PAGE_SIZE);
+
+	if (!payload)
+		km_err_set(&err, -ENOMEM, "out of memory for a channel");
+	if (!payload || channel_run(c, payload, &err))
+		km_move_fail(c->move, &err);
+	free(payload);
+	return NULL;
+}
+
+/* ---- the main channel ---- */
+
+static int op_emit(void *ctx, const uint8_t *buf, size_t len)
+{
+	struct km_move *m = ctx;
+	struct km_err err = { 0 };
+	int rc = km_send(&m->control, KM_OP_MAIN, 0, buf, len, &err);
+
+	atomic_fetch_add(&m->device_bytes, len);
+	return rc ? km_move_fail(m, &err) : 0;
+}
+
+static int op_block(void *ctx, const char *name, uint64_t used_bytes)
+{
+	struct km_move *m = ctx;
+	int rc = km_ledger_add_block(m->ledger, name, used_bytes);
+
+	return rc < 0 ? rc : 0;
+}
+
+static int op_page(void *ctx, const char *block, uint64_t offset, const uint8_t *data)
+{
+	struct km_move *m = ctx;
+	struct km_err err = { 0 };
+	int nr = km_ledger_find_block(m->ledger, block);
+	struct km_page p = { (uint32_t)nr, offset >> KM_PAGE_SHIFT };
+	int rc = nr < 0 ? km_err_set(&err, -EPROTO, "QEMU named an unknown RAMBlock \"%s\"", block) :
+			  list_page(m, p, data, &err);
+
+	wait_for_room(m);
+	km_move_wake(m);
+	return rc ? km_move_fail(m, &err) : 0;
+}
+
+static int announce_blocks(struct km_move *m, struct km_err *err)
+{
+	json_t *list = json_array();
+	int rc = km_guestmem_open(&m->mem, m->pid, &m->where, m->ledger, true, err);
+
+	for (uint32_t i = 0; !rc && i < km_ledger_blocks(m->ledger); i++)
+		json_array_append_new(
+			list, json_pack("{s:s,s:I}", "name", km_ledger_block_name(m->ledger, i),
+					"bytes",
+					(json_int_t)(km_ledger_block_pages(m->ledger, i) *
+						     KM_PAGE_SIZE)));
+	if (rc) {
+		json_decref(list);
+		return rc;
+	}
+	return km_send_json(&m->control, KM_OP_BLOCKS, json_pack("{s:o}", "blocks", list), err);
+}
+
+/* I3: what follows on the control connection waits until the destination has
+ * applied every page sent so far on every stream. */
+static int send_fence(struct km_move *m, struct km_err *err)
+{
+	uint8_t buf[8 * KM_STREAMS_MAX];
+
+	while (!m->failed && m->sent != m->fresh)
+		km_move_wait(m, 50);
+	if (m->failed)
+		return -ECANCELED;
+	for (unsigned int i = 0; i < m->nlanes; i++)
+		km_put_le64(buf + 8 * i, m->lanes[i].sent_msgs);
+	return km_send(&m->control, KM_OP_FENCE, 0, buf, 8 * (size_t)m->nlanes, err);
+}
+
+static int op_eos(void *ctx, bool last)
+{
+	struct km_move *m = ctx;
+	struct km_err err = { 0 };
+	bool first = !m->mem;
+	int rc = 0;
+
+	if (first)
+		rc = announce_blocks(m, &err);
+	if (last)
+		m->all_listed = true;
+	if (!rc)
+		rc = barrier(m);
+	if (!rc && last)
+		rc = send_fence(m, &err);
+	if (!rc && (first || last))
+		rc = km_send(&m->control, KM_OP_SYNC, 0, NULL, 0, &err);
+	return rc ? km_move_fail(m, &err) : 0;
+}
+
+static void *main_main(void *arg)
+{
+	static const struct km_mainchan_ops ops = {
+		.emit = op_emit, .block = op_block, .page = op_page, .eos = op_eos
+	};
+	struct km_move *m = arg;
+	struct km_mainchan *parser = km_mainchan_new(&ops, m);
+	struct km_err err = { 0 };
+	uint8_t buf[65536];
+	int rc = parser ? 0 : km_err_set(&err, -ENOMEM, "out of memory");
+
+	while (!rc) {
+		ssize_t n = read(m->main_fd, buf, sizeof(buf));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			if (!km_mainchan_verbatim(parser))
+				rc = km_err_set(&err, -EPIPE, "the source QEMU ended its stream");
+			break;
+		}
+		rc = km_mainchan_feed(parser, buf, (size_t)n, &err);
+	}
+	km_mainchan_free(parser);
+	if (rc)
+		km_move_fail(m, &err);
+	return NULL;
+}
+
+int km_intake_start(struct km_move *m, struct km_err *err)
+{
+	int rc = pthread_create(&m->main_thread, NULL, main_main, m);
+
+	for (unsigned int i = 0; !rc && i < m->nchannels; i++)
+		rc = pthread_create(&m->channels[i].thread, NULL, channel_main, &m->channels[i]);
+	return rc ? km_err_set(err, -rc, "cannot start a thread: %s", strerror(rc)) : 0;
+}
+
+void km_intake_join(struct km_move *m)
+{
+	if (m->main_thread)
+		pthread_join(m->main_thread, NULL);
+	for (unsigned int i = 0; i < m->nchannels; i++)
+		if (m->channels[i].thread)
+			pthread_join(m->channels[i].thread, NULL);
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the threads of a move's source share.  Its parts:
+ *
+ *   intake.c   reads the source QEMU's channels into the ledger
+ *   sender.c   takes pages from the ledger, reads their content, sends them
+ *   source.c   runs the whole, talks to QEMU and to the user
+ *
+ * Locks: `lock` guards err and the barrier and goes with `cond`; everything
+ * else is atomic or belongs to one thread.  No lock is held over I/O.
+ */
+#ifndef KM_MOVE_H
+#define KM_MOVE_H
+
+#include "frame.h"
+#include "guestmem.h"
+#include "mainchan.h"
+
+struct km_move;
+
+struct km_lane { /* one stream to the destination */
+	struct km_move *move;
+	unsigned int index;
+	struct km_conn conn;
+	pthread_t sender, acks;
+	_Atomic uint64_t sent_msgs;
+	_Atomic uint64_t acked_pages;
+};
+
+struct km_channel { /* one multifd connection from the source QEMU */
+	struct km_move *move;
+	int fd;
+	pthread_t thread;
+};
+
+struct km_move {
+	pthread_mutex_t lock;
+	pthread_cond_t cond;
+	struct km_err err;
+	_Atomic bool failed, finished;
+
+	pid_t pid;
+	struct km_blocks where;
+	struct km_ledger *ledger;
+	struct km_guestmem *mem;
+
+	unsigned int nlanes, nchannels;
+	struct km_lane lanes[KM_STREAMS_MAX];
+	struct km_channel channels[KM_STREAMS_MAX];
+	struct km_conn control;
+	int main_fd; /* QEMU's main channel; written by the return path */
+	pthread_t main_thread;
+	uint8_t uuid[16];
+
+	/* The epoch barrier: every channel and the main channel have reached
+	 * the same SYNC before anyone reads on. */
+	unsigned int at_barrier;
+	uint64_t epoch;
+
+	_Atomic uint64_t backlog_cap; /* pages listed and not applied, at most */
+	_Atomic uint64_t listed, merged, fresh, sent, zero, raw, payload_bytes, device_bytes;
+	_Atomic bool all_listed; /* RAM END was read: the guest is stopped */
+};
+
+/* The first error wins; every blocked thread wakes. Returns err's code. */
+int km_move_fail(struct km_move *m, const struct km_err *err);
+/* Waits until cond is signalled, at most ms. */
+void km_move_wait(struct km_move *m, int ms);
+void km_move_wake(struct km_move *m);
+uint64_t km_move_acked(struct km_move *m);
+uint64_t km_move_backlog(struct km_move *m);
+
+/* intake.c */
+int km_intake_start(struct km_move *m, struct km_err *err);
+void km_intake_join(struct km_move *m);
+/* sender.c */
+int km_senders_start(struct km_move *m, struct km_err *err);
+void km_senders_join(struct km_move *m);
+
+#endif

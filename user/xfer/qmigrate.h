@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * QEMU's side of a migration, over QMP: its settings for the time of the move,
+ * put back afterwards (I7), and its view of the progress (qapi/migration.json).
+ */
+#ifndef KM_QMIGRATE_H
+#define KM_QMIGRATE_H
+
+#include "../ctl/qmp.h"
+
+#define KM_QMP_MS 20000 /* a monitor that is silent for so long is dead */
+
+struct km_qmig_saved {
+	json_t *caps;	/* list as query-migrate-capabilities returned it */
+	json_t *params; /* those of the parameters that are changed */
+};
+
+/* Saves what is there, then sets what the relay (multifd) or QEMU's own path
+ * (plain) needs.  Nothing stays changed when it fails. */
+int km_qmig_prepare_source(struct km_qmp *q, bool multifd, unsigned int channels,
+			   struct km_qmig_saved *saved, struct km_err *err);
+int km_qmig_prepare_dest(struct km_qmp *q, bool multifd, unsigned int channels,
+			 struct km_err *err);
+int km_qmig_restore(struct km_qmp *q, struct km_qmig_saved *saved, struct km_err *err);
+
+int km_qmig_start(struct km_qmp *q, const char *uri, struct km_err *err);
+int km_qmig_incoming(struct km_qmp *q, const char *uri, struct km_err *err);
+int km_qmig_set_downtime_ms(struct km_qmp *q, unsigned int ms, struct km_err *err);
+
+struct km_qmig_status {
+	char status[32];      /* setup, active, device, completed, failed, cancelled... "" = none */
+	char error[KM_ERR_MAX];
+	uint64_t remaining_bytes;
+	uint64_t dirty_pages_per_s;
+	uint64_t rounds;
+	double mbps;	      /* QEMU's throughput into its sockets, Mbit/s */
+	unsigned int port;    /* of an incoming tcp: listener */
+};
+int km_qmig_query(struct km_qmp *q, struct km_qmig_status *s, struct km_err *err);
+
+#endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The destination's side of one move. */
+#ifndef KM_SINK_H
+#define KM_SINK_H
+
+#include "../model.h"
+#include "../opts.h"
+
+struct km_sink_opts {
+	int listen_fd;
+	unsigned int peer_ms;
+	const char *token;		/* asked of the source, NULL = none */
+	struct km_opt_list replace, append;
+};
+
+struct km_sink_result {
+	enum km_outcome outcome; /* MOVED: runs here; STAYED: runs at the source */
+	pid_t pid;
+	char vm_name[KM_NAME_MAX];
+	uint64_t pages;
+};
+
+/* Serves one source from its first message to the end. Returns 0 when the
+ * guest is here, else a negative errno; then no QEMU of this move is left. */
+int km_sink_serve(const struct km_sink_opts *o, struct km_sink_result *res, struct km_err *err);
+
+#endif

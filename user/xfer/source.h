@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The source's side of one move. */
+#ifndef KM_SOURCE_H
+#define KM_SOURCE_H
+
+#include "../model.h"
+
+struct km_source_opts {
+	const char *host, *port, *token;
+	unsigned int streams, max_pause_ms, peer_ms;
+	bool verify;
+	const char *engine; /* relay or qemu */
+	/* Called from the calling thread, about every 50 ms. Returns true to cancel. */
+	bool (*tick)(void *ctx, const struct km_run *run, double elapsed_ms);
+	void *ctx;
+};
+
+/* Moves vm; fills run in any case.  Returns 0 when the guest is at the
+ * destination; after an error run->outcome says where it is. */
+int km_source_run(const struct km_source_opts *o, const struct km_vm *vm, struct km_run *run,
+		  struct km_err *err);
+
+#endif

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "verify.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+#include "bytes.h"
+
+#define VAPIC_PAGE 0xe8u
+
+void km_verifier_init(struct km_verifier *v, const struct km_ledger *blocks,
+		      struct km_guestmem *mem)
+{
+	memset(v, 0, sizeof(*v));
+	v->blocks = blocks;
+	v->mem = mem;
+}
+
+static bool reachable(struct km_guestmem *mem, uint32_t block)
+{
+	enum km_reach r = km_guestmem_reach(mem, block);
+
+	return r == KM_REACH_MAP || r == KM_REACH_VM;
+}
+
+static int hash_page(struct km_guestmem *mem, uint32_t block, uint64_t index, uint64_t *hash)
+{
+	uint8_t page[KM_PAGE_SIZE];
+	int rc = km_guestmem_read(mem, block, &index, 1, page, NULL);
+
+	*hash = rc ? 0 : XXH3_64bits(page, sizeof(page));
+	return rc;
+}
+
+size_t km_verifier_build(struct km_guestmem *mem, const struct km_ledger *blocks, uint32_t block,
+			 uint64_t first, uint8_t *buf, uint64_t *n)
+{
+	uint64_t left = km_ledger_block_pages(blocks, block) - first, hash;
+
+	*n = left < KM_VERIFY_PAGES ? left : KM_VERIFY_PAGES;
+	if (!reachable(mem, block))
+		return 0;
+	km_put_le32(buf, block);
+	km_put_le32(buf + 4, (uint32_t)*n);
+	km_put_le64(buf + 8, first);
+	for (uint64_t i = 0; i < *n; i++) {
+		if (hash_page(mem, block, first + i, &hash))
+			return 0;
+		km_put_le64(buf + 16 + 8 * i, hash);
+	}
+	return 16 + 8 * (size_t)*n;
+}
+
+static void differs(struct km_verifier *v, uint32_t block, uint64_t index)
+{
+	const char *name = km_ledger_block_name(v->blocks, block);
+
+	/* Block 0 is the machine's main RAM: QEMU lists the largest first. */
+	if (!block && index == VAPIC_PAGE) {
+		v->allowed++;
+	} else if (!v->first[0]) {
+		snprintf(v->first, sizeof(v->first), "%.80s+%#llx", name,
+			 (unsigned long long)index << KM_PAGE_SHIFT);
+	}
+	v->differing++;
+}
+
+int km_verifier_check(struct km_verifier *v, const uint8_t *buf, size_t len, struct km_err *err)
+{
+	uint64_t first, hash;
+	uint32_t block, n;
+
+	if (len < 16)
+		return km_err_set(err, -EPROTO, "VERIFY of %zu bytes", len);
+	block = km_get_le32(buf);
+	n = km_get_le32(buf + 4);
+	first = km_get_le64(buf + 8);
+	if (block >= km_ledger_blocks(v->blocks) || n > KM_VERIFY_PAGES || len != 16 + 8 * (size_t)n ||
+	    first > km_ledger_block_pages(v->blocks, block) ||
+	    n > km_ledger_block_pages(v->blocks, block) - first)
+		return km_err_set(err, -EPROTO, "VERIFY of %u pages of block %u", n, block);
+	if (!reachable(v->mem, block)) {
+		v->unseen += n;
+		return 0;
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		if (hash_page(v->mem, block, first + i, &hash))
+			return km_err_set(err, -EFAULT, "reading the destination's memory failed");
+		v->pages++;
+		if (hash != km_get_le64(buf + 16 + 8 * (size_t)i))
+			differs(v, block, first + i);
+	}
+	return 0;
+}
+
+json_t *km_verifier_json(const struct km_verifier *v)
+{
+	return json_pack("{s:I,s:I,s:I,s:I,s:s}", "pages", (json_int_t)v->pages, "differing",
+			 (json_int_t)v->differing, "allowed", (json_int_t)v->allowed, "unseen",
+			 (json_int_t)v->unseen, "first", v->first);
+}

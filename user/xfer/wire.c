@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "wire.h"
+
+#include <errno.h>
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+#include "bytes.h"
+
+#define MAGIC 0x474d4b01u /* "\1KMG" */
+
+enum { H_MAGIC = 0, H_ABI = 4, H_OP = 6, H_LEN = 8, H_ZERO = 12, H_SEQ = 16, H_SUM = 24 };
+
+const char *km_op_name(enum km_op op)
+{
+	static const char *const names[] = {
+		"?",	"HELLO",  "WELCOME",  "REFUSE", "STREAM",  "PAGES", "ACK", "FENCE",
+		"SYNC", "MAIN",	  "RP",	      "LOADED", "FAILED",  "VERIFY", "VERIFIED", "GO",
+		"RUNNING", "DEAD", "BYE",     "ABORT",	"PING",	   "BLOCKS",
+	};
+
+	return op > 0 && op < KM_OP_LAST ? names[op] : "?";
+}
+
+static uint64_t checksum(const uint8_t head[KM_WIRE_HEADER_BYTES], const void *payload, size_t len)
+{
+	/* The header, up to its sum, seeds the payload's hash. */
+	return XXH3_64bits_withSeed(payload, len, XXH3_64bits(head, H_SUM));
+}
+
+void km_wire_seal(uint8_t head[KM_WIRE_HEADER_BYTES], enum km_op op, uint64_t seq,
+		  const void *payload, uint32_t len)
+{
+	km_put_le32(head + H_MAGIC, MAGIC);
+	km_put_le16(head + H_ABI, KM_WIRE_ABI);
+	km_put_le16(head + H_OP, (uint16_t)op);
+	km_put_le32(head + H_LEN, len);
+	km_put_le32(head + H_ZERO, 0);
+	km_put_le64(head + H_SEQ, seq);
+	km_put_le64(head + H_SUM, checksum(head, payload, len));
+}
+
+int km_wire_open(const uint8_t head[KM_WIRE_HEADER_BYTES], struct km_msg *m, struct km_err *err)
+{
+	unsigned int op = km_get_le16(head + H_OP);
+
+	if (km_get_le32(head + H_MAGIC) != MAGIC)
+		return km_err_set(err, -EPROTO, "the peer does not speak kmigrate's protocol");
+	if (km_get_le16(head + H_ABI) != KM_WIRE_ABI)
+		return km_err_set(err, -EPROTO,
+				  "the peer speaks protocol %u, this kmigrate %u: install the "
+				  "same version at both ends",
+				  km_get_le16(head + H_ABI), KM_WIRE_ABI);
+	m->len = km_get_le32(head + H_LEN);
+	m->seq = km_get_le64(head + H_SEQ);
+	m->sum = km_get_le64(head + H_SUM);
+	if (!op || op >= KM_OP_LAST || m->len > KM_WIRE_PAYLOAD_MAX || km_get_le32(head + H_ZERO))
+		return km_err_set(err, -EPROTO, "bad message: opcode %u, %u bytes", op, m->len);
+	m->op = (enum km_op)op;
+	return 0;
+}
+
+int km_wire_check(const uint8_t head[KM_WIRE_HEADER_BYTES], const struct km_msg *m,
+		  const void *payload, struct km_err *err)
+{
+	if (checksum(head, payload, m->len) != m->sum)
+		return km_err_set(err, -EBADMSG, "%s message with a wrong checksum",
+				  km_op_name(m->op));
+	return 0;
+}
+
+size_t km_wire_pages_head(uint8_t *buf, uint32_t block, unsigned int n, const uint64_t *index,
+			  const bool *raw)
+{
+	km_put_le32(buf, block);
+	km_put_le32(buf + 4, n);
+	for (unsigned int i = 0; i < n; i++)
+		km_put_le64(buf + 8 + 8 * i, index[i] << 1 | raw[i]);
+	return 8 + 8 * (size_t)n;
+}
+
+int km_wire_pages_parse(const uint8_t *buf, size_t len, const struct km_ledger *blocks,
+			struct km_wire_pages *p, struct km_err *err)
+{
+	size_t head;
+
+	if (len < 8)
+		return km_err_set(err, -EPROTO, "PAGES message of %zu bytes", len);
+	p->block = km_get_le32(buf);
+	p->n = km_get_le32(buf + 4);
+	p->nraw = 0;
+	if (!p->n || p->n > KM_WIRE_PAGES_MAX || p->block >= km_ledger_blocks(blocks))
+		return km_err_set(err, -EPROTO, "PAGES message: %u pages of block %u", p->n,
+				  p->block);
+	head = 8 + 8 * (size_t)p->n;
+	if (len < head)
+		return km_err_set(err, -EPROTO, "PAGES message of %zu bytes", len);
+	for (unsigned int i = 0; i < p->n; i++) {
+		uint64_t v = km_get_le64(buf + 8 + 8 * i);
+
+		p->raw[i] = v & 1;
+		p->index[i] = v >> 1;
+		p->nraw += p->raw[i];
+		if (p->index[i] >= km_ledger_block_pages(blocks, p->block))
+			return km_err_set(err, -ERANGE, "page %#llx is outside of block %s",
+					  (unsigned long long)p->index[i],
+					  km_ledger_block_name(blocks, p->block));
+	}
+	if (len != head + (size_t)p->nraw * KM_PAGE_SIZE)
+		return km_err_set(err, -EPROTO, "PAGES message: %zu bytes for %u raw pages", len,
+				  p->nraw);
+	p->content = buf + head;
+	return 0;
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the two kmigrates say to each other.  Little endian, one 32-byte header
+ * a message, checked before anything else is done with it (I6).  Pure.
+ *
+ *   control connection           source                     destination
+ *     HELLO (json)                 ------------------------->
+ *                                  <-------------------------  WELCOME (json) | REFUSE (json)
+ *     BLOCKS (json), MAIN, SYNC,
+ *     FENCE                        ------------------------->
+ *                                  <-------------------------  RP, LOADED, FAILED (json)
+ *     VERIFY (hashes)              ------------------------->
+ *                                  <-------------------------  VERIFIED (json)
+ *     GO                           ------------------------->  the commit point
+ *                                  <-------------------------  RUNNING | DEAD (json)
+ *     BYE                          ------------------------->
+ *     ABORT (json)                 <------------------------>  before GO only
+ *     PING                         <------------------------>  says only "alive"
+ *   each stream
+ *     STREAM (json)                ------------------------->
+ *                                  <-------------------------  WELCOME | REFUSE
+ *     PAGES                        ------------------------->
+ *                                  <-------------------------  ACK
+ */
+#ifndef KM_WIRE_H
+#define KM_WIRE_H
+
+#include <stddef.h>
+#include "ledger.h"
+
+#define KM_WIRE_ABI 1u
+#define KM_WIRE_HEADER_BYTES 32
+#define KM_WIRE_PAYLOAD_MAX (4u << 20)
+#define KM_WIRE_PAGES_MAX 128 /* pages of one PAGES message */
+
+enum km_op {
+	KM_OP_HELLO = 1,
+	KM_OP_WELCOME,
+	KM_OP_REFUSE,
+	KM_OP_STREAM,
+	KM_OP_PAGES,
+	KM_OP_ACK,	/* seq: pages applied on this stream so far */
+	KM_OP_FENCE,	/* le64 a stream: what follows waits for so many PAGES messages */
+	KM_OP_SYNC,	/* one multifd SYNC into every channel of the destination QEMU */
+	KM_OP_MAIN,	/* bytes for the destination QEMU's main channel */
+	KM_OP_RP,	/* bytes of its return path */
+	KM_OP_LOADED,
+	KM_OP_FAILED,
+	KM_OP_VERIFY,	/* block, first page, hashes */
+	KM_OP_VERIFIED,
+	KM_OP_GO,
+	KM_OP_RUNNING,
+	KM_OP_DEAD,	/* the destination QEMU is gone for certain: the source may run */
+	KM_OP_BYE,
+	KM_OP_ABORT,
+	KM_OP_PING,
+	KM_OP_BLOCKS,	/* the RAMBlocks by number, before any page */
+	KM_OP_LAST,
+};
+
+struct km_msg {
+	enum km_op op;
+	uint32_t len; /* of the payload */
+	uint64_t seq;
+	uint64_t sum; /* xxh3-64 of header (sum 0) and payload */
+};
+
+const char *km_op_name(enum km_op op);
+
+/* Builds the header of a message with this payload (may be NULL when len is 0). */
+void km_wire_seal(uint8_t head[KM_WIRE_HEADER_BYTES], enum km_op op, uint64_t seq,
+		  const void *payload, uint32_t len);
+/* Checks magic, version, opcode and length. */
+int km_wire_open(const uint8_t head[KM_WIRE_HEADER_BYTES], struct km_msg *m, struct km_err *err);
+/* Checks the payload against the header's sum. */
+int km_wire_check(const uint8_t head[KM_WIRE_HEADER_BYTES], const struct km_msg *m,
+		  const void *payload, struct km_err *err);
+
+/* PAGES: le32 block, le32 n, then n le64 (page index << 1 | raw), then the raw
+ * pages' content in that order; a page that isn't raw is all zeros. */
+size_t km_wire_pages_head(uint8_t *buf, uint32_t block, unsigned int n, const uint64_t *index,
+			  const bool *raw);
+struct km_wire_pages {
+	uint32_t block;
+	unsigned int n, nraw;
+	uint64_t index[KM_WIRE_PAGES_MAX];
+	bool raw[KM_WIRE_PAGES_MAX];
+	const uint8_t *content;
+};
+/* Block and indices are checked against the ledger's blocks. */
+int km_wire_pages_parse(const uint8_t *buf, size_t len, const struct km_ledger *blocks,
+			struct km_wire_pages *p, struct km_err *err);
+
+#endif
