@@ -125,7 +125,7 @@ moves() { # KIND COUNT
 		note "before: ${before//$'\n'/ }"
 		note "after: $(tr '\n' ' ' <"$work/after")"
 		"$here/stop" "$from"
-		[ $ok = 0 ] || return
+		[ $ok = 0 ] || { grep -aH WRONG "$from/serial.log" "$to/serial.log" | head -n 40 | sed 's/^/# /'; return; }
 		from=$to
 	done
 }

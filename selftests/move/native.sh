@@ -59,6 +59,7 @@ run() { # DIR, further arguments: its JSON goes to DIR/run.json
 
 end() { # DIRS: their guests
 	for d in "$@"; do pkill -9 -f "qemu-system.*$d/"; done 2>/dev/null
+	[ -z "$receiver" ] || kill -9 "$receiver" 2>/dev/null
 	wait "$receiver" 2>/dev/null
 	receiver=''
 }
@@ -98,7 +99,7 @@ fault() { # NAME KILL
 		"$km" run --vm "$a/qmp.sock" --to "127.0.0.1:$port" --json \
 			>"$a/run.json" 2>"$a/run.err" &
 		mover=$!
-		sleep "0.$((RANDOM % 9))$((RANDOM % 10))"
+		sleep "$((RANDOM % 3)).$((RANDOM % 10))"
 		case $what in
 		receiver) kill -9 "$receiver" ;;
 		qemu) pkill -9 -f "qemu-system.*$b/" ;;

@@ -28,7 +28,7 @@ static inline int fake_listen(const char *path, int backlog)
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
 
-	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", path);
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%.107s", path);
 	unlink(path);
 	if (bind(fd, (struct sockaddr *)&addr, sizeof(addr)) || listen(fd, backlog))
 		abort();

@@ -26,11 +26,11 @@ static bool has_colour(FILE *f)
 static void put_safe(FILE *f, const char *text)
 {
 	for (const unsigned char *s = (const unsigned char *)text; *s; s++) {
-		if (s[0] == 0xc2 && s[1] >= 0x80 && s[1] <= 0x9f)
-			s++; /* and a '?' for both: it is one column */
-		fputc(*s < 0x20 || (*s >= 0x7f && s[-(s != (const void *)text)] == 0xc2 && *s <= 0x9f) ||
-			      *s == 0x7f ? '?' : *s,
-		      f);
+		bool c1 = s[0] == 0xc2 && s[1] >= 0x80 && s[1] <= 0x9f;
+
+		if (c1)
+			s++;
+		fputc(c1 || *s < 0x20 || *s == 0x7f ? '?' : *s, f);
 	}
 }
 
