@@ -26,7 +26,7 @@ KDIRS := $(or $(KDIR),$(wildcard /lib/modules/$(shell uname -r)/build),\
 	$(wildcard /lib/modules/*/build))
 
 DEPS := build-essential pkg-config libjansson-dev libmnl-dev libxxhash-dev procps \
-	qemu-system-x86 busybox-static cpio kmod jq python3 iproute2
+	qemu-system-x86 busybox-static cpio kmod jq python3 iproute2 xz-utils util-linux
 
 .PHONY: all user module check check-unit deps help clean
 all: user
@@ -65,7 +65,8 @@ check: user unit-tests
 
 deps:
 	@echo "installing: $(DEPS)"
-	DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $(DEPS)
+	DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -y \
+		--no-install-recommends $(DEPS)
 
 help:
 	@echo "make             the tool and the module (KDIR= names the kernel headers)"
