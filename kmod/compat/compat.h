@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What differs between kernels, so that the rest of the module need not know.
+ * have.h says what is there; probe.sh makes it.
+ */
+#ifndef KM_COMPAT_H
+#define KM_COMPAT_H
+
+#include <linux/ftrace.h>
+#include <linux/kvm_host.h>
+#include <linux/magic.h>
+#include <linux/sched/signal.h>
+#include <net/genetlink.h>
+
+#include "have.h"
+
+/* The nth argument of the function that was entered. */
+static __always_inline unsigned long
+km_compat_ftrace_arg(struct ftrace_regs *fregs, unsigned int n)
+{
+#ifdef HAVE_FTRACE_REGS_GET_ARGUMENT
+	return ftrace_regs_get_argument(fregs, n);
+#else
+	/*
+	 * Not ftrace_get_regs(): it answers NULL unless all registers were
+	 * asked for, but those that hold arguments are always saved.
+	 */
+	return regs_get_kernel_argument(&fregs->regs, n);
+#endif
+}
+
+static inline struct nlattr **km_compat_dump_attrs(struct netlink_callback *cb)
+{
+#ifdef HAVE_GENL_INFO_DUMP
+	return genl_info_dump(cb)->attrs;
+#else
+	return genl_dumpit_info(cb)->attrs;
+#endif
+}
+
+static inline int km_compat_nr_as_ids(struct kvm *kvm)
+{
+#ifdef HAVE_KVM_ARCH_NR_MEMSLOT_AS_IDS
+	return kvm_arch_nr_memslot_as_ids(kvm);
+#else
+	return KVM_ADDRESS_SPACE_NUM;
+#endif
+}
+
+/* Most address spaces that a VM of this kernel can have. */
+#ifdef HAVE_KVM_ARCH_NR_MEMSLOT_AS_IDS
+#define KM_COMPAT_MAX_AS_IDS	KVM_MAX_NR_ADDRESS_SPACES
+#else
+#define KM_COMPAT_MAX_AS_IDS	KVM_ADDRESS_SPACE_NUM
+#endif
+
+/* The process that @mm belongs to, or NULL. Call it under rcu_read_lock(). */
+static inline struct task_struct *km_compat_mm_owner(struct mm_struct *mm)
+{
+#ifdef HAVE_MM_OWNER
+	return rcu_dereference(mm->owner);
+#else
+	return NULL;
+#endif
+}
+
+/* Id of the thread that ran @vcpu last, in the reader's PID namespace, or 0. */
+static inline pid_t km_compat_vcpu_tid(struct kvm_vcpu *vcpu)
+{
+	pid_t tid;
+
+#ifdef HAVE_KVM_VCPU_PID_LOCK
+	read_lock(&vcpu->pid_lock);
+	tid = pid_vnr(vcpu->pid);
+	read_unlock(&vcpu->pid_lock);
+#else
+	rcu_read_lock();
+	tid = pid_vnr(rcu_dereference(vcpu->pid));
+	rcu_read_unlock();
+#endif
+	return tid;
+}
+
+static inline bool km_compat_file_is_kvm(struct file *file)
+{
+#ifdef HAVE_EXPORT_FILE_IS_KVM
+	return file_is_kvm(file);
+#else
+	/*
+	 * User space can't choose the name of an anonymous inode, and no other
+	 * code makes one of this name. The owner is NULL on 6.1 (kvm_vm_fops).
+	 */
+	const struct module *owner = file->f_op->owner;
+
+	return file_inode(file)->i_sb->s_magic == ANON_INODE_FS_MAGIC &&
+	       !strcmp(file->f_path.dentry->d_name.name, "kvm-vm") &&
+	       (!owner || !strncmp(owner->name, "kvm", 3));
+#endif
+}
+
+/* The vCPU that this thread is running, or NULL. Safe in any context. */
+static __always_inline struct kvm_vcpu *km_compat_running_vcpu(void)
+{
+#ifdef HAVE_EXPORT_KVM_GET_RUNNING_VCPU
+	return kvm_get_running_vcpu();
+#else
+	return NULL;
+#endif
+}
+
+#ifdef HAVE_EXPORT_KVM_GET_RUNNING_VCPU
+#define KM_COMPAT_KNOWS_VCPU	true
+#else
+#define KM_COMPAT_KNOWS_VCPU	false
+#endif
+
+#endif /* KM_COMPAT_H */

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef KM_DIRTY_H
+#define KM_DIRTY_H
+
+#include <linux/cache.h>
+#include <linux/percpu.h>
+#include <linux/types.h>
+#include <asm/local64.h>
+
+struct kvm;
+struct netlink_ext_ack;
+
+/* A reading. */
+struct km_counts {
+	u64 pages;		/* clean pages that became dirty */
+	u64 repeats;		/* reports of pages that were dirty already */
+};
+
+/* A counter: added to by one CPU at a time, without a lock. */
+struct km_dirty_slot {
+	local64_t pages;
+	local64_t repeats;
+} ____cacheline_aligned_in_smp;
+
+/* What one VM dirtied since km_dirty_init(). */
+struct km_dirty {
+	bool counting;		/* the hook is in place */
+	unsigned int nr_vcpus;	/* room in @vcpu, by kvm_vcpu::vcpu_idx */
+	struct km_dirty_slot *vcpu;
+	struct km_dirty_slot __percpu *other;	/* of no known vCPU */
+};
+
+int km_dirty_init(struct km_dirty *dirty, unsigned int nr_vcpus);
+void km_dirty_start(struct km_dirty *dirty);
+void km_dirty_stop(struct km_dirty *dirty);
+void km_dirty_free(struct km_dirty *dirty);
+
+void km_dirty_read_vcpu(const struct km_dirty *dirty, unsigned int idx,
+			struct km_counts *counts);
+void km_dirty_read_other(const struct km_dirty *dirty, struct km_counts *counts);
+
+#endif /* KM_DIRTY_H */

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The generic netlink family: who may send what, and the commands about sessions.
+ * reply.c and dump.c answer those about a VM. linux/kmigrate.h documents all of them.
+ */
+#include <linux/capability.h>
+#include <linux/err.h>
+#include <linux/module.h>
+#include <linux/kmigrate.h>
+
+#include "compat/compat.h"
+#include "dump.h"
+#include "mech.h"
+#include "netlink.h"
+#include "reply.h"
+#include "session.h"
+#include "version.h"
+
+static const struct nla_policy attach_policy[KMIGRATE_A_VM_FD + 1] = {
+	[KMIGRATE_A_VM_FD]	= NLA_POLICY_MIN(NLA_S32, 0),
+};
+
+static const struct nla_policy session_policy[KMIGRATE_A_SESSION + 1] = {
+	[KMIGRATE_A_SESSION]	= { .type = NLA_U32 },
+};
+
+static const struct nla_policy test_policy[KMIGRATE_A_EXTENT + 1] = {
+	[KMIGRATE_A_SESSION]	= { .type = NLA_U32 },
+	[KMIGRATE_A_EXTENT]	= NLA_POLICY_NESTED(km_reply_extent_policy),
+};
+
+/* GENL_ADMIN_PERM, which all commands have, asks for CAP_NET_ADMIN only. */
+static int check_caller(struct sk_buff *skb)
+{
+	return netlink_capable(skb, CAP_SYS_ADMIN) ? 0 : -EPERM;
+}
+
+static int put_param(struct sk_buff *msg, const struct km_mech_param *param)
+{
+	struct nlattr *nest = nla_nest_start(msg, KMIGRATE_A_PARAM);
+
+	if (!nest)
+		return -EMSGSIZE;
+	if (nla_put_string(msg, KMIGRATE_A_PARAM_NAME, param->name) ||
+	    nla_put_u32(msg, KMIGRATE_A_PARAM_VALUE, param->value))
+		return -EMSGSIZE;
+	nla_nest_end(msg, nest);
+	return 0;
+}
+
+static int put_info(struct sk_buff *msg)
+{
+	u32 features = KMIGRATE_FEATURES_COUNT | KMIGRATE_FEATURES_TEST;
+	struct km_mech mech;
+	unsigned int i;
+
+	if (KM_COMPAT_KNOWS_VCPU)
+		features |= KMIGRATE_FEATURES_VCPU_COUNT;
+
+	km_mech_get(&mech);
+	if (nla_put_u32(msg, KMIGRATE_A_ABI_VERSION, KMIGRATE_ABI_VERSION) ||
+	    nla_put_string(msg, KMIGRATE_A_MODULE_VERSION, KM_VERSION) ||
+	    nla_put_u32(msg, KMIGRATE_A_FEATURES, features) ||
+	    (mech.vendor && nla_put_string(msg, KMIGRATE_A_VENDOR, mech.vendor)) ||
+	    nla_put_u32(msg, KMIGRATE_A_MECHANISM, mech.mechanism) ||
+	    nla_put_u32(msg, KMIGRATE_A_NR_SESSIONS, km_session_count()) ||
+	    nla_put_u32(msg, KMIGRATE_A_MAX_SESSIONS, KMIGRATE_MAX_SESSIONS) ||
+	    nla_put_u32(msg, KMIGRATE_A_MAX_TEST_EXTENTS,
+			KMIGRATE_MAX_TEST_EXTENTS) ||
+	    nla_put_u32(msg, KMIGRATE_A_MAX_TEST_PAGES, KMIGRATE_MAX_TEST_PAGES))
+		return -EMSGSIZE;
+
+	for (i = 0; i < mech.nr_params; i++)
+		if (put_param(msg, &mech.params[i]))
+			return -EMSGSIZE;
+	return 0;
+}
+
+static int info_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct km_reply reply;
+	int err;
+
+	err = check_caller(skb);
+	if (err)
+		return err;
+	err = km_reply_start(&reply, info, GENLMSG_DEFAULT_SIZE);
+	if (err)
+		return err;
+	return km_reply_send(&reply, info, put_info(reply.msg));
+}
+
+static int attach_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct sock *sk = NETLINK_CB(skb).sk;
+	struct km_reply reply;
+	u32 id;
+	int err;
+
+	err = check_caller(skb);
+	if (err)
+		return err;
+	if (GENL_REQ_ATTR_CHECK(info, KMIGRATE_A_VM_FD))
+		return -EINVAL;
+
+	/* First, as what follows can't be undone unnoticed. */
+	err = km_reply_start(&reply, info, GENLMSG_DEFAULT_SIZE);
+	if (err)
+		return err;
+
+	/* This is the sender's context: what it calls its fd is ours, too. */
+	err = km_session_open(sk, nla_get_s32(info->attrs[KMIGRATE_A_VM_FD]), &id);
+	switch (err) {
+	case 0:
+		err = nla_put_u32(reply.msg, KMIGRATE_A_SESSION, id);
+		break;
+	case -EINVAL:
+		NL_SET_ERR_MSG_ATTR(info->extack, info->attrs[KMIGRATE_A_VM_FD],
+				    "not a KVM VM");
+		break;
+	case -ESRCH:
+		NL_SET_ERR_MSG(info->extack, "the VM is gone");
+		break;
+	case -ENOSPC:
+		NL_SET_ERR_MSG(info->extack, "too many sessions");
+		break;
+	}
+	return km_reply_send(&reply, info, err);
+}
+
+static int detach_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	int err;
+
+	err = check_caller(skb);
+	if (err)
+		return err;
+	if (GENL_REQ_ATTR_CHECK(info, KMIGRATE_A_SESSION))
+		return -EINVAL;
+	err = km_session_close(NETLINK_CB(skb).sk,
+			       nla_get_u32(info->attrs[KMIGRATE_A_SESSION]));
+	if (err)
+		NL_SET_ERR_MSG(info->extack, "no such session of this socket");
+	return err;
+}
+
+static int vm_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	return check_caller(skb) ?: km_reply_vm(skb, info);
+}
+
+static int counts_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	return check_caller(skb) ?: km_reply_counts(skb, info);
+}
+
+static int test_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	return check_caller(skb) ?: km_reply_test(skb, info);
+}
+
+static int dump_start(struct netlink_callback *cb)
+{
+	return check_caller(cb->skb) ?: km_dump_start(cb);
+}
+
+#define COMMAND(command, attrs)						\
+	.cmd = (command), .flags = GENL_ADMIN_PERM,			\
+	.policy = (attrs), .maxattr = ARRAY_SIZE(attrs) - 1
+
+static const struct genl_ops ops[] = {
+	{
+		/* Without a policy every attribute is rejected. */
+		.cmd = KMIGRATE_CMD_INFO,
+		.flags = GENL_ADMIN_PERM,
+		.doit = info_doit,
+	}, {
+		COMMAND(KMIGRATE_CMD_VM_ATTACH, attach_policy),
+		.doit = attach_doit,
+	}, {
+		COMMAND(KMIGRATE_CMD_VM_DETACH, session_policy),
+		.doit = detach_doit,
+	}, {
+		COMMAND(KMIGRATE_CMD_VM_GET, session_policy),
+		.doit = vm_doit,
+	}, {
+		COMMAND(KMIGRATE_CMD_SLOT_GET, session_policy),
+		.start = dump_start,
+		.dumpit = km_dump_slots,
+	}, {
+		COMMAND(KMIGRATE_CMD_VCPU_GET, session_policy),
+		.start = dump_start,
+		.dumpit = km_dump_vcpus,
+	}, {
+		COMMAND(KMIGRATE_CMD_COUNTS_GET, session_policy),
+		.doit = counts_doit,
+	}, {
+		COMMAND(KMIGRATE_CMD_TEST, test_policy),
+		.doit = test_doit,
+	},
+};
+
+/*
+ * Not in other network namespaces (.netnsok), as authority is over the host.
+ * .parallel_ops: else each command would hold up all of generic netlink.
+ */
+struct genl_family km_netlink_family __ro_after_init = {
+	.name		= KMIGRATE_FAMILY_NAME,
+	.version	= KMIGRATE_FAMILY_VERSION,
+	.module		= THIS_MODULE,
+	.parallel_ops	= true,
+	.ops		= ops,
+	.n_ops		= ARRAY_SIZE(ops),
+};
+
+int __init km_netlink_init(void)
+{
+	return genl_register_family(&km_netlink_family);
+}
+
+void km_netlink_fini(void)
+{
+	genl_unregister_family(&km_netlink_family);
+}

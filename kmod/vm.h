@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef KM_VM_H
+#define KM_VM_H
+
+#include <linux/list.h>
+#include <linux/mmu_notifier.h>
+#include <linux/rcupdate.h>
+#include <linux/refcount.h>
+#include <linux/rwsem.h>
+#include <linux/types.h>
+#include <linux/workqueue.h>
+
+#include "dirty.h"
+
+struct file;
+struct kvm;
+
+/* A VM that at least one session is open on. Its life is told in vm.c. */
+struct km_vm {
+	struct hlist_node node;		/* in the table, by @key */
+	const struct kvm *key;		/* compared only */
+	struct km_dirty dirty;
+
+	refcount_t users;		/* sessions; drops under the table's lock */
+	refcount_t refs;		/* 1 for all users, 1 for @work if queued */
+
+	struct rw_semaphore lock;	/* @kvm and @file: set to NULL once */
+	struct kvm *kvm;
+	struct file *file;
+
+	struct delayed_work work;
+	bool ending;			/* set once: @work must let the VM go */
+	bool watched;			/* @mn is registered; only @work looks */
+	struct mmu_notifier mn;
+
+	struct rcu_head rcu;
+};
+
+int km_vm_init(void);
+void km_vm_fini(void);
+
+struct km_vm *km_vm_get(int fd);
+void km_vm_put(struct km_vm *vm);
+
+struct kvm *km_vm_enter(struct km_vm *vm);
+void km_vm_exit(struct km_vm *vm);
+
+pid_t km_vm_pid(struct kvm *kvm);
+struct km_vm *km_vm_find_rcu(const struct kvm *key);
+
+#endif /* KM_VM_H */
