@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <unistd.h>
 #include "ktap.h"
 #include "xfer/ledger.h"
 #include "xfer/pace.h"
@@ -49,6 +50,8 @@ static void *guest_main(void *arg)
 
 		m->guest[p] = i;
 		m->dirty[p] = true;
+		if (!(i % 2048))
+			usleep(100); /* let the lister make many rounds */
 	}
 	m->guest_done = true;
 	return NULL;
@@ -87,6 +90,8 @@ static void *sender_main(void *arg)
 		for (unsigned int i = 0; i < n; i++) {
 			uint64_t v = s->m->guest[pages[i].index];
 
+			if (!(v & 63))
+				usleep(50); /* the page is on the wire */
 			/* The guest's values only grow: an older one arriving
 			 * later means that two versions changed places. */
 			if (v < s->m->dest[pages[i].index])
