@@ -198,8 +198,7 @@ static void put_where(FILE *f, const struct km_run *r)
 		line(f, "runs at", "this host, as before");
 		break;
 	case KM_OUT_DOUBT:
-		line(f, "runs at", "unknown: `kmigrate status %s` and `kmigrate resolve %s` tell",
-		     r->id, r->id);
+		line(f, "runs at", "unknown: look at both ends before you start either");
 		break;
 	case KM_OUT_LOST:
 		line(f, "runs at", "neither end");
