@@ -8,6 +8,7 @@ moves=${MOVES:-4} nr=0 failed=0
 
 echo "TAP version 13"
 echo "1..2"
+make -s -C "$here/../guest" >&2 || exit 1
 for kernel in 6.1 6.12; do
 	nr=$((nr + 1))
 	if "$here/../vm/kernels" $kernel >&2 &&
