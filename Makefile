@@ -6,11 +6,12 @@ BUILD ?= build
 prefix ?= /usr/local
 CC ?= gcc
 SAN ?=
+DEFS ?=
 
 WARN := -Wall -Wextra -Wshadow -Wconversion -Werror
 LIBS := jansson libmnl
 CFLAGS ?= -O2 -g
-ALL_CFLAGS := $(CFLAGS) -std=gnu11 -D_GNU_SOURCE -pthread $(WARN) $(SAN) \
+ALL_CFLAGS := $(CFLAGS) -std=gnu11 -D_GNU_SOURCE -pthread $(WARN) $(SAN) $(DEFS) \
 	-DKM_VERSION='"$(VERSION)"' -Iuser -Iinclude/uapi -MMD -MP
 LDLIBS := $(shell pkg-config --libs $(LIBS) 2>/dev/null) -pthread
 
@@ -28,7 +29,7 @@ KDIRS := $(or $(KDIR),$(wildcard /lib/modules/$(shell uname -r)/build),\
 DEPS := build-essential pkg-config libjansson-dev libmnl-dev libxxhash-dev procps \
 	qemu-system-x86 busybox-static cpio kmod jq python3 iproute2 xz-utils util-linux
 
-.PHONY: all user module check check-unit deps help clean
+.PHONY: all user module faults unit-tests check check-unit deps help clean
 all: user
 
 user: $(BUILD)/kmigrate
@@ -55,12 +56,16 @@ else
 	@set -e; for k in $(KDIRS); do kmod/build "$$k" $(BUILD)/kmod; done
 endif
 
+# The tool with moments at which a test can stop it (user/xfer/fault.h).
+faults:
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/faults DEFS=-DKM_FAULTS user
+
 unit-tests: $(UNIT_BIN)
 
 check-unit: unit-tests
 	selftests/run unit
 
-check: user unit-tests
+check: user unit-tests faults
 	selftests/run all
 
 deps:

@@ -46,9 +46,10 @@ static void say_listening(const struct receive_opts *o, unsigned int port)
 	fflush(stdout);
 }
 
-static void say_result(const struct receive_opts *o, const struct km_sink_result *res,
-		       const struct km_err *err)
+static void say_result(void *ctx, const struct km_sink_result *res, const struct km_err *err)
 {
+	const struct receive_opts *o = ctx;
+
 	if (o->json)
 		km_json_print(stdout,
 			      json_pack("{s:s,s:s,s:s,s:i,s:I,s:s}", "event", "ended", "outcome",
@@ -57,6 +58,9 @@ static void say_result(const struct receive_opts *o, const struct km_sink_result
 					err->text));
 	else if (res->outcome == KM_OUT_MOVED)
 		printf("%s runs here now, pid %d\n", res->vm_name, res->pid);
+	fflush(stdout);
+	if (res->outcome != KM_OUT_MOVED)
+		fprintf(stderr, "kmigrate receive: %s; no guest was left here\n", err->text);
 }
 
 static int run(const struct km_cmd *cmd, int argc, char **argv)
@@ -80,12 +84,11 @@ static int run(const struct km_cmd *cmd, int argc, char **argv)
 	so.token = o.token;
 	so.replace = o.replace;
 	so.append = o.append;
+	so.ended = say_result;
+	so.ctx = &o;
 	say_listening(&o, port);
 	rc = km_sink_serve(&so, &res, &err);
 	close(so.listen_fd);
-	say_result(&o, &res, &err);
-	if (rc)
-		fprintf(stderr, "kmigrate receive: %s; no guest was left here\n", err.text);
 	return rc ? KM_EXIT_FAILED : KM_EXIT_OK;
 }
 

@@ -154,6 +154,7 @@ struct km_run {
 	double pause_ms;             /* guest stopped at the source to running at the destination, seen here */
 	double pause_drain_ms;       /* of it: last pages applied and devices loaded */
 	double pause_verify_ms;
+	double pause_settle_ms;      /* of it: the source QEMU completes */
 	double pause_go_ms;          /* of it: GO sent to answered */
 	char held[KM_ERR_MAX];       /* what was held and put back, one line */
 	char error[KM_ERR_MAX];      /* "" when it went well */

@@ -25,7 +25,8 @@ static void moved(void)
 	run.setup_ms = 310;
 	run.pause_ms = 38.2;
 	run.pause_drain_ms = 25;
-	run.pause_verify_ms = 8;
+	run.pause_verify_ms = 7;
+	run.pause_settle_ms = 1;
 	run.pause_go_ms = 4.9;
 	run.c.rounds = 4;
 	run.c.raw_pages = 370000;
@@ -67,7 +68,7 @@ static void text_moved(bool *ok)
 	static const char *const want[] = {
 		"web01 (pid 4242) moved to hostb:4777",
 		"12.4 s, of it setup 310 ms; 4 rounds",
-		"38.2 ms = drain 25.0 ms + verify 8.00 ms + go 4.90 ms",
+		"38.2 ms = drain 25.0 ms + verify 7.00 ms + settle 1.00 ms + go 4.90 ms",
 		"1.42 GiB on the wire, 2 streams",
 		"1.41 GiB  370 k pages",
 		"812 k pages, by name only",
@@ -139,7 +140,7 @@ static void json_run(bool *ok)
 	CHECK(json_is_null(json_object_get(j, "error")));
 	c = json_object_get(j, "counters");
 	CHECK(json_integer_value(json_object_get(c, "zero_pages")) == 812345);
-	CHECK(json_real_value(json_object_get(json_object_get(j, "ms"), "pause")) > 38);
+	CHECK(json_real_value(json_object_get(json_object_get(j, "times"), "pause_ms")) > 38);
 	CHECK(json_array_size(json_object_get(json_object_get(j, "module"), "dirtied_by_vcpu")) == 2);
 	CHECK(json_is_true(json_object_get(json_object_get(j, "verify"), "passed")));
 	json_decref(j);
@@ -151,7 +152,7 @@ static void json_run(bool *ok)
 	run.module.vcpus = 4000000000u;
 	strcpy(run.vm_name, "a\xff\xfe\"\n");
 	j = km_json_run(&run);
-	CHECK(json_is_null(json_object_get(json_object_get(j, "ms"), "total")));
+	CHECK(json_is_null(json_object_get(json_object_get(j, "times"), "total_ms")));
 	CHECK(!strcmp(json_string_value(json_object_get(j, "vm")), "a\?\?\"\n"));
 	c = json_object_get(j, "counters");
 	CHECK(json_integer_value(json_object_get(c, "wire_bytes")) == INT64_MAX);

@@ -127,12 +127,13 @@ static json_t *times(const struct km_run *r)
 {
 	json_t *o = json_object();
 
-	put(o, "total", real(r->total_ms));
-	put(o, "setup", real(r->setup_ms));
-	put(o, "pause", real(r->pause_ms));
-	put(o, "pause_drain", real(r->pause_drain_ms));
-	put(o, "pause_verify", real(r->pause_verify_ms));
-	put(o, "pause_go", real(r->pause_go_ms));
+	put(o, "total_ms", real(r->total_ms));
+	put(o, "setup_ms", real(r->setup_ms));
+	put(o, "pause_ms", real(r->pause_ms));
+	put(o, "pause_drain_ms", real(r->pause_drain_ms));
+	put(o, "pause_verify_ms", real(r->pause_verify_ms));
+	put(o, "pause_settle_ms", real(r->pause_settle_ms));
+	put(o, "pause_go_ms", real(r->pause_go_ms));
 	return o;
 }
 
@@ -151,7 +152,7 @@ json_t *km_json_run(const struct km_run *r)
 	put(o, "engine_why", text_or_null(r->engine_why));
 	put(o, "streams", number(r->streams));
 	put(o, "ram_bytes", number(r->ram_bytes));
-	put(o, "ms", times(r));
+	put(o, "times", times(r));
 	put(o, "counters", counters(&r->c));
 	put(o, "module", module(&r->module));
 	put(o, "held", text_or_null(r->held));

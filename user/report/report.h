@@ -9,6 +9,7 @@
 #include <jansson.h>
 #include <stdio.h>
 #include "../model.h"
+#include "../xfer/journal.h"
 
 json_t *km_json_run(const struct km_run *r);
 json_t *km_json_vm(const struct km_vm *vm);
@@ -16,6 +17,13 @@ void km_json_print(FILE *f, json_t *j);             /* consumes j, ends with a n
 
 void km_text_run(FILE *f, const struct km_run *r);
 void km_text_vms(FILE *f, const struct km_vm *vms, size_t n);
+
+/* report/moves.c: the journal's entries. */
+json_t *km_json_moves(const struct km_journal *list, size_t n);
+void km_text_moves(FILE *f, const struct km_journal *list, size_t n);
+
+/* Names are foreign bytes: control characters come out as '?'. */
+void km_put_safe(FILE *f, const char *text);
 
 /* A line that is rewritten on a terminal (never when NO_COLOR's friends say
  * otherwise: colour only without NO_COLOR), a plain line every few seconds

@@ -23,7 +23,7 @@ static bool has_colour(FILE *f)
 
 /* Names are foreign bytes: no control characters on the terminal, nor C1's (UTF-8
  * c2 80..9f). */
-static void put_safe(FILE *f, const char *text)
+void km_put_safe(FILE *f, const char *text)
 {
 	for (const unsigned char *s = (const unsigned char *)text; *s; s++) {
 		bool c1 = s[0] == 0xc2 && s[1] >= 0x80 && s[1] <= 0x9f;
@@ -45,7 +45,7 @@ line(FILE *f, const char *label, const char *fmt, ...)
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	fprintf(f, "  %-11s ", label);
-	put_safe(f, text);
+	km_put_safe(f, text);
 	fputc('\n', f);
 }
 
@@ -77,9 +77,9 @@ static void put_headline(FILE *f, const struct km_run *r)
 		break;
 	}
 	fprintf(f, "%s%s", colour ? BOLD : "", colour ? paint : "");
-	put_safe(f, r->vm_name[0] ? r->vm_name : "guest");
+	km_put_safe(f, r->vm_name[0] ? r->vm_name : "guest");
 	fprintf(f, "%s (pid %d) %s ", colour ? "\033[0m" : "", (int)r->vm_pid, says);
-	put_safe(f, r->destination);
+	km_put_safe(f, r->destination);
 	fputc('\n', f);
 }
 
@@ -89,7 +89,9 @@ static void put_times(FILE *f, const struct km_run *r)
 	char b[KM_UNIT_MAX];
 	char c[KM_UNIT_MAX];
 	char d[KM_UNIT_MAX];
-	double rest = r->pause_ms - r->pause_drain_ms - r->pause_verify_ms - r->pause_go_ms;
+	char e[KM_UNIT_MAX];
+	double rest = r->pause_ms - r->pause_drain_ms - r->pause_verify_ms - r->pause_settle_ms -
+		      r->pause_go_ms;
 
 	line(f, "total time", "%s, of it setup %s; %" PRIu64 " round%s", km_fmt_ms(a, r->total_ms),
 	     km_fmt_ms(b, r->setup_ms), r->c.rounds, r->c.rounds == 1 ? "" : "s");
@@ -102,12 +104,14 @@ static void put_times(FILE *f, const struct km_run *r)
 		return;
 	}
 	if (r->verify.done)
-		line(f, "pause", "%s = drain %s + verify %s + go %s", km_fmt_ms(a, r->pause_ms),
-		     km_fmt_ms(b, r->pause_drain_ms), km_fmt_ms(c, r->pause_verify_ms),
+		line(f, "pause", "%s = drain %s + verify %s + settle %s + go %s",
+		     km_fmt_ms(a, r->pause_ms), km_fmt_ms(b, r->pause_drain_ms),
+		     km_fmt_ms(c, r->pause_verify_ms), km_fmt_ms(e, r->pause_settle_ms),
 		     km_fmt_ms(d, r->pause_go_ms));
 	else
-		line(f, "pause", "%s = drain %s + go %s", km_fmt_ms(a, r->pause_ms),
-		     km_fmt_ms(b, r->pause_drain_ms), km_fmt_ms(d, r->pause_go_ms));
+		line(f, "pause", "%s = drain %s + settle %s + go %s", km_fmt_ms(a, r->pause_ms),
+		     km_fmt_ms(b, r->pause_drain_ms), km_fmt_ms(e, r->pause_settle_ms),
+		     km_fmt_ms(d, r->pause_go_ms));
 	if (rest > 1)
 		line(f, "", "+ %s between them", km_fmt_ms(a, rest));
 }
@@ -256,7 +260,7 @@ static void put_row(FILE *f, const struct row *row, const size_t width[COLUMNS])
 
 		if (right)
 			fprintf(f, "%*s", pad, "");
-		put_safe(f, row->cell[c]);
+		km_put_safe(f, row->cell[c]);
 		if (c == NOTE)
 			fputc('\n', f);
 		else

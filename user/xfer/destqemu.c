@@ -104,10 +104,12 @@ static int build_argv(char **out, const char *exe, const json_t *argv, const cha
 	return 0;
 }
 
-static void exec_qemu(char **argv, const char *log)
+static void exec_qemu(char **argv, const char *dir, const char *log, const struct km_guard *guard)
 {
 	int null = open("/dev/null", O_RDWR), fd = open(log, O_WRONLY | O_CREAT | O_APPEND, 0600);
 
+	if (km_guard_say(guard, "qemu %d %s", getpid(), dir))
+		_exit(126); /* nobody to watch over it */
 	setsid();
 	dup2(null, 0);
 	dup2(fd, 1);
@@ -141,7 +143,7 @@ static int wait_for_monitor(struct km_destqemu *d, struct km_err *err)
 
 int km_destqemu_start(struct km_destqemu *d, const char *exe, const json_t *argv,
 		      const struct km_opt_list *replace, const struct km_opt_list *append,
-		      struct km_err *err)
+		      const struct km_guard *guard, struct km_err *err)
 {
 	char *args[ARGS_MAX] = { NULL }, log[192];
 	const char *base = strrchr(exe, '/');
@@ -159,7 +161,7 @@ int km_destqemu_start(struct km_destqemu *d, const char *exe, const json_t *argv
 	if (!rc) {
 		d->pid = fork();
 		if (!d->pid)
-			exec_qemu(args, log);
+			exec_qemu(args, d->dir, log, guard);
 		if (d->pid < 0)
 			rc = km_err_set(err, -errno, "cannot start QEMU: %s", strerror(errno));
 	}
@@ -267,9 +269,16 @@ int km_destqemu_page(struct km_destqemu *d, const char *block, uint64_t index, c
 	return write_channel(d, 0, &p, data ? data : zeros, err);
 }
 
+/* A lost answer to cont is not a refusal: it runs if it says so. */
 int km_destqemu_go(struct km_destqemu *d, struct km_err *err)
 {
-	return km_qmp_exec(d->qmp, "cont", NULL, NULL, KM_QMP_MS, err);
+	char state[32] = "";
+	int rc = km_qmp_exec(d->qmp, "cont", NULL, NULL, KM_QMP_MS, err);
+
+	if (rc && rc != -EREMOTEIO && !km_qmp_run_state(d->qmp, state, NULL) &&
+	    !strcmp(state, "running"))
+		rc = 0;
+	return rc;
 }
 
 bool km_destqemu_alive(const struct km_destqemu *d)

@@ -9,6 +9,7 @@
 #include <jansson.h>
 #include "../ctl/qmp.h"
 #include "../opts.h"
+#include "guard.h"
 #include "multifd.h"
 
 struct km_destqemu {
@@ -22,10 +23,10 @@ struct km_destqemu {
 };
 
 /* argv as the source's QEMU was started; replace: "OLD=NEW" text in arguments;
- * append: further arguments. */
+ * append: further arguments; the guard hears of the process before it is QEMU. */
 int km_destqemu_start(struct km_destqemu *d, const char *exe, const json_t *argv,
 		      const struct km_opt_list *replace, const struct km_opt_list *append,
-		      struct km_err *err);
+		      const struct km_guard *guard, struct km_err *err);
 /* Opens the incoming side: the relay's sockets, or QEMU's own tcp: listener. */
 int km_destqemu_listen_relay(struct km_destqemu *d, unsigned int channels, const uint8_t uuid[16],
 			     struct km_err *err);

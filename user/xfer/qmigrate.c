@@ -51,7 +51,7 @@ static int set_params(struct km_qmp *q, json_t *params, struct km_err *err)
 	return km_qmp_exec(q, "migrate-set-parameters", params, NULL, KM_QMP_MS, err);
 }
 
-static int save(struct km_qmp *q, struct km_qmig_saved *saved, struct km_err *err)
+int km_qmig_save(struct km_qmp *q, struct km_qmig_saved *saved, struct km_err *err)
 {
 	json_t *all = NULL;
 	int rc = km_qmp_exec(q, "query-migrate-capabilities", NULL, &saved->caps, KM_QMP_MS, err);
@@ -71,15 +71,30 @@ static int save(struct km_qmp *q, struct km_qmig_saved *saved, struct km_err *er
 	return 0;
 }
 
+char *km_qmig_saved_text(const struct km_qmig_saved *saved)
+{
+	json_t *o = json_pack("{s:O,s:O}", "caps", saved->caps, "params", saved->params);
+	char *text = o ? json_dumps(o, JSON_COMPACT) : NULL;
+
+	json_decref(o);
+	return text;
+}
+
+int km_qmig_saved_parse(struct km_qmig_saved *saved, const char *text)
+{
+	json_t *o = json_loads(text, 0, NULL);
+	int rc = json_unpack(o, "{s:O,s:O}", "caps", &saved->caps, "params", &saved->params);
+
+	json_decref(o);
+	return rc ? -EBADMSG : 0;
+}
+
 int km_qmig_prepare_source(struct km_qmp *q, bool multifd, unsigned int channels,
 			   struct km_qmig_saved *saved, struct km_err *err)
 {
 	json_t *p;
-	int rc = save(q, saved, err);
+	int rc = set_caps(q, wanted_caps(saved->caps, multifd, false), err);
 
-	if (rc)
-		return rc;
-	rc = set_caps(q, wanted_caps(saved->caps, multifd, false), err);
 	if (rc)
 		return rc;
 	/* QEMU 7.2's max-bandwidth is 128 MiB/s unless told otherwise; the relay

@@ -15,13 +15,21 @@ struct km_qmig_saved {
 	json_t *params; /* those of the parameters that are changed */
 };
 
-/* Saves what is there, then sets what the relay (multifd) or QEMU's own path
- * (plain) needs.  Nothing stays changed when it fails. */
+/* What is there now. */
+int km_qmig_save(struct km_qmp *q, struct km_qmig_saved *saved, struct km_err *err);
+/* For another process (guard.h): malloc'ed text, and back. */
+char *km_qmig_saved_text(const struct km_qmig_saved *saved);
+int km_qmig_saved_parse(struct km_qmig_saved *saved, const char *text);
+
+/* Sets what the relay (multifd) or QEMU's own path (plain) needs.  Nothing stays
+ * changed when it fails. */
 int km_qmig_prepare_source(struct km_qmp *q, bool multifd, unsigned int channels,
 			   struct km_qmig_saved *saved, struct km_err *err);
+/* Frees saved. */
+int km_qmig_restore(struct km_qmp *q, struct km_qmig_saved *saved, struct km_err *err);
+
 int km_qmig_prepare_dest(struct km_qmp *q, bool multifd, unsigned int channels,
 			 struct km_err *err);
-int km_qmig_restore(struct km_qmp *q, struct km_qmig_saved *saved, struct km_err *err);
 
 int km_qmig_start(struct km_qmp *q, const char *uri, struct km_err *err);
 int km_qmig_incoming(struct km_qmp *q, const char *uri, struct km_err *err);

@@ -6,18 +6,22 @@
 #include "../model.h"
 #include "../opts.h"
 
-struct km_sink_opts {
-	int listen_fd;
-	unsigned int peer_ms;
-	const char *token;		/* asked of the source, NULL = none */
-	struct km_opt_list replace, append;
-};
-
 struct km_sink_result {
 	enum km_outcome outcome; /* MOVED: runs here; STAYED: runs at the source */
 	pid_t pid;
 	char vm_name[KM_NAME_MAX];
 	uint64_t pages;
+};
+
+struct km_sink_opts {
+	int listen_fd;
+	unsigned int peer_ms;
+	const char *token;		/* asked of the source, NULL = none */
+	struct km_opt_list replace, append;
+	/* Called as soon as it is known how it ended; the source may still have to
+	 * learn of it (sink.c). */
+	void (*ended)(void *ctx, const struct km_sink_result *res, const struct km_err *err);
+	void *ctx;
 };
 
 /* Serves one source from its first message to the end. Returns 0 when the

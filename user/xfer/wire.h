@@ -13,9 +13,13 @@
  *                                  <-------------------------  VERIFIED (json)
  *     GO                           ------------------------->  the commit point
  *                                  <-------------------------  RUNNING | DEAD (json)
- *     BYE                          ------------------------->
+ *     BYE                          ------------------------->  understood
  *     ABORT (json)                 <------------------------>  before GO only
  *     PING                         <------------------------>  says only "alive"
+ *   a new connection, when GO's answer was lost (outcome.h)
+ *     OUTCOME (json)               ------------------------->
+ *                                  <-------------------------  RUNNING | DEAD (json) | REFUSE
+ *     BYE                          ------------------------->  understood
  *   each stream
  *     STREAM (json)                ------------------------->
  *                                  <-------------------------  WELCOME | REFUSE
@@ -55,6 +59,7 @@ enum km_op {
 	KM_OP_ABORT,
 	KM_OP_PING,
 	KM_OP_BLOCKS,	/* the RAMBlocks by number, before any page */
+	KM_OP_OUTCOME,	/* on a new connection: what became of this session's guest? */
 	KM_OP_LAST,
 };
 

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "goback.h"
+
+#include <string.h>
+#include <unistd.h>
+
+static bool migrating(struct km_qmp *q)
+{
+	static const char *const live[] = { "setup", "active", "device", "cancelling",
+					    "pre-switchover", "wait-unplug" };
+	struct km_qmig_status st;
+
+	if (km_qmig_query(q, &st, NULL))
+		return false;
+	for (size_t i = 0; i < sizeof(live) / sizeof(live[0]); i++)
+		if (!strcmp(st.status, live[i]))
+			return true;
+	return false;
+}
+
+/* QEMU resumes by itself once its migration has failed or is cancelled
+ * (migration_iteration_finish()); one that had completed must be told. */
+enum km_outcome km_go_back(struct km_qmp *q, bool was_running)
+{
+	char state[32];
+
+	for (int i = 0; i < 200; i++) {
+		if (km_qmp_run_state(q, state, NULL))
+			return KM_OUT_LOST;
+		if (migrating(q))
+			km_qmp_exec(q, "migrate_cancel", NULL, NULL, KM_QMP_MS, NULL);
+		else if (!was_running || !strcmp(state, "running"))
+			return KM_OUT_STAYED;
+		else if (!strcmp(state, "postmigrate"))
+			km_qmp_exec(q, "cont", NULL, NULL, KM_QMP_MS, NULL);
+		usleep(50000);
+	}
+	return KM_OUT_LOST;
+}

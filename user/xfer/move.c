@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "move.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <time.h>
+
+int km_move_fail(struct km_move *m, const struct km_err *err)
+{
+	pthread_mutex_lock(&m->lock);
+	if (!m->failed && !m->finished && err->code != -ECANCELED) {
+		m->err = *err;
+		m->failed = true;
+		for (unsigned int i = 0; i < m->nlanes; i++)
+			km_conn_shutdown(&m->lanes[i].conn);
+		/* QEMU sees its sockets close, fails the migration, and resumes. */
+		if (m->main_fd > 0)
+			shutdown(m->main_fd, SHUT_RDWR);
+		for (unsigned int i = 0; i < m->nchannels; i++)
+			shutdown(m->channels[i].fd, SHUT_RDWR);
+	}
+	pthread_cond_broadcast(&m->cond);
+	pthread_mutex_unlock(&m->lock);
+	return err->code ? err->code : -EIO;
+}
+
+void km_move_wait(struct km_move *m, int ms)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	ts.tv_nsec += (long)ms * 1000000;
+	ts.tv_sec += ts.tv_nsec / 1000000000;
+	ts.tv_nsec %= 1000000000;
+	pthread_mutex_lock(&m->lock);
+	if (!m->failed)
+		pthread_cond_timedwait(&m->cond, &m->lock, &ts);
+	pthread_mutex_unlock(&m->lock);
+}
+
+void km_move_wake(struct km_move *m)
+{
+	pthread_mutex_lock(&m->lock);
+	pthread_cond_broadcast(&m->cond);
+	pthread_mutex_unlock(&m->lock);
+}
+
+uint64_t km_move_acked(struct km_move *m)
+{
+	uint64_t n = 0;
+
+	for (unsigned int i = 0; i < m->nlanes; i++)
+		n += m->lanes[i].acked_pages;
+	return n;
+}
+
+uint64_t km_move_backlog(struct km_move *m)
+{
+	uint64_t acked = km_move_acked(m), fresh = m->fresh;
+
+	return fresh > acked ? fresh - acked : 0;
+}

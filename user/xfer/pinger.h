@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Says PING on a connection every second, so that the peer's patience
+ * (peer_ms) measures this process and its link and not what it waits for. */
+#ifndef KM_PINGER_H
+#define KM_PINGER_H
+
+#include "frame.h"
+
+struct km_pinger {
+	struct km_conn *conn;
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t cond;
+	bool started, stop;
+};
+
+int km_pinger_start(struct km_pinger *p, struct km_conn *conn, struct km_err *err);
+void km_pinger_stop(struct km_pinger *p); /* idempotent; fine when never started */
+
+#endif

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "resolve.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include "goback.h"
+#include "outcome.h"
+
+static int settle(struct km_journal *j, enum km_step step, const char *note, struct km_err *err)
+{
+	j->step = step;
+	snprintf(j->note, sizeof(j->note), "resolved: %s", note);
+	return km_journal_write(j, true, err);
+}
+
+static int run_here(struct km_journal *j, struct km_err *err)
+{
+	enum km_outcome o;
+	struct km_qmp *q;
+
+	if (km_qmp_open(&q, j->qmp, KM_QMP_MS, NULL))
+		return settle(j, KM_STEP_LOST, "the source's QEMU is gone", err);
+	o = km_go_back(q, j->was_running);
+	km_qmp_close(q);
+	if (o == KM_OUT_STAYED)
+		return settle(j, KM_STEP_STAYED, "the guest runs at the source", err);
+	return settle(j, KM_STEP_LOST, "the source's QEMU does not run the guest", err);
+}
+
+static int resolve_source(struct km_journal *j, enum km_assume assume, int wait_ms,
+			  struct km_err *err)
+{
+	enum km_verdict v = KM_VERDICT_DEAD; /* without GO it can't run there */
+	char why[KM_ERR_MAX];
+
+	if (assume == KM_ASSUME_MOVED)
+		v = KM_VERDICT_RUNNING;
+	else if (assume == KM_ASSUME_NOTHING && j->step == KM_STEP_GO)
+		v = km_outcome_ask(j->host, j->port, j->session, wait_ms, why);
+	if (v == KM_VERDICT_DEAD)
+		return run_here(j, err);
+	if (v == KM_VERDICT_RUNNING)
+		return settle(j, KM_STEP_MOVED, "the guest runs at the destination", err);
+	return km_err_set(err, -ECOMM,
+			  "move %s: %.200s; see `kmigrate status` at %.100s, where `kmigrate "
+			  "receive` answers too, then say --assume moved or --assume stayed",
+			  j->id, why, j->host);
+}
+
+static int resolve_destination(struct km_journal *j, enum km_assume assume, struct km_err *err)
+{
+	char state[32] = "";
+	struct km_qmp *q;
+	bool runs;
+
+	if (!j->qmp[0] || km_qmp_open(&q, j->qmp, KM_QMP_MS, NULL))
+		return settle(j, KM_STEP_STAYED, "its QEMU is gone here", err);
+	runs = !km_qmp_run_state(q, state, NULL) && !strcmp(state, "running");
+	if (!runs && assume == KM_ASSUME_MOVED)
+		runs = !km_qmp_exec(q, "cont", NULL, NULL, KM_QMP_MS, err);
+	if (!runs || assume == KM_ASSUME_STAYED)
+		km_qmp_exec(q, "quit", NULL, NULL, KM_QMP_MS, NULL);
+	km_qmp_close(q);
+	if (runs && assume != KM_ASSUME_STAYED)
+		return settle(j, KM_STEP_MOVED, "the guest runs at the destination", err);
+	return settle(j, KM_STEP_STAYED, "a QEMU that GO never reached was removed", err);
+}
+
+int km_resolve(struct km_journal *j, enum km_assume assume, int wait_ms, struct km_err *err)
+{
+	if (km_journal_busy(j))
+		return km_err_set(err, -EBUSY, "move %s is under way (pid %d)", j->id, j->owner_pid);
+	if (!km_journal_open(j))
+		return 0;
+	return j->destination ? resolve_destination(j, assume, err) :
+				resolve_source(j, assume, wait_ms, err);
+}

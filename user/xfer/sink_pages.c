@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-2.0
+/* From the streams into the destination's memory. */
+#include <errno.h>
+#include <string.h>
+#include "../ctl/ramblocks.h"
+#include "bytes.h"
+#include "fault.h"
+#include "sink_priv.h"
+
+static int apply(struct sink *s, const struct km_msg *msg, const uint8_t *buf, struct km_err *err)
+{
+	struct km_wire_pages p;
+	const uint8_t *content;
+	int rc = km_wire_pages_parse(buf, msg->len, s->blocks, &p, err);
+
+	if (rc)
+		return rc;
+	content = p.content;
+	for (unsigned int i = 0; i < p.n; i++) {
+		const uint8_t *data = p.raw[i] ? content : NULL;
+
+		rc = km_guestmem_write(s->mem, p.block, p.index[i], data, err);
+		if (rc == -EOPNOTSUPP) {
+			pthread_mutex_lock(&s->inject);
+			rc = km_destqemu_page(&s->q, km_ledger_block_name(s->blocks, p.block),
+					      p.index[i], data, err);
+			pthread_mutex_unlock(&s->inject);
+		}
+		if (rc)
+			return rc;
+		if (p.raw[i])
+			content += KM_PAGE_SIZE;
+	}
+	atomic_fetch_add(&s->pages, p.n);
+	return (int)p.n;
+}
+
+static void *lane_main(void *arg)
+{
+	struct sink_lane *l = arg;
+	struct sink *s = l->s;
+	struct km_err err = { 0 };
+	struct km_msg m;
+	uint64_t acked = 0;
+	int rc;
+
+	for (;;) {
+		rc = km_recv(&l->conn, &m, &err);
+		if (s->done || s->failed)
+			return NULL;
+		if (!rc && (m.op != KM_OP_PAGES || m.seq != l->applied_msgs + 1))
+			rc = km_err_set(&err, -EPROTO, "%s out of order on a stream",
+					km_op_name(m.op));
+		if (!rc)
+			rc = apply(s, &m, l->conn.buf, &err);
+		if (rc > 0) {
+			acked += (uint64_t)rc;
+			rc = km_send(&l->conn, KM_OP_ACK, acked, NULL, 0, &err);
+		}
+		if (rc) {
+			km_sink_fail(s, &err);
+			return NULL;
+		}
+		pthread_mutex_lock(&s->lock);
+		l->applied_msgs++;
+		pthread_cond_broadcast(&s->cond);
+		pthread_mutex_unlock(&s->lock);
+	}
+}
+
+/* I3, enforced where it can't be raced: nothing behind the fence reaches QEMU
+ * before the pages before it are in its memory. */
+int km_sink_wait_fence(struct sink *s, const uint8_t *buf, size_t len, struct km_err *err)
+{
+	if (len != 8 * (size_t)s->nlanes)
+		return km_err_set(err, -EPROTO, "FENCE of %zu bytes", len);
+	km_fault("fence");
+	pthread_mutex_lock(&s->lock);
+	for (unsigned int i = 0; i < s->nlanes; i++)
+		while (s->lanes[i].applied_msgs < km_get_le64(buf + 8 * i) && !s->failed)
+			pthread_cond_wait(&s->cond, &s->lock);
+	pthread_mutex_unlock(&s->lock);
+	return s->failed ? -ECANCELED : 0;
+}
+
+int km_sink_open_blocks(struct sink *s, const uint8_t *buf, size_t len, struct km_err *err)
+{
+	json_t *j = json_loadb((const char *)buf, len, 0, NULL), *b;
+	struct km_blocks where;
+	size_t i;
+	int rc = km_ramblocks_read(s->q.qmp, s->q.pid, &where, err);
+
+	s->blocks = km_ledger_new(1);
+	json_array_foreach(json_object_get(j, "blocks"), i, b)
+	{
+		const char *name = json_string_value(json_object_get(b, "name"));
+		json_int_t bytes = json_integer_value(json_object_get(b, "bytes"));
+
+		if (rc)
+			break;
+		rc = name && bytes > 0 ? km_ledger_add_block(s->blocks, name, (uint64_t)bytes) :
+					 -EINVAL;
+		rc = rc < 0 ? km_err_set(err, rc, "BLOCKS message: block %zu is unusable", i) : 0;
+	}
+	json_decref(j);
+	if (!rc && !km_ledger_blocks(s->blocks))
+		rc = km_err_set(err, -EPROTO, "BLOCKS message without blocks");
+	if (!rc)
+		rc = km_guestmem_open(&s->mem, s->q.pid, &where, s->blocks, false, err);
+	km_verifier_init(&s->verify, s->blocks, s->mem);
+	for (unsigned int k = 0; !rc && k < s->nlanes; k++)
+		rc = pthread_create(&s->lanes[k].thread, NULL, lane_main, &s->lanes[k]);
+	if (!rc)
+		rc = pthread_create(&s->watch, NULL, km_sink_watch_main, s);
+	return rc > 0 ? km_err_set(err, -rc, "cannot start a thread") : rc;
+}

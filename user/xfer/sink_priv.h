@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the sink's files share.
+ *
+ *   sink.c        the states of a move, GO, the end
+ *   sink_setup.c  from the first connection to a QEMU that waits
+ *   sink_pages.c  from the streams into its memory
+ *   sink_qemu.c   what that QEMU says
+ *   sink_guard.c  what is left to do when this process is killed
+ *
+ * Locks: `lock` guards err and applied_msgs and goes with `cond`; `inject`
+ * keeps what is written into QEMU's multifd channels whole.
+ */
+#ifndef KM_SINK_PRIV_H
+#define KM_SINK_PRIV_H
+
+#include "destqemu.h"
+#include "frame.h"
+#include "guard.h"
+#include "guestmem.h"
+#include "journal.h"
+#include "outcome.h"
+#include "pinger.h"
+#include "qmigrate.h"
+#include "sink.h"
+#include "verify.h"
+
+struct sink;
+
+struct sink_lane {
+	struct sink *s; /* NULL = not connected */
+	struct km_conn conn;
+	pthread_t thread;
+	uint64_t applied_msgs; /* under lock */
+};
+
+struct sink {
+	const struct km_sink_opts *o;
+	pthread_mutex_t lock;
+	pthread_cond_t cond;
+	struct km_err err; /* the first one */
+	_Atomic bool failed, done, loaded;
+	pthread_mutex_t inject;
+	struct km_destqemu q;
+	struct km_conn control;
+	struct km_pinger pinger;
+	struct km_journal journal;
+	struct km_guard guard;
+	unsigned int nlanes;
+	struct sink_lane lanes[KM_STREAMS_MAX];
+	struct km_ledger *blocks; /* names and sizes only */
+	struct km_guestmem *mem;
+	struct km_verifier verify;
+	pthread_t rp, watch;
+	bool relay, paused;
+	bool go;	 /* GO has come */
+	bool ran;	 /* and was obeyed */
+	bool understood; /* the source knows how it ended */
+	_Atomic uint64_t pages;
+};
+
+/* The first error wins; every blocked thread wakes. Returns err's code. */
+int km_sink_fail(struct sink *s, const struct km_err *err);
+
+/* sink_setup.c. -EAGAIN: the caller was not a source, the next one may be. */
+int km_sink_accept(struct sink *s, struct km_conn *c, int peer_ms, int wait_ms,
+		   struct km_err *err);
+int km_sink_set_up(struct sink *s, struct km_err *err);
+
+/* sink_pages.c: BLOCKS starts the streams' threads; FENCE waits for them. */
+int km_sink_open_blocks(struct sink *s, const uint8_t *buf, size_t len, struct km_err *err);
+int km_sink_wait_fence(struct sink *s, const uint8_t *buf, size_t len, struct km_err *err);
+
+/* sink_qemu.c: threads */
+void *km_sink_rp_main(void *arg);
+void *km_sink_watch_main(void *arg);
+
+/* sink_guard.c: started before any thread. */
+int km_sink_guard_start(struct sink *s, struct km_err *err);
+
+#endif

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Its code runs in the guard process, on a copy of struct source (guard.h). */
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <syslog.h>
+#include <unistd.h>
+#include "goback.h"
+#include "source_priv.h"
+
+static const char *after(const char *line, const char *word)
+{
+	size_t n = strlen(word);
+
+	return strncmp(line, word, n) ? NULL : line + n;
+}
+
+static void on_line(void *ctx, char *line)
+{
+	struct source *s = ctx;
+	const char *rest;
+
+	if ((rest = after(line, "session ")))
+		snprintf(s->journal.session, sizeof(s->journal.session), "%s", rest);
+	else if ((rest = after(line, "dir ")))
+		snprintf(s->dir, sizeof(s->dir), "%s", rest);
+	else if ((rest = after(line, "saved ")))
+		km_qmig_saved_parse(&s->saved, rest);
+	else if (!strcmp(line, "go"))
+		s->go_sent = true;
+}
+
+static enum km_outcome back(struct source *s)
+{
+	enum km_outcome o = KM_OUT_LOST;
+	struct km_qmp *q;
+
+	if (km_qmp_open(&q, s->vm->qmp, KM_QMP_MS, NULL))
+		return o;
+	o = km_go_back(q, s->was_running);
+	if (s->saved.caps)
+		km_qmig_restore(q, &s->saved, NULL);
+	km_qmp_close(q);
+	return o;
+}
+
+static void note(struct source *s, enum km_step step, const char *text)
+{
+	s->journal.step = step;
+	snprintf(s->journal.note, sizeof(s->journal.note), "kmigrate run was killed; %.400s", text);
+	km_journal_write(&s->journal, false, NULL);
+	syslog(LOG_WARNING, "move %s of guest %s: %s", s->journal.id, s->vm->name, s->journal.note);
+}
+
+/* The connections are closed by the death of their owner, so without GO the
+ * destination gives up by itself. */
+static void on_orphaned(void *ctx)
+{
+	struct source *s = ctx;
+	enum km_verdict v = KM_VERDICT_DEAD;
+	char why[KM_ERR_MAX] = "", path[96];
+
+	if (s->go_sent)
+		v = km_outcome_ask(s->o->host, s->o->port, s->journal.session, (int)s->o->peer_ms,
+				   why);
+	if (v == KM_VERDICT_NONE)
+		note(s, KM_STEP_GO, "the destination does not say whether the guest runs there");
+	else if (v == KM_VERDICT_RUNNING)
+		note(s, KM_STEP_MOVED, "the guest runs at the destination");
+	else if (back(s) == KM_OUT_STAYED)
+		note(s, KM_STEP_STAYED, "the guest stays here");
+	else
+		note(s, KM_STEP_LOST, "QEMU does not run the guest here any more");
+	if (!s->dir[0])
+		return;
+	snprintf(path, sizeof(path), "%s/mig", s->dir);
+	unlink(path);
+	rmdir(s->dir);
+}
+
+int km_source_guard_start(struct source *s, struct km_err *err)
+{
+	static const struct km_guard_ops ops = { .line = on_line, .orphaned = on_orphaned };
+
+	return km_guard_start(&s->guard, &ops, s, -1, err);
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the source's files share.
+ *
+ *   source.c        the states of a move, the commit, the end
+ *   source_setup.c  from nothing to a QEMU that migrates into the relay
+ *   source_peer.c   what the destination says on the control connection
+ *   source_steer.c  while the guest works: progress, pace, when it stops
+ *   source_guard.c  what is left to do when this process is killed
+ */
+#ifndef KM_SOURCE_PRIV_H
+#define KM_SOURCE_PRIV_H
+
+#include "clock.h"
+#include "guard.h"
+#include "journal.h"
+#include "move.h"
+#include "outcome.h"
+#include "pinger.h"
+#include "qmigrate.h"
+#include "retpath.h"
+#include "source.h"
+#include "verify.h"
+
+struct source {
+	const struct km_source_opts *o;
+	const struct km_vm *vm;
+	struct km_run *run;
+	struct km_move m;
+	struct km_qmp *qmp;
+	struct km_qmig_saved saved;
+	struct km_journal journal;
+	struct km_guard guard;
+	struct km_pinger pinger;
+	bool relay, was_running, started, qemu_done;
+	_Atomic bool go_sent;
+	_Atomic bool loaded, running, dead, verified; /* heard from the destination */
+	struct km_verify verify;
+	char dir[64], why_dead[KM_ERR_MAX];
+	unsigned int dest_port;
+	int listen_fd;
+	pthread_t control;
+
+	pthread_mutex_t rp_lock; /* rp, shut_allowed */
+	struct km_retpath rp;
+	bool shut_allowed;
+
+	double t0, t_stop, t_go, t_verify, t_query;
+	uint64_t last_acked;
+	double last_rate_at;
+	unsigned int downtime_ms;
+};
+
+/* source_setup.c */
+int km_source_set_up(struct source *s, struct km_err *err);
+
+/* source_peer.c: the control connection's reader; a thread. */
+void *km_source_control_main(void *arg);
+/* Lets the source QEMU have the return path's SHUT: it completes (retpath.h). */
+int km_source_release_shut(struct source *s, struct km_err *err);
+
+/* source_steer.c: one turn of the main loop, 2 to 20 ms. */
+int km_source_cycle(struct source *s, struct km_err *err);
+int km_source_verify(struct source *s, struct km_err *err);
+void km_source_snapshot(struct source *s);
+
+/* source_guard.c: started before any thread, with the journal's first entry. */
+int km_source_guard_start(struct source *s, struct km_err *err);
+
+#endif

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include "../ctl/ramblocks.h"
+#include "../ctl/vms.h"
+#include "multifd.h"
+#include "source_priv.h"
+
+static int say_hello(struct source *s, struct km_err *err)
+{
+	json_t *j = NULL, *args = json_array(), *hello;
+	char **argv = NULL;
+	const char *text;
+	enum km_op op;
+	int rc = km_argv_read(s->vm->pid, &argv, err);
+
+	for (char **a = argv; !rc && *a; a++)
+		json_array_append_new(args, json_string(*a));
+	km_argv_free(argv);
+	if (rc) {
+		json_decref(args);
+		return rc;
+	}
+	hello = json_pack("{s:s,s:s,s:s,s:s,s:o,s:i,s:s,s:b,s:s*}", "id", s->run->id, "name",
+			  s->vm->name, "exe", s->vm->exe, "uuid", s->vm->uuid, "argv", args,
+			  "streams", (int)s->o->streams, "engine", s->o->engine, "paused",
+			  !s->was_running, "token", s->o->token);
+	rc = km_send_json(&s->m.control, KM_OP_HELLO, hello, err);
+	if (!rc)
+		rc = km_recv_json(&s->m.control, &op, &j, err);
+	if (rc)
+		return rc;
+	text = json_string_value(json_object_get(j, "error"));
+	if (op != KM_OP_WELCOME)
+		rc = km_err_set(err, -EREMOTEIO, "destination: %.400s",
+				text ? text : "refused the guest");
+	text = json_string_value(json_object_get(j, "session"));
+	snprintf(s->journal.session, sizeof(s->journal.session), "%s", text ? text : "");
+	if (!rc && km_guard_say(&s->guard, "session %s", s->journal.session))
+		rc = km_err_set(err, -EPIPE, "the guard process is gone");
+	s->dest_port = (unsigned int)json_integer_value(json_object_get(j, "port"));
+	json_decref(j);
+	return rc;
+}
+
+static int open_lanes(struct source *s, struct km_err *err)
+{
+	struct km_msg msg;
+	int rc = 0;
+
+	for (unsigned int i = 0; !rc && i < s->o->streams; i++) {
+		struct km_lane *l = &s->m.lanes[i];
+
+		l->move = &s->m;
+		l->index = i;
+		rc = km_conn_dial(&l->conn, s->o->host, s->o->port, (int)s->o->peer_ms, err);
+		if (rc)
+			break;
+		s->m.nlanes = i + 1;
+		rc = km_send_json(&l->conn, KM_OP_STREAM,
+				  json_pack("{s:s,s:i}", "session", s->journal.session, "stream", (int)i),
+				  err);
+		if (!rc)
+			rc = km_recv(&l->conn, &msg, err);
+		if (!rc && msg.op != KM_OP_WELCOME)
+			rc = km_err_set(err, -EPROTO, "the destination refused a stream");
+		if (!rc) { /* liveness is the control connection's job */
+			struct timeval forever = { 0 };
+
+			setsockopt(l->conn.fd, SOL_SOCKET, SO_RCVTIMEO, &forever, sizeof(forever));
+		}
+	}
+	return rc;
+}
+
+static int listen_unix(struct source *s, struct km_err *err)
+{
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+
+	mkdir("/run/kmigrate", 0700);
+	snprintf(s->dir, sizeof(s->dir), "/run/kmigrate/out-XXXXXX");
+	if (!mkdtemp(s->dir)) {
+		s->dir[0] = '\0';
+		return km_err_set(err, -errno, "cannot make a directory in /run/kmigrate: %s",
+				  strerror(errno));
+	}
+	km_guard_say(&s->guard, "dir %s", s->dir);
+	snprintf(un.sun_path, sizeof(un.sun_path), "%s/mig", s->dir);
+	s->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (s->listen_fd < 0 || bind(s->listen_fd, (struct sockaddr *)&un, sizeof(un)) ||
+	    listen(s->listen_fd, KM_STREAMS_MAX + 1))
+		return km_err_set(err, -errno, "cannot listen on %s: %s", un.sun_path,
+				  strerror(errno));
+	return 0;
+}
+
+static int accept_qemu(struct source *s, int *fd, struct km_err *err)
+{
+	struct pollfd p = { .fd = s->listen_fd, .events = POLLIN };
+	struct km_qmig_status st = { 0 };
+
+	for (int i = 0; i < 100; i++) {
+		if (poll(&p, 1, 200) > 0) {
+			*fd = accept4(s->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+			return *fd < 0 ? km_err_set(err, -errno, "accept: %s", strerror(errno)) : 0;
+		}
+		if (!km_qmig_query(s->qmp, &st, NULL) && !strcmp(st.status, "failed"))
+			break;
+	}
+	return km_err_set(err, -EREMOTEIO, "the source QEMU did not start its migration: %s",
+			  st.error[0] ? st.error : "it never connected");
+}
+
+static int start_relay(struct source *s, struct km_err *err)
+{
+	uint8_t init[KM_MULTIFD_INIT_BYTES];
+	struct km_multifd_init mi;
+	char uri[128];
+	int rc = open_lanes(s, err);
+
+	if (!rc)
+		rc = listen_unix(s, err);
+	snprintf(uri, sizeof(uri), "unix:%s/mig", s->dir);
+	if (!rc)
+		rc = km_qmig_start(s->qmp, uri, err);
+	if (rc)
+		return rc;
+	s->started = true;
+	rc = accept_qemu(s, &s->m.main_fd, err); /* the first connection is the main one */
+	for (unsigned int i = 0; !rc && i < s->o->streams; i++) {
+		struct km_channel *c = &s->m.channels[i];
+
+		rc = accept_qemu(s, &c->fd, err);
+		if (rc)
+			break;
+		c->move = &s->m;
+		s->m.nchannels = i + 1;
+		rc = km_read_full(c->fd, init, sizeof(init));
+		rc = rc ? km_err_set(err, rc, "a multifd channel broke off") :
+			  km_multifd_init_parse(init, &mi, err);
+	}
+	if (!rc)
+		rc = km_senders_start(&s->m, err);
+	if (!rc)
+		rc = km_intake_start(&s->m, err);
+	return rc;
+}
+
+static int start_qemu_engine(struct source *s, struct km_err *err)
+{
+	char uri[512];
+	int rc;
+
+	snprintf(uri, sizeof(uri), "tcp:%s:%u", s->o->host, s->dest_port);
+	rc = km_qmig_start(s->qmp, uri, err);
+	s->started = !rc;
+	return rc;
+}
+
+static int check_state(struct source *s, struct km_err *err)
+{
+	char state[32];
+	int rc = km_qmp_run_state(s->qmp, state, err);
+
+	if (rc)
+		return rc;
+	s->was_running = !strcmp(state, "running");
+	if (!s->was_running && strcmp(state, "paused") && strcmp(state, "prelaunch"))
+		return km_err_set(err, -EBUSY, "guest %s is in state %s and can't be moved",
+				  s->vm->name, state);
+	return 0;
+}
+
+/* From here on nothing that this process does is forgotten when it dies. */
+static int open_journal(struct source *s, struct km_err *err)
+{
+	struct km_journal *j = &s->journal;
+
+	snprintf(j->id, sizeof(j->id), "%s", s->run->id);
+	snprintf(j->vm_name, sizeof(j->vm_name), "%s", s->vm->name);
+	snprintf(j->uuid, sizeof(j->uuid), "%s", s->vm->uuid);
+	snprintf(j->qmp, sizeof(j->qmp), "%s", s->vm->qmp);
+	snprintf(j->host, sizeof(j->host), "%s", s->o->host);
+	snprintf(j->port, sizeof(j->port), "%s", s->o->port);
+	j->vm_pid = s->vm->pid;
+	j->was_running = s->was_running;
+	return km_journal_write(j, true, err);
+}
+
+/* What the guard would put back. */
+static int tell_settings(struct source *s, struct km_err *err)
+{
+	char *text = km_qmig_saved_text(&s->saved);
+	int rc = text ? km_guard_say(&s->guard, "saved %s", text) : -ENOMEM;
+
+	free(text);
+	return rc ? km_err_set(err, rc, "the guard process is gone") : 0;
+}
+
+int km_source_set_up(struct source *s, struct km_err *err)
+{
+	int rc = km_qmp_open(&s->qmp, s->vm->qmp, KM_QMP_MS, err);
+
+	if (!rc)
+		rc = check_state(s, err);
+	if (!rc)
+		rc = open_journal(s, err);
+	if (!rc)
+		rc = km_source_guard_start(s, err);
+	if (!rc)
+		rc = km_ramblocks_read(s->qmp, s->vm->pid, &s->m.where, err);
+	if (!rc)
+		rc = km_conn_dial(&s->m.control, s->o->host, s->o->port, (int)s->o->peer_ms, err);
+	if (!rc)
+		rc = km_pinger_start(&s->pinger, &s->m.control, err);
+	if (!rc)
+		rc = say_hello(s, err);
+	if (!rc)
+		rc = km_qmig_save(s->qmp, &s->saved, err);
+	if (!rc)
+		rc = tell_settings(s, err);
+	if (!rc)
+		rc = km_qmig_prepare_source(s->qmp, s->relay, s->o->streams, &s->saved, err);
+	if (!rc)
+		rc = pthread_create(&s->control, NULL, km_source_control_main, s) ? -EAGAIN : 0;
+	if (!rc)
+		rc = s->relay ? start_relay(s, err) : start_qemu_engine(s, err);
+	return rc;
+}

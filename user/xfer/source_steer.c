@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include "fault.h"
+#include "pace.h"
+#include "source_priv.h"
+
+void km_source_snapshot(struct source *s)
+{
+	struct km_counters *c = &s->run->c;
+	struct km_move *m = &s->m;
+	double t = km_now_ms();
+
+	c->listed_pages = m->listed;
+	c->merged_pages = m->merged;
+	c->sent_pages = m->sent;
+	c->zero_pages = m->zero;
+	c->raw_pages = m->raw;
+	c->payload_bytes = m->payload_bytes;
+	c->device_bytes = m->device_bytes;
+	c->acked_pages = km_move_acked(m);
+	c->backlog_pages = km_move_backlog(m);
+	c->wire_bytes = m->control.written_bytes;
+	for (unsigned int i = 0; i < m->nlanes; i++)
+		c->wire_bytes += m->lanes[i].conn.written_bytes;
+	if (t - s->last_rate_at >= 200) {
+		/* Pages applied, zero pages included: this is what drains the backlog. */
+		double rate = (double)(c->acked_pages - s->last_acked) * KM_PAGE_SIZE * 1e3 /
+			      (t - s->last_rate_at);
+
+		c->goodput_bytes_per_s = c->goodput_bytes_per_s ?
+						 (uint64_t)((double)c->goodput_bytes_per_s * 0.5 +
+							    rate * 0.5) :
+						 (uint64_t)rate;
+		s->last_acked = c->acked_pages;
+		s->last_rate_at = t;
+	}
+}
+
+static int steer(struct source *s, struct km_err *err)
+{
+	struct km_counters *c = &s->run->c;
+	struct km_qmig_status st;
+	unsigned int ms;
+	int rc = km_qmig_query(s->qmp, &st, err);
+
+	if (rc)
+		return rc;
+	c->rounds = st.rounds;
+	c->qemu_remaining_bytes = st.remaining_bytes;
+	c->dirty_pages_per_s = st.dirty_pages_per_s;
+	if (!strcmp(st.status, "completed"))
+		s->qemu_done = true;
+	if (!strcmp(st.status, "failed") || !strcmp(st.status, "cancelled"))
+		return km_err_set(err, -EREMOTEIO, "the source QEMU ended the migration: %s",
+				  st.error[0] ? st.error : st.status);
+	if (!s->relay || s->t_stop > 0)
+		return 0;
+	s->m.backlog_cap = km_pace_backlog_pages(c->goodput_bytes_per_s, s->o->max_pause_ms);
+	ms = km_pace_downtime_ms(c->goodput_bytes_per_s, c->backlog_pages * KM_PAGE_SIZE,
+				 (uint64_t)(st.mbps * 1e6 / 8), s->o->max_pause_ms);
+	if (ms == s->downtime_ms)
+		return 0;
+	s->downtime_ms = ms;
+	return km_qmig_set_downtime_ms(s->qmp, ms, err);
+}
+
+static void see_events(struct source *s, int wait_ms)
+{
+	json_t *ev;
+
+	while (!km_qmp_event(s->qmp, &ev, wait_ms, NULL)) {
+		const char *name = json_string_value(json_object_get(ev, "event"));
+		const char *st = json_string_value(
+			json_object_get(json_object_get(ev, "data"), "status"));
+
+		if (name && !strcmp(name, "STOP") && !(s->t_stop > 0)) {
+			s->t_stop = km_now_ms();
+			s->run->phase = KM_PHASE_SWITCHOVER;
+			km_fault("stopped");
+		}
+		if (name && !strcmp(name, "MIGRATION") && st && !strcmp(st, "completed"))
+			s->qemu_done = true;
+		json_decref(ev);
+		wait_ms = 0;
+	}
+}
+
+int km_source_cycle(struct source *s, struct km_err *err)
+{
+	double t;
+	int rc = 0;
+
+	see_events(s, s->t_stop > 0 ? 2 : 20);
+	if (s->m.failed) {
+		*err = s->m.err;
+		return err->code;
+	}
+	t = km_now_ms();
+	if (t - s->t_query >= 100) {
+		s->t_query = t;
+		rc = steer(s, err);
+	}
+	km_source_snapshot(s);
+	if (!rc && s->o->tick && s->o->tick(s->o->ctx, s->run, t - s->t0))
+		rc = km_err_set(err, -EINTR, "cancelled");
+	return rc;
+}
+
+int km_source_verify(struct source *s, struct km_err *err)
+{
+	uint8_t *buf = malloc(KM_VERIFY_BYTES);
+	int rc = buf ? 0 : km_err_set(err, -ENOMEM, "out of memory");
+
+	s->t_verify = km_now_ms();
+	for (uint32_t b = 0; !rc && b < km_ledger_blocks(s->m.ledger); b++) {
+		uint64_t n, at = 0;
+
+		for (; !rc && at < km_ledger_block_pages(s->m.ledger, b); at += n) {
+			size_t len = km_verifier_build(s->m.mem, s->m.ledger, b, at, buf, &n);
+
+			if (!len)
+				break;
+			rc = km_send(&s->m.control, KM_OP_VERIFY, 0, buf, len, err);
+		}
+	}
+	free(buf);
+	if (!rc)
+		rc = km_send(&s->m.control, KM_OP_VERIFY, 0, NULL, 0, err);
+	while (!rc && !s->verified)
+		rc = km_source_cycle(s, err);
+	if (rc)
+		return rc;
+	s->run->verify = s->verify;
+	s->run->pause_verify_ms = km_now_ms() - s->t_verify;
+	if (s->verify.differing > s->verify.allowed)
+		return km_err_set(err, -EILSEQ, "%llu pages differ, the first is %s: not moved",
+				  (unsigned long long)(s->verify.differing - s->verify.allowed),
+				  s->verify.first);
+	return 0;
+}
