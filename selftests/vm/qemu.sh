@@ -7,6 +7,14 @@
 # Under TCG the `max` CPU has SVM with nested paging (qemu target/i386/tcg/sysemu), so
 # kvm_amd loads with npt=Y and runs real guests. Under KVM, `max` is the machine's own CPU
 # with nesting, if the machine allows it.
+#
+# TCG runs all virtual CPUs on one thread here. With a thread for each (thread=multi, QEMU's
+# default) a kernel that patches its own code may die of "Oops: int3" or go on with the old
+# code: QEMU's notdirty_write (accel/tcg/cputlb.c) drops a page's translations before
+# the new byte is stored, so another CPU can translate the old byte, or the int3 of
+# text_poke_bp, once more and keep it. KVM has __schedule patched whenever the first VM
+# comes and the last one goes (preempt_notifier_key, virt/kvm/kvm_main.c); ftrace,
+# tracepoints and BPF patch as well.
 # shellcheck disable=SC2154,SC2034 # variables of host
 # shellcheck disable=SC2054 # the commas are QEMU's
 
@@ -95,8 +103,12 @@ net_arguments() {
 }
 
 qemu_arguments() {
-	local accelerator=kvm
-	[ "$accel" = kvm ] || accelerator=tcg,thread=multi
+	local accelerator
+	case $accel in
+	kvm) accelerator=kvm ;;
+	tcg) accelerator=tcg,thread=single ;;
+	tcg-multi) accelerator=tcg,thread=multi ;;
+	esac
 	qemu=(qemu-system-x86_64 -nodefaults -no-user-config -display none -no-reboot)
 	qemu+=(-name "$name" -machine "q35,usb=off" -accel "$accelerator" -cpu "$cpu")
 	topology_arguments
