@@ -171,6 +171,7 @@ static void finish(struct source *s, int rc, const struct km_err *err)
 		km_send(&s->m.control, KM_OP_ABORT, 0, err->text, strlen(err->text), NULL);
 	km_pinger_stop(&s->pinger);
 	wake_all(s, rc, err);
+	km_source_module_close(s);
 	s->run->outcome = outcome(s, rc);
 	if (s->qmp && s->saved.caps && (rc || s->running))
 		km_qmig_restore(s->qmp, &s->saved, NULL);

@@ -6,6 +6,7 @@
  *   source_setup.c  from nothing to a QEMU that migrates into the relay
  *   source_peer.c   what the destination says on the control connection
  *   source_steer.c  while the guest works: progress, pace, when it stops
+ *   source_module.c what kmigrate.ko sees of it
  *   source_guard.c  what is left to do when this process is killed
  */
 #ifndef KM_SOURCE_PRIV_H
@@ -31,8 +32,9 @@ struct source {
 	struct km_qmig_saved saved;
 	struct km_journal journal;
 	struct km_guard guard;
+	struct km_knet *knet; /* NULL without the module */
 	struct km_pinger pinger;
-	bool relay, was_running, started, qemu_done;
+	bool relay, was_running, qemu_done;
 	_Atomic bool go_sent;
 	_Atomic bool loaded, running, dead, verified; /* heard from the destination */
 	struct km_verify verify;
@@ -45,7 +47,7 @@ struct source {
 	struct km_retpath rp;
 	bool shut_allowed;
 
-	double t0, t_stop, t_go, t_verify, t_query;
+	double t0, t_migrate, t_stop, t_go, t_verify, t_query;
 	uint64_t last_acked;
 	double last_rate_at;
 	unsigned int downtime_ms;
@@ -63,6 +65,10 @@ int km_source_release_shut(struct source *s, struct km_err *err);
 int km_source_cycle(struct source *s, struct km_err *err);
 int km_source_verify(struct source *s, struct km_err *err);
 void km_source_snapshot(struct source *s);
+
+/* source_module.c: any thread but one at a time */
+void km_source_module_open(struct source *s);
+void km_source_module_close(struct source *s);
 
 /* source_guard.c: started before any thread, with the journal's first entry. */
 int km_source_guard_start(struct source *s, struct km_err *err);

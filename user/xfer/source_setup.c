@@ -132,7 +132,7 @@ static int start_relay(struct source *s, struct km_err *err)
 		rc = km_qmig_start(s->qmp, uri, err);
 	if (rc)
 		return rc;
-	s->started = true;
+	s->t_migrate = km_now_ms();
 	rc = accept_qemu(s, &s->m.main_fd, err); /* the first connection is the main one */
 	for (unsigned int i = 0; !rc && i < s->o->streams; i++) {
 		struct km_channel *c = &s->m.channels[i];
@@ -160,7 +160,7 @@ static int start_qemu_engine(struct source *s, struct km_err *err)
 
 	snprintf(uri, sizeof(uri), "tcp:%s:%u", s->o->host, s->dest_port);
 	rc = km_qmig_start(s->qmp, uri, err);
-	s->started = !rc;
+	s->t_migrate = km_now_ms();
 	return rc;
 }
 
@@ -228,6 +228,8 @@ int km_source_set_up(struct source *s, struct km_err *err)
 		rc = tell_settings(s, err);
 	if (!rc)
 		rc = km_qmig_prepare_source(s->qmp, s->relay, s->o->streams, &s->saved, err);
+	if (!rc)
+		km_source_module_open(s);
 	if (!rc)
 		rc = pthread_create(&s->control, NULL, km_source_control_main, s) ? -EAGAIN : 0;
 	if (!rc)
