@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # probe.sh OUT DIR SYMVERS RELEASE CC [FLAG...]: write OUT with a HAVE_ macro for
-#   - each DIR/have_NAME.c that CC compiles without a warning: HAVE_NAME
+#   - each DIR/have_NAME.c that CC compiles: HAVE_NAME
 #   - each symbol of `exports` below which modules may link with: HAVE_EXPORT_NAME
 #
 # A probe must fail for one reason only. DIR/works.c includes what all of them
@@ -20,8 +20,10 @@ exports='file_is_kvm kvm_get_running_vcpu'
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 
+# Only warnings that say "not the function or type you think" make a probe fail.
 compiles() {
-	"$@" -Werror -c -o "$tmp/probe.o" "$source" 2>"$tmp/log"
+	"$@" -Wno-error -Werror=implicit-function-declaration -Werror=int-conversion \
+		-Werror=incompatible-pointer-types -c -o "$tmp/probe.o" "$source" 2>"$tmp/log"
 }
 
 exported() {
