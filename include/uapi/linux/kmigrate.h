@@ -10,8 +10,9 @@
  * -----------------------
  *
  * Authority: the sender needs CAP_NET_ADMIN (genetlink's GENL_ADMIN_PERM) and
- * CAP_SYS_ADMIN in the initial user namespace, both the process that sends and
- * the one that opened the socket. Without them the answer is -EPERM.
+ * CAP_SYS_ADMIN, over the initial user namespace. So does the process that opened
+ * the socket, if the message is sent without an address, as by write(2). Without
+ * them the answer is -EPERM.
  *
  * Strict validation: an attribute which the command does not list, one of the
  * wrong length, trailing bytes, or a nest without NLA_F_NESTED get -EINVAL; a
