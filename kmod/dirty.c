@@ -19,28 +19,33 @@
  * belongs to. local64_t makes the addition safe against an interrupt on the same
  * CPU that gets here, too (kvm_xen_set_evtchn_fast()).
  */
-#include <linux/err.h>
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
 #include <linux/ftrace.h>
 #include <linux/mutex.h>
 #include <linux/printk.h>
 #include <linux/slab.h>
+#include <linux/workqueue.h>
 
 #include "compat/compat.h"
 #include "dirty.h"
 #include "vm.h"
 
+#define LINGER_JIFFIES	HZ
+
 /* By name: 6.18 exports it to KVM's own modules only. */
-static unsigned char hooked[] = "mark_page_dirty_in_slot";
+static unsigned char hooked_name[] = "mark_page_dirty_in_slot";
 
 /* Protects what follows, and with it the hook's presence. */
 static DEFINE_MUTEX(hook_lock);
 static unsigned int hook_users;
+static bool hooked;
 
 static void count(struct km_dirty *dirty, struct kvm *kvm,
 		  const struct kvm_memory_slot *slot, gfn_t gfn)
 {
 	struct kvm_vcpu *vcpu = km_compat_running_vcpu();
-	struct km_dirty_slot *counter;
+	struct km_dirty_counter *counter;
 	const unsigned long *bitmap;
 	u64 rel = gfn - slot->base_gfn;
 
@@ -104,14 +109,10 @@ static int hook_add(void)
 	 * Must not be ignored: an ops whose filter is empty hooks every function
 	 * of the kernel.
 	 */
-	err = ftrace_set_filter(&hook_ops, hooked, sizeof(hooked) - 1, 1);
+	err = ftrace_set_filter(&hook_ops, hooked_name, sizeof(hooked_name) - 1, 1);
 	if (err)
 		return err;
-
-	err = register_ftrace_function(&hook_ops);
-	if (err)
-		ftrace_free_filter(&hook_ops);
-	return err;
+	return register_ftrace_function(&hook_ops);
 }
 
 static void hook_remove(void)
@@ -121,8 +122,25 @@ static void hook_remove(void)
 
 	/* Only if ftrace has shut itself down after a bug; then nothing calls us. */
 	WARN_ON_ONCE(err);
-	ftrace_free_filter(&hook_ops);
 }
+
+static void unhook(struct work_struct *work)
+{
+	mutex_lock(&hook_lock);
+	if (hooked && !hook_users) {
+		hook_remove();
+		hooked = false;
+	}
+	mutex_unlock(&hook_lock);
+}
+
+/*
+ * The hook outlives its last user by LINGER_JIFFIES. Removing it waits until every task
+ * has been seen outside of ftrace's trampolines (synchronize_rcu_tasks()), and who comes
+ * meanwhile must wait as well, in a doit handler: without this, a client that takes one
+ * VM after another would at each.
+ */
+static DECLARE_DELAYED_WORK(unhook_work, unhook);
 
 /* Where ftrace can't be used the VM isn't counted, and km_dirty::counting says so. */
 void km_dirty_start(struct km_dirty *dirty)
@@ -130,15 +148,17 @@ void km_dirty_start(struct km_dirty *dirty)
 	int err = 0;
 
 	mutex_lock(&hook_lock);
-	if (!hook_users)
+	if (!hooked)
 		err = hook_add();
-	if (!err)
+	if (!err) {
+		hooked = true;
 		hook_users++;
+	}
 	mutex_unlock(&hook_lock);
 
 	if (err)
 		pr_warn_ratelimited("can't hook %s (%d): pages are not counted\n",
-				    hooked, err);
+				    hooked_name, err);
 	dirty->counting = !err;
 }
 
@@ -148,8 +168,20 @@ void km_dirty_stop(struct km_dirty *dirty)
 		return;
 	mutex_lock(&hook_lock);
 	if (!--hook_users)
-		hook_remove();
+		schedule_delayed_work(&unhook_work, LINGER_JIFFIES);
 	mutex_unlock(&hook_lock);
+}
+
+/*
+ * All users have gone. The filter isn't freed before: ftrace_free_filter() leaves
+ * dangling pointers, which the next ftrace_set_filter() would free again. That one
+ * replaces a filter that is there.
+ */
+void km_dirty_fini(void)
+{
+	cancel_delayed_work_sync(&unhook_work);
+	unhook(NULL);
+	ftrace_free_filter(&hook_ops);
 }
 
 /*
@@ -164,7 +196,7 @@ int km_dirty_init(struct km_dirty *dirty, unsigned int nr_vcpus)
 	if (!dirty->vcpu)
 		return -ENOMEM;
 
-	dirty->other = alloc_percpu_gfp(struct km_dirty_slot, GFP_KERNEL_ACCOUNT);
+	dirty->other = alloc_percpu_gfp(struct km_dirty_counter, GFP_KERNEL_ACCOUNT);
 	if (!dirty->other) {
 		kvfree(dirty->vcpu);
 		return -ENOMEM;
@@ -180,7 +212,7 @@ void km_dirty_free(struct km_dirty *dirty)
 	kvfree(dirty->vcpu);
 }
 
-static void read_counter(const struct km_dirty_slot *counter,
+static void read_counter(const struct km_dirty_counter *counter,
 			 struct km_counts *counts)
 {
 	counts->pages = local64_read(&counter->pages);

@@ -7,9 +7,6 @@
 #include <linux/types.h>
 #include <asm/local64.h>
 
-struct kvm;
-struct netlink_ext_ack;
-
 /* A reading. */
 struct km_counts {
 	u64 pages;		/* clean pages that became dirty */
@@ -17,7 +14,7 @@ struct km_counts {
 };
 
 /* A counter: added to by one CPU at a time, without a lock. */
-struct km_dirty_slot {
+struct km_dirty_counter {
 	local64_t pages;
 	local64_t repeats;
 } ____cacheline_aligned_in_smp;
@@ -26,8 +23,8 @@ struct km_dirty_slot {
 struct km_dirty {
 	bool counting;		/* the hook is in place */
 	unsigned int nr_vcpus;	/* room in @vcpu, by kvm_vcpu::vcpu_idx */
-	struct km_dirty_slot *vcpu;
-	struct km_dirty_slot __percpu *other;	/* of no known vCPU */
+	struct km_dirty_counter *vcpu;
+	struct km_dirty_counter __percpu *other;	/* of no known vCPU */
 };
 
 int km_dirty_init(struct km_dirty *dirty, unsigned int nr_vcpus);
@@ -38,5 +35,7 @@ void km_dirty_free(struct km_dirty *dirty);
 void km_dirty_read_vcpu(const struct km_dirty *dirty, unsigned int idx,
 			struct km_counts *counts);
 void km_dirty_read_other(const struct km_dirty *dirty, struct km_counts *counts);
+
+void km_dirty_fini(void);
 
 #endif /* KM_DIRTY_H */

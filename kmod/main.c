@@ -3,6 +3,7 @@
 #include <linux/init.h>
 #include <linux/module.h>
 
+#include "dirty.h"
 #include "netlink.h"
 #include "session.h"
 #include "version.h"
@@ -31,6 +32,7 @@ err_session:
 	km_session_fini();
 err_vm:
 	km_vm_fini();
+	km_dirty_fini();
 	return err;
 }
 
@@ -39,6 +41,7 @@ static void __exit km_exit(void)
 	km_netlink_fini();
 	km_session_fini();
 	km_vm_fini();
+	km_dirty_fini();
 }
 
 module_init(km_init);

@@ -23,7 +23,12 @@
  * vm_release() must not wait for it, and a doit handler must not either: all of
  * generic netlink is behind a lock that it holds (genl_rcv()). For the same reason
  * watch() is left to @work: registering takes mmap_lock, which a hostile VMM can
- * hold for long.
+ * hold for long. What a doit handler does wait for is ftrace, if the hook is being
+ * put in place or removed right then (km_dirty_start()).
+ *
+ * If the VM was closed by a VMM that lives on, the last reference is ours, and KVM's
+ * own slots (APIC access page, TSS) are not unmapped from the VMM: kvm_arch_destroy_vm()
+ * does that for the VMM's own thread only. They go with the VMM.
  *
  * After that the km_vm is hollow: out of the table, @kvm NULL, km_vm_enter()
  * refuses. What is left of it is freed when the last session and @work are done with
