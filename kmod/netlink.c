@@ -94,6 +94,7 @@ static int attach_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	struct sock *sk = NETLINK_CB(skb).sk;
 	struct km_reply reply;
+	bool opened = false;
 	u32 id;
 	int err;
 
@@ -103,7 +104,6 @@ static int attach_doit(struct sk_buff *skb, struct genl_info *info)
 	if (GENL_REQ_ATTR_CHECK(info, KMIGRATE_A_VM_FD))
 		return -EINVAL;
 
-	/* First, as what follows can't be undone unnoticed. */
 	err = km_reply_start(&reply, info, GENLMSG_DEFAULT_SIZE);
 	if (err)
 		return err;
@@ -112,6 +112,7 @@ static int attach_doit(struct sk_buff *skb, struct genl_info *info)
 	err = km_session_open(sk, nla_get_s32(info->attrs[KMIGRATE_A_VM_FD]), &id);
 	switch (err) {
 	case 0:
+		opened = true;
 		err = nla_put_u32(reply.msg, KMIGRATE_A_SESSION, id);
 		break;
 	case -EINVAL:
@@ -125,7 +126,11 @@ static int attach_doit(struct sk_buff *skb, struct genl_info *info)
 		NL_SET_ERR_MSG(info->extack, "too many sessions");
 		break;
 	}
-	return km_reply_send(&reply, info, err);
+	err = km_reply_send(&reply, info, err);
+	/* Nobody would know its id: the receive buffer is full. */
+	if (err && opened)
+		km_session_close(sk, id);
+	return err;
 }
 
 static int detach_doit(struct sk_buff *skb, struct genl_info *info)
