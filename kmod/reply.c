@@ -283,6 +283,12 @@ err:
 	return err;
 }
 
+/* Whole words, as the order of their bits is little-endian everywhere. */
+static u32 count_bits(const struct test *test)
+{
+	return bitmap_weight(test->bitmap, BITS_TO_LONGS(test->pages) * BITS_PER_LONG);
+}
+
 static int put_test(struct sk_buff *msg, const struct km_session *session,
 		    struct kvm *kvm, struct test *test)
 {
@@ -300,7 +306,7 @@ static int put_test(struct sk_buff *msg, const struct km_session *session,
 	    nla_put(msg, KMIGRATE_A_BITMAP, DIV_ROUND_UP(test->pages, 8),
 		    test->bitmap) ||
 	    nla_put_u32(msg, KMIGRATE_A_NR_DIRTY,
-			bitmap_weight(test->bitmap, test->pages)) ||
+			count_bits(test)) ||
 	    nla_put_u32(msg, KMIGRATE_A_NR_UNTRACKED, test->pages - tracked))
 		return -EMSGSIZE;
 	return 0;
