@@ -126,7 +126,7 @@ struct nlmsghdr *km_knetsock_session(struct km_knet *k, uint8_t cmd, uint16_t fl
 int km_knetsock_fail(struct km_knet *k, int rc, const char *what, struct km_err *err)
 {
 	if (rc == -EPERM)
-		return km_err_set(err, rc, "kmigrate.ko: %s needs root", what);
+		return km_err_set(err, rc, "kmigrate.ko: %s needs root: " KM_KNET_OFF, what);
 	return km_err_set(err, rc, "kmigrate.ko: %s: %s", what,
 			  k->ext_ack[0] ? k->ext_ack : strerror(-rc));
 }
