@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # kmigrate: the module, the tool, and what tests them.  `make help` says what there is.
 
-VERSION := 0.1.0
+VERSION := $(shell grep -o '"[0-9.]*"' kmod/version.h | tr -d '"')
 BUILD ?= build
 prefix ?= /usr/local
 CC ?= gcc
@@ -23,14 +23,20 @@ UNIT_SRC := $(wildcard selftests/unit/*.c)
 UNIT_BIN := $(UNIT_SRC:%.c=$(BUILD)/%)
 
 # KDIR, else the running kernel's headers, else every kernel whose headers are there.
-KDIRS := $(or $(KDIR),$(wildcard /lib/modules/$(shell uname -r)/build),\
-	$(wildcard /lib/modules/*/build))
+# /Makefile, because a link to headers that were removed is none.
+MODULES ?= /lib/modules
+KDIRS := $(or $(KDIR),$(patsubst %/Makefile,%,$(or \
+	$(wildcard $(MODULES)/$(shell uname -r)/build/Makefile),\
+	$(wildcard $(MODULES)/*/build/Makefile))))
+NO_KDIR := no kernel headers in $(MODULES)/*/build: apt-get install linux-headers-amd64, or \
+	name them with KDIR=
 
 DEPS := build-essential pkg-config libjansson-dev libmnl-dev libxxhash-dev procps \
-	qemu-system-x86 busybox-static cpio kmod jq python3 iproute2 xz-utils util-linux
+	qemu-system-x86 busybox-static cpio kmod jq python3 iproute2 xz-utils util-linux \
+	linux-headers-amd64
 
-.PHONY: all user module faults unit-tests check check-unit deps help clean
-all: user
+.PHONY: all user module no-module faults unit-tests check check-unit deps help clean
+all: user $(if $(KDIRS),module,no-module)
 
 user: $(BUILD)/kmigrate
 $(BUILD)/kmigrate: $(USER_OBJ)
@@ -48,13 +54,13 @@ $(BUILD)/selftests/unit/%: selftests/unit/%.c $(BUILD)/libkmigrate.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -Iselftests -o $@ $< $(BUILD)/libkmigrate.a $(LDLIBS)
 
+# + passes make's job slots on to Kbuild's make.
 module:
-ifeq ($(strip $(KDIRS)),)
-	@echo "no kernel headers found: install linux-headers-amd64 or name them with KDIR=" >&2
-	@false
-else
-	@set -e; for k in $(KDIRS); do kmod/build "$$k" $(BUILD)/kmod; done
-endif
+	$(if $(KDIRS),,@echo "$(strip $(NO_KDIR))" >&2; false)
+	+@set -e; for k in $(KDIRS); do kmod/build "$$k" $(BUILD)/kmod; done
+
+no-module:
+	@echo "the module is not built: $(strip $(NO_KDIR))" >&2
 
 # The tool with moments at which a test can stop it (user/xfer/fault.h).
 faults:
@@ -74,7 +80,7 @@ deps:
 		--no-install-recommends $(DEPS)
 
 help:
-	@echo "make             the tool and the module (KDIR= names the kernel headers)"
+	@echo "make             the tool, and the module where there are kernel headers (KDIR=)"
 	@echo "make user        the tool alone: $(BUILD)/kmigrate"
 	@echo "make module      the module alone: $(BUILD)/kmod/RELEASE/kmigrate.ko"
 	@echo "make check       every test that can run here"
