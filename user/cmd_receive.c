@@ -50,12 +50,13 @@ static void say_result(void *ctx, const struct km_sink_result *res, const struct
 {
 	const struct receive_opts *o = ctx;
 
+	/* A try that failed on the way to success leaves its words in err. */
 	if (o->json)
 		km_json_print(stdout,
 			      json_pack("{s:s,s:s,s:s,s:i,s:I,s:s}", "event", "ended", "outcome",
 					km_outcome_name(res->outcome), "vm", res->vm_name, "pid",
 					(int)res->pid, "pages", (json_int_t)res->pages, "error",
-					err->text));
+					res->outcome == KM_OUT_MOVED ? "" : err->text));
 	else if (res->outcome == KM_OUT_MOVED)
 		printf("%s runs here now, pid %d\n", res->vm_name, res->pid);
 	fflush(stdout);
