@@ -4,6 +4,11 @@
 VERSION := $(shell grep -o '"[0-9.]*"' kmod/version.h | tr -d '"')
 BUILD ?= build
 prefix ?= /usr/local
+# sbin: moving a guest takes root, and the man page is in section 8.
+sbindir ?= $(prefix)/sbin
+mandir ?= $(prefix)/share/man
+completiondir ?= $(prefix)/share/bash-completion/completions
+srcdir ?= /usr/src
 CC ?= gcc
 SAN ?=
 DEFS ?=
@@ -22,6 +27,12 @@ LIB_OBJ := $(filter-out $(BUILD)/user/kmigrate.o,$(USER_OBJ))
 UNIT_SRC := $(wildcard selftests/unit/*.c)
 UNIT_BIN := $(UNIT_SRC:%.c=$(BUILD)/%)
 
+# What DKMS needs to build the module elsewhere; dkms.conf where there is one.
+DKMS_DIR := $(DESTDIR)$(srcdir)/kmigrate-$(VERSION)
+DKMS_SRC := $(wildcard Kbuild dkms.conf kmod/build kmod/*.h include/uapi/linux/*.h include/*.yaml) \
+	$(filter-out %.mod.c,$(wildcard kmod/*.c)) \
+	$(filter-out %/have.h,$(wildcard kmod/compat/*.[ch] kmod/compat/*.sh kmod/compat/*.mk))
+
 # KDIR, else the running kernel's headers, else every kernel whose headers are there.
 # /Makefile, because a link to headers that were removed is none.
 MODULES ?= /lib/modules
@@ -33,9 +44,10 @@ NO_KDIR := no kernel headers in $(MODULES)/*/build: apt-get install linux-header
 
 DEPS := build-essential pkg-config libjansson-dev libmnl-dev libxxhash-dev procps \
 	qemu-system-x86 busybox-static cpio kmod jq python3 iproute2 xz-utils util-linux \
-	linux-headers-amd64
+	linux-headers-amd64 man-db
 
-.PHONY: all user module no-module faults unit-tests check check-unit deps help clean
+.PHONY: all user module no-module faults install uninstall unit-tests check check-unit deps \
+	help clean
 all: user $(if $(KDIRS),module,no-module)
 
 user: $(BUILD)/kmigrate
@@ -66,6 +78,19 @@ no-module:
 faults:
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/faults DEFS=-DKM_FAULTS user
 
+install: user
+	install -d $(addprefix $(DESTDIR),$(sbindir) $(mandir)/man8 $(completiondir)) $(DKMS_DIR)
+	install -m 755 $(BUILD)/kmigrate $(DESTDIR)$(sbindir)/kmigrate
+	install -m 644 user/kmigrate.8 $(DESTDIR)$(mandir)/man8/kmigrate.8
+	install -m 644 user/kmigrate.bash-completion $(DESTDIR)$(completiondir)/kmigrate
+	cp --parents --preserve=mode,timestamps $(DKMS_SRC) $(DKMS_DIR)
+	@echo "the module: dkms install kmigrate/$(VERSION)"
+
+uninstall:
+	rm -f $(DESTDIR)$(sbindir)/kmigrate $(DESTDIR)$(mandir)/man8/kmigrate.8 \
+		$(DESTDIR)$(completiondir)/kmigrate
+	rm -rf $(DKMS_DIR)
+
 unit-tests: $(UNIT_BIN)
 
 check-unit: unit-tests
@@ -83,6 +108,8 @@ help:
 	@echo "make             the tool, and the module where there are kernel headers (KDIR=)"
 	@echo "make user        the tool alone: $(BUILD)/kmigrate"
 	@echo "make module      the module alone: $(BUILD)/kmod/RELEASE/kmigrate.ko"
+	@echo "make install     tool, man page, completion, the module's source for DKMS (DESTDIR, prefix)"
+	@echo "make uninstall   removes them"
 	@echo "make check       every test that can run here"
 	@echo "make check-unit  the fast ones: no root, no KVM"
 	@echo "make deps        install what building and testing needs (apt)"

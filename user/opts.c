@@ -282,7 +282,7 @@ void km_opts_words(const struct km_cmd *cmd)
 {
 	for (const struct km_opt *o = cmd->opts; o && o->name; o++) {
 		if (o->kind != KM_OPT_CHOICE)
-			printf("--%s\n", o->name);
+			printf("--%s%s\n", o->name, o->kind == KM_OPT_FLAG ? "" : "=");
 		for (const char *const *c = o->kind == KM_OPT_CHOICE ? o->choices : NULL; c && *c;
 		     c++)
 			printf("--%s=%s\n", o->name, *c);

@@ -60,7 +60,7 @@ int km_opts_parse(const struct km_cmd *cmd, int argc, char **argv, void *out,
 		  const char **pos, unsigned int max_pos, unsigned int *npos);
 void km_opts_help(const struct km_cmd *cmd);
 /* The words that can follow the command, one a line, for the shell's completion:
- * each option, and for a CHOICE --name=value. */
+ * each option, with a = when it takes a value, and for a CHOICE --name=value. */
 void km_opts_words(const struct km_cmd *cmd);
 
 #endif
