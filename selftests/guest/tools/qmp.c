@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /* qmp: commands to a QEMU, from scripts. */
+#define _GNU_SOURCE
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "client.h"
 
@@ -13,11 +16,13 @@ static const char usage_text[] =
 	"                               VALUE: some member of the data must be that\n"
 	"  --unless-event NAME[:VALUE]  exit with 1 if this one comes first\n"
 	"  --timeout SECONDS            for the event (60)\n"
+	"  --wait-for PID               wait until this process answers at SOCKET, or ends\n"
 	"Exit status: 0; 1 command failed, or no such event; 2 usage; 3 no QMP there.\n";
 
 struct wish {
 	const char *path, *event, *unless;
 	double timeout;
+	pid_t pid;
 };
 
 static void usage(void)
@@ -88,6 +93,8 @@ static void parse(struct wish *w, char ***words)
 			w->unless = at[1];
 		else if (!strcmp(at[0], "--timeout"))
 			w->timeout = atof(at[1]);
+		else if (!strcmp(at[0], "--wait-for"))
+			w->pid = atoi(at[1]);
 		else
 			usage();
 	}
@@ -111,6 +118,19 @@ static int run_all(struct client *c, char **at)
 	return 0;
 }
 
+static int connect_to(struct client *c, const struct wish *w)
+{
+	const struct timespec step = { 0, 50000000 };
+
+	while (client_open(c, w->path)) {
+		if (!w->pid || kill(w->pid, 0))
+			return -1;
+		client_close(c);
+		nanosleep(&step, NULL);
+	}
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct wish w = { .timeout = 60 };
@@ -121,7 +141,7 @@ int main(int argc, char **argv)
 	if (argc < 2)
 		usage();
 	parse(&w, &words);
-	if (client_open(&c, w.path)) {
+	if (connect_to(&c, &w)) {
 		fprintf(stderr, "qmp: %s: %s\n", w.path, c.error);
 	} else {
 		status = run_all(&c, words);
