@@ -78,6 +78,7 @@ struct fwcfg_file {
 int fwcfg_find(const char *name, struct fwcfg_file *f);
 void fwcfg_select(const struct fwcfg_file *f, u32 skip);
 void fwcfg_read(void *to, u32 len);
+void fwcfg_clear(void *to, u32 len);
 
 /* pci.c */
 u32 pci_vga_memory(void);

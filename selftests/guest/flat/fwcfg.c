@@ -91,3 +91,10 @@ void fwcfg_read(void *to, u32 len)
 {
 	dma_run(CTL_READ, to, len);
 }
+
+/* Past an item's end there are zeros; the signature, item 0, has four bytes. */
+void fwcfg_clear(void *to, u32 len)
+{
+	dma_run(CTL_SELECT | CTL_SKIP, 0, 4);
+	dma_run(CTL_READ, to, len);
+}

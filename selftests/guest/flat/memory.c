@@ -8,7 +8,7 @@
 
 #define LOW_FIRST	0x10
 #define LOW_LAST	0x90
-#define BIOS_PAGES	1024	/* at either end of RAM, where it may not be zero */
+#define BIOS_PAGES	8192	/* at either end of RAM, where it may not be zero */
 #define MMAP_VALID	(1 << 6)
 #define FILE_NAME	"opt/org.kmigrate/data"
 
@@ -156,17 +156,13 @@ void memory_want(struct want *w, const struct segment *s, u32 i)
 
 /*
  * Zero pages stay untouched, so the host need not have them. RAM is zero at the start but
- * for what the BIOS left: it works at the top of RAM, and QEMU loads us at the bottom.
+ * for what the BIOS left: SeaBIOS works a little below the top, 16 MiB and more (its
+ * src/malloc.c), and QEMU loads us at the bottom.
  */
 static void clear(const struct segment *s, u32 i)
 {
-	u32 *to = page_pointer(s->page + i), w;
-
-	if (s->page >= LOW_LAST && i >= BIOS_PAGES && i + BIOS_PAGES < s->count)
-		return;
-	for (w = 0; w < PAGE_WORDS; w++)
-		if (to[w])
-			to[w] = 0;
+	if (i < BIOS_PAGES || i + BIOS_PAGES >= s->count)
+		fwcfg_clear(page_pointer(s->page + i), PAGE_SIZE);
 }
 
 /* The device model copies where there is a file: it is far faster than we are. */
