@@ -133,7 +133,7 @@ moves() { # KIND COUNT
 # A byte changed behind the guest's back must be found, and only that one.
 spoiled() { # KIND WHERE
 	local dir=$work/spoiled.$1.$2 gpa found
-	"$here/start" "$1" --dir "$dir" --mem 64M --param ws=8M --param rate=5000 \
+	"$here/start" "$1" --dir "$dir" --mem 128M --param ws=8M --param rate=5000 \
 		--param sweep=20000 --ready 120 || { result 1 "$1 starts"; return; }
 	gpa=$(grep -aoE "$2_gpa=0x[0-9a-f]+" "$dir/serial.log" | cut -d= -f2)
 	"$here/poke" "$dir/qmp.sock" "$(cat "$dir/pid")" "$gpa"
