@@ -46,8 +46,8 @@ DEPS := build-essential pkg-config libjansson-dev libmnl-dev libxxhash-dev procp
 	qemu-system-x86 busybox-static cpio kmod jq python3 iproute2 xz-utils util-linux \
 	linux-headers-amd64 man-db
 
-.PHONY: all user module no-module faults install uninstall unit-tests check check-unit deps \
-	help clean
+.PHONY: all user module no-module faults install uninstall unit-tests check check-unit demo \
+	deps help clean
 all: user $(if $(KDIRS),module,no-module)
 
 user: $(BUILD)/kmigrate
@@ -99,6 +99,11 @@ check-unit: unit-tests
 check: user unit-tests faults
 	selftests/run all
 
+# A new machine has no compiler, so deps comes first, in a make of its own: this one has
+# looked for the libraries already.
+demo: deps
+	selftests/demo/demo
+
 deps:
 	@echo "installing: $(DEPS)"
 	DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -y \
@@ -112,6 +117,7 @@ help:
 	@echo "make uninstall   removes them"
 	@echo "make check       every test that can run here"
 	@echo "make check-unit  the fast ones: no root, no KVM"
+	@echo "make demo        two hosts, a Linux guest that moves between them (as root)"
 	@echo "make deps        install what building and testing needs (apt)"
 	@echo "make clean       remove $(BUILD)/user, kmod, selftests"
 

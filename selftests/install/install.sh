@@ -112,7 +112,7 @@ offered() { # WANTED WORD...
 }
 
 completes_commands() {
-	offered "$(commands | xargs)" '' && offered "receive run" r && offered "vms" vm &&
+	offered "$(commands | xargs)" '' && offered "receive resolve run" r && offered "vms" vm &&
 		offered "$(commands | xargs)" help '' && offered '' frobnicate ''
 }
 
