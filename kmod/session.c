@@ -68,7 +68,7 @@ void km_session_put(struct km_session *session)
 static void take_out(struct km_session *session)
 {
 	xa_erase(&sessions, session->id);
-	nr_sessions--;
+	WRITE_ONCE(nr_sessions, nr_sessions - 1);
 }
 
 /* Takes over the caller's use of @vm, unless it fails. */
@@ -104,7 +104,7 @@ static int put_in(struct km_session *session)
 		err = xa_alloc_cyclic(&sessions, &session->id, session,
 				      XA_LIMIT(1, INT_MAX), &last_id, GFP_KERNEL);
 		if (err >= 0)
-			nr_sessions++;
+			WRITE_ONCE(nr_sessions, nr_sessions + 1);
 	}
 	mutex_unlock(&sessions_lock);
 	return err < 0 ? err : 0;

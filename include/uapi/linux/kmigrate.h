@@ -19,7 +19,8 @@
  * value out of its range gets -ERANGE; a missing attribute gets -EINVAL with
  * NLMSGERR_ATTR_MISS_TYPE. Where an attribute that is not marked "multi" is
  * repeated, the last one counts. Extended acks carry a sentence and the offset
- * of the offending attribute.
+ * of the offending attribute; older kernels, 6.1 among them, send none for a
+ * dump that does not start.
  *
  * Sessions: KMIGRATE_CMD_VM_ATTACH takes a VM by its file descriptor and gives
  * a session id, which means something only on the netlink socket that got it.
