@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The module goes, whatever is open. Needs KM_MODULE, the path of kmigrate.ko; the
+ * module is loaded again at the end.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "kmod.h"
+
+static const char *module;
+
+static int load(void)
+{
+	int err = 0, fd = open(module, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	if (syscall(SYS_finit_module, fd, "", 0))
+		err = -errno;
+	close(fd);
+	return err;
+}
+
+static int unload(void)
+{
+	return syscall(SYS_delete_module, "kmigrate", O_NONBLOCK) ? -errno : 0;
+}
+
+/* Closing a socket drops an unread dump, and its hold on the module, after RCU. */
+static int unload_soon(void)
+{
+	int err, i;
+
+	for (i = 0; i < 20; i++) {
+		err = unload();
+		if (err != -EAGAIN)
+			return err;
+		usleep(100000);
+	}
+	return err;
+}
+
+static void again_and_again(void)
+{
+	int i;
+
+	for (i = 0; i < 6; i++) {
+		if (!CHECK_EQ(unload_soon(), 0) || !CHECK_EQ(load(), 0))
+			return;
+		if (!CHECK_EQ(nl_sessions(), 0))
+			return;
+	}
+}
+
+static void while_attached(void)
+{
+	struct vmm_child child;
+	struct nl_counts counts;
+	uint32_t session, i;
+	struct nl nl, fresh;
+	struct nl_vm vm;
+
+	REQUIRE_EQ(vmm_spawn(&child), 0);
+	REQUIRE_EQ(nl_open(&nl), 0);
+	for (i = 0; i < 10; i++)
+		CHECK_EQ(nl_attach(&nl, child.vm, &session), 0);
+	close(child.vm);
+	CHECK_EQ(vmm_order(&child, VMM_WRITE), 0);
+	CHECK_EQ(nl_counts(&nl, session, &counts), 0);
+	CHECK_EQ(counts.pages, 64);
+
+	CHECK_EQ(unload(), 0);
+	CHECK_EQ(nl_vm(&nl, session, &vm), -ENOENT);
+	CHECK_EQ(nl_open(&fresh), -ENOENT);
+	CHECK_EQ(vmm_order(&child, VMM_WRITE), 0);
+	CHECK_EQ(load(), 0);
+	CHECK_EQ(nl_sessions(), 0);
+	/* The old socket means nothing to the module that was loaded anew. */
+	if (CHECK_EQ(nl_open(&fresh), 0)) {
+		nl.family = fresh.family;
+		CHECK_EQ(nl_vm(&nl, session, &vm), -ENOENT);
+		nl_close(&fresh);
+	}
+	nl_close(&nl);
+	vmm_kill(&child);
+}
+
+/* Hooks are running at the very moment, and sessions come in all the time. */
+static void at_full_load(void)
+{
+	struct vmm_child children[2];
+	int i, round, err;
+	uint32_t session;
+	struct nl nl;
+
+	for (i = 0; i < 2; i++) {
+		REQUIRE_EQ(vmm_spawn(&children[i]), 0);
+		CHECK_EQ(vmm_order(&children[i], VMM_BUSY), 0);
+	}
+	for (round = 0; round < 4; round++) {
+		if (!CHECK_EQ(nl_open(&nl), 0))
+			break;
+		for (i = 0; i < 20; i++)
+			CHECK_EQ(nl_attach(&nl, children[i % 2].vm, &session), 0);
+		usleep((useconds_t)round * 50000);
+		err = unload();
+		nl_close(&nl);
+		if (!CHECK_EQ(err, 0) || !CHECK_EQ(load(), 0))
+			break;
+	}
+	for (i = 0; i < 2; i++) {
+		close(children[i].vm);
+		vmm_kill(&children[i]);
+	}
+}
+
+/* The VMM dies, the owner closes and the module goes, all at once. */
+static void while_vmm_dies(void)
+{
+	struct vmm_child child;
+	uint32_t session;
+	struct nl nl;
+	int i;
+
+	for (i = 0; i < 4; i++) {
+		REQUIRE_EQ(vmm_spawn(&child), 0);
+		REQUIRE_EQ(nl_open(&nl), 0);
+		CHECK_EQ(nl_attach(&nl, child.vm, &session), 0);
+		close(child.vm);
+		CHECK_EQ(vmm_order(&child, VMM_BUSY), 0);
+		vmm_kill(&child);
+		if (i % 2)
+			nl_close(&nl);
+		if (!CHECK_EQ(unload_soon(), 0) || !CHECK_EQ(load(), 0))
+			return;
+		nl_close(&nl);
+	}
+}
+
+/* A dump that was begun pins the module, until its socket is closed. */
+static void unread_dump(void)
+{
+	struct vmm_options options = { .pages = 256, .vcpus = 1 };
+	char buffer[256], answer[NL_BUFFER];
+	struct nlmsghdr *nlh;
+	uint32_t session, i;
+	struct vmm vmm;
+	struct nl nl;
+
+	REQUIRE_EQ(vmm_open(&vmm, &options), 0);
+	for (i = 0; i < 1000; i++)
+		CHECK_EQ(vmm_slot(&vmm, 100 + i, 0x200000 + 2 * i, 1, vmm.memory, 0), 0);
+	REQUIRE_EQ(nl_open(&nl), 0);
+	CHECK_EQ(nl_attach(&nl, vmm.vm, &session), 0);
+	nlh = nl_request(&nl, buffer, KMIGRATE_CMD_SLOT_GET, NLM_F_DUMP);
+	mnl_attr_put_u32(nlh, KMIGRATE_A_SESSION, session);
+	CHECK(mnl_socket_sendto(nl.sock, nlh, nlh->nlmsg_len) > 0);
+	CHECK(mnl_socket_recvfrom(nl.sock, answer, sizeof(answer)) > 0);
+	CHECK_EQ(unload(), -EAGAIN);
+	nl_close(&nl);
+	CHECK_EQ(unload_soon(), 0);
+	CHECK_EQ(load(), 0);
+	vmm_close(&vmm);
+}
+
+static const struct ktap_test tests[] = {
+	{ "unloaded and loaded again and again", again_and_again },
+	{ "unloaded with ten sessions open", while_attached },
+	{ "unloaded under full load", at_full_load },
+	{ "unloaded while the VMM dies", while_vmm_dies },
+	{ "unloaded with a dump half read", unread_dump },
+};
+
+int main(int argc, char **argv)
+{
+	bool list = argc > 1 && !strcmp(argv[1], "--list");
+
+	module = getenv("KM_MODULE");
+	if (!module && !list)
+		return ktap_skip_all("KM_MODULE does not name kmigrate.ko");
+	return kmod_main(argc, argv, tests, ARRAY_SIZE(tests));
+}
