@@ -1,23 +1,36 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# A working guest goes to and fro between two test hosts under KVM, on both kernels.
+# A working guest goes to and fro between two test hosts under KVM, on both kernels: Linux
+# with kmigrate.ko loaded, and the flat guest, which writes faster, without it.
 set -u -o pipefail
 here=$(cd "$(dirname "$0")" && pwd)
-moves=${MOVES:-4} nr=0 failed=0
+root=$(cd "$here/../.." && pwd)
+moves=${MOVES:-10} nr=0 failed=0
 
-echo "TAP version 13"
-echo "1..2"
-make -s -C "$here/../guest" >&2 || exit 1
-for kernel in 6.1 6.12; do
+module() { # KERNEL
+	"$root/kmod/build" "$root/build/kernels/$1/headers" "$root/build/kmod" >&2
+}
+
+moves() { # KERNEL KIND NAME, then options of pair
+	local kernel=$1 kind=$2 name=$3
+	shift 3
 	nr=$((nr + 1))
-	if "$here/../vm/kernels" $kernel >&2 &&
-		"$here/../vm/pair" --kernel $kernel --timeout 900 -- \
-			"$here/side flat $moves" "$here/side flat $moves" | sed 's/^/# /'; then
-		echo "ok $nr $kernel: $moves moves of a working guest, no page wrong"
+	if "$here/../vm/pair" --kernel "$kernel" --timeout 1500 "$@" -- \
+		"$here/side $kind $moves" "$here/side $kind $moves" | sed 's/^/# /'; then
+		echo "ok $nr $kernel: $name, $moves moves, no page wrong"
 	else
-		echo "not ok $nr $kernel: $moves moves of a working guest, no page wrong"
+		echo "not ok $nr $kernel: $name, $moves moves, no page wrong"
 		failed=1
 	fi
+}
+
+echo "TAP version 13"
+echo "1..4"
+make -s -C "$here/../guest" >&2 || exit 1
+for kernel in 6.1 6.12; do
+	"$here/../vm/kernels" $kernel >&2 && module $kernel || exit 1
+	moves $kernel linux "Linux, with the module" --env MODULE=1
+	moves $kernel flat "the flat guest, without the module"
 done
 exit $failed
