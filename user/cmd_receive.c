@@ -25,7 +25,7 @@ static const struct km_opt opts[] = {
 	{ "port", KM_OPT_STRING, offsetof(struct receive_opts, port), "PORT",
 	  "TCP port, 0 for any (default 4777)", 0, 0, NULL, false },
 	{ "token", KM_OPT_STRING, offsetof(struct receive_opts, token), "TEXT",
-	  "serve only a source that gives this token", 0, 0, NULL, false },
+	  "serve only a source that gives this token; - reads it from standard input", 0, 0, NULL, false },
 	{ "peer-timeout", KM_OPT_MS, offsetof(struct receive_opts, peer_ms), "TIME",
 	  "give up a silent source after this (default 15s)", 1000, 600000, NULL, false },
 	{ "replace", KM_OPT_LIST, offsetof(struct receive_opts, replace), "OLD=NEW",
@@ -71,10 +71,19 @@ static int run(const struct km_cmd *cmd, int argc, char **argv)
 	struct km_sink_result res = { 0 };
 	struct km_err err = { 0 };
 	unsigned int npos, port;
+	char token[256];
 	int rc = km_opts_parse(cmd, argc, argv, &o, NULL, 0, &npos);
 
 	if (rc)
 		return rc > 0 ? KM_EXIT_OK : KM_EXIT_USAGE;
+	if (o.token && !strcmp(o.token, "-")) {
+		if (!fgets(token, sizeof(token), stdin)) {
+			fprintf(stderr, "kmigrate receive: no token on standard input\n");
+			return KM_EXIT_USAGE;
+		}
+		token[strcspn(token, "\n")] = '\0';
+		o.token = token;
+	}
 	signal(SIGPIPE, SIG_IGN);
 	so.listen_fd = km_listen_tcp(o.listen, o.port, &port, &err);
 	if (so.listen_fd < 0) {

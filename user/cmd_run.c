@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+#include "ctl/remote.h"
 #include "ctl/vms.h"
 #include "model.h"
 #include "opts.h"
@@ -12,7 +13,8 @@
 #include "xfer/source.h"
 
 struct run_opts {
-	const char *vm, *to, *token, *engine;
+	const char *vm, *to, *token, *engine, *ssh;
+	struct km_opt_list receive_args;
 	unsigned int streams, max_pause_ms, peer_ms;
 	bool verify, json;
 };
@@ -22,12 +24,17 @@ static const char *const engines[] = { "relay", "qemu", NULL };
 static const struct km_opt opts[] = {
 	{ "vm", KM_OPT_STRING, offsetof(struct run_opts, vm), "NAME|PID|SOCKET",
 	  "the guest: its name, QEMU's pid, or its QMP socket", 0, 0, NULL, true },
-	{ "to", KM_OPT_STRING, offsetof(struct run_opts, to), "HOST[:PORT]",
-	  "where `kmigrate receive` listens (default port 4777)", 0, 0, NULL, true },
+	{ "to", KM_OPT_STRING, offsetof(struct run_opts, to), "HOST[:PORT]|ssh://[USER@]HOST",
+	  "where `kmigrate receive` listens (default port 4777), or is to be started", 0, 0, NULL,
+	  true },
+	{ "ssh", KM_OPT_STRING, offsetof(struct run_opts, ssh), "COMMAND",
+	  "with ssh://: the ssh to use, and its options (default ssh)", 0, 0, NULL, false },
+	{ "receive-arg", KM_OPT_LIST, offsetof(struct run_opts, receive_args), "ARG",
+	  "with ssh://: an argument for the receiver; may be repeated", 0, 0, NULL, false },
 	{ "token", KM_OPT_STRING, offsetof(struct run_opts, token), "TEXT",
 	  "the receiver's token", 0, 0, NULL, false },
 	{ "engine", KM_OPT_CHOICE, offsetof(struct run_opts, engine), "ENGINE",
-	  "relay (default) or qemu: QEMU's own data path", 0, 0, engines, false },
+	  "relay, or qemu: QEMU's own data path (default: relay where it knows the QEMU)", 0, 0, engines, false },
 	{ "streams", KM_OPT_UINT, offsetof(struct run_opts, streams), "N",
 	  "TCP streams (default 2)", 1, KM_STREAMS_MAX, NULL, false },
 	{ "max-pause", KM_OPT_MS, offsetof(struct run_opts, max_pause_ms), "TIME",
@@ -103,39 +110,95 @@ static int complain(const char *text, int code)
 	return code;
 }
 
-static int move(const struct run_opts *o, const struct km_source_opts *so, const struct km_vm *vm)
+/* The relay reads QEMU's own stream, so it must know its format: that of 7.2 to 8.0
+ * (8.1 has another rule for SYNC, 9.0 puts zero pages into multifd's packets). */
+static bool relay_knows(const struct km_vm *vm)
 {
-	struct km_run r = { 0 };
+	unsigned int major = 0, minor = 0;
+
+	sscanf(vm->qemu_version, "%u.%u", &major, &minor);
+	return (major == 7 && minor >= 2) || (major == 8 && minor == 0);
+}
+
+static int choose_engine(struct run_opts *o, const struct km_vm *vm, struct km_run *r)
+{
+	bool known = relay_knows(vm);
+
+	if (!known)
+		snprintf(r->engine_why, sizeof(r->engine_why),
+			 "the relay knows QEMU 7.2 to 8.0, and this is %s",
+			 vm->qemu_version[0] ? vm->qemu_version : "of unknown version");
+	if (o->engine && !strcmp(o->engine, "relay") && !known)
+		return -ENOTSUP;
+	if (!o->engine)
+		o->engine = known ? "relay" : "qemu";
+	else if (!strcmp(o->engine, "qemu"))
+		snprintf(r->engine_why, sizeof(r->engine_why), "asked for");
+	return 0;
+}
+
+static int move(const struct run_opts *o, const struct km_source_opts *so, const struct km_vm *vm,
+		struct km_run *r)
+{
 	struct km_err err = { 0 };
 	struct ui *ui = so->ctx;
 	int rc;
 
-	snprintf(r.vm_name, sizeof(r.vm_name), "%s", vm->name);
-	snprintf(r.destination, sizeof(r.destination), "%s", o->to);
-	snprintf(r.engine, sizeof(r.engine), "%s", o->engine);
-	r.vm_pid = vm->pid;
-	r.streams = o->streams;
-	r.ram_bytes = vm->ram_bytes;
-	snprintf(r.held, sizeof(r.held), "QEMU's migration settings; put back");
-	rc = km_source_run(so, vm, &r, &err);
+	snprintf(r->vm_name, sizeof(r->vm_name), "%s", vm->name);
+	snprintf(r->destination, sizeof(r->destination), "%s", o->to);
+	snprintf(r->engine, sizeof(r->engine), "%s", o->engine);
+	r->vm_pid = vm->pid;
+	r->streams = o->streams;
+	r->ram_bytes = vm->ram_bytes;
+	snprintf(r->held, sizeof(r->held), "QEMU's migration settings; put back");
+	rc = km_source_run(so, vm, r, &err);
 	if (ui->show)
 		km_progress_end(&ui->progress);
 	if (rc)
-		snprintf(r.error, sizeof(r.error), "%s", err.text);
+		snprintf(r->error, sizeof(r->error), "%s", err.text);
 	if (o->json)
-		km_json_print(stdout, km_json_run(&r));
+		km_json_print(stdout, km_json_run(r));
 	else if (!rc)
-		km_text_run(stdout, &r);
+		km_text_run(stdout, r);
 	if (rc)
 		fprintf(stderr, "kmigrate run: %s; outcome: %s\n", err.text,
-			km_outcome_name(r.outcome));
-	return exit_code(&r, rc);
+			km_outcome_name(r->outcome));
+	return exit_code(r, rc);
+}
+
+/* The receiver that listens, or one that is started over ssh. */
+static int reach(const struct run_opts *o, struct km_source_opts *so, struct km_remote *remote,
+		 struct km_err *err)
+{
+	if (strncmp(o->to, "ssh://", 6))
+		return 0;
+	if (km_remote_start(remote, o->ssh, o->to + 6, &o->receive_args, err))
+		return err->code;
+	so->host = remote->host;
+	so->port = remote->port;
+	so->token = remote->token;
+	return 0;
+}
+
+static int find(const struct run_opts *o, struct km_vm *vm, struct km_err *err)
+{
+	char why[KM_ERR_MAX];
+
+	if (km_vms_find(o->vm, vm, err))
+		return err->code;
+	if (!vm->unmovable[0])
+		return 0;
+	snprintf(why, sizeof(why), "%s", vm->unmovable);
+	return km_err_set(err, -ENOTSUP, "guest %.100s (pid %d) can't be moved: %.300s", vm->name,
+			  vm->pid, why);
 }
 
 static int run(const struct km_cmd *cmd, int argc, char **argv)
 {
-	struct run_opts o = { .engine = "relay", .streams = 2, .max_pause_ms = 100, .peer_ms = 15000 };
+	struct run_opts o = { .ssh = "ssh", .streams = 2, .max_pause_ms = 100, .peer_ms = 15000 };
 	struct km_source_opts so = { 0 };
+	struct km_remote remote = { 0 };
+	struct km_run r = { 0 };
 	struct km_vm vm = { 0 };
 	struct km_err err = { 0 };
 	struct ui ui = { 0 };
@@ -145,20 +208,23 @@ static int run(const struct km_cmd *cmd, int argc, char **argv)
 
 	if (rc)
 		return rc > 0 ? KM_EXIT_OK : KM_EXIT_USAGE;
-	if (split_to(o.to, host, sizeof(host), port, sizeof(port)))
-		return complain("--to takes HOST, HOST:PORT or [ADDRESS]:PORT", KM_EXIT_USAGE);
-	if (km_vms_find(o.vm, &vm, &err))
+	if (strncmp(o.to, "ssh://", 6) && split_to(o.to, host, sizeof(host), port, sizeof(port)))
+		return complain("--to takes HOST, HOST:PORT, [ADDRESS]:PORT or ssh://[USER@]HOST",
+				KM_EXIT_USAGE);
+	if (find(&o, &vm, &err))
 		return complain(err.text, KM_EXIT_REFUSED);
-	if (vm.unmovable[0])
-		return complain(vm.unmovable, KM_EXIT_REFUSED);
+	if (choose_engine(&o, &vm, &r))
+		return complain(r.engine_why, KM_EXIT_REFUSED);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGINT, on_signal);
 	signal(SIGTERM, on_signal);
-	ui.show = !o.json;
-	km_progress_init(&ui.progress, stderr);
 	so.host = host;
 	so.port = port;
 	so.token = o.token;
+	if (reach(&o, &so, &remote, &err))
+		return complain(err.text, KM_EXIT_REFUSED);
+	ui.show = !o.json;
+	km_progress_init(&ui.progress, stderr);
 	so.engine = o.engine;
 	so.streams = o.streams;
 	so.max_pause_ms = o.max_pause_ms;
@@ -166,7 +232,9 @@ static int run(const struct km_cmd *cmd, int argc, char **argv)
 	so.verify = o.verify;
 	so.tick = tick;
 	so.ctx = &ui;
-	return move(&o, &so, &vm);
+	rc = move(&o, &so, &vm, &r);
+	km_remote_end(&remote);
+	return rc;
 }
 
 const struct km_cmd km_cmd_run = {

@@ -283,12 +283,27 @@ int km_destqemu_go(struct km_destqemu *d, struct km_err *err)
 
 bool km_destqemu_alive(const struct km_destqemu *d)
 {
-	return d->pid > 0 && waitpid(d->pid, NULL, WNOHANG) == 0;
+	siginfo_t info = { 0 };
+
+	return d->pid > 0 && !waitid(P_PID, (id_t)d->pid, &info, WEXITED | WNOHANG | WNOWAIT) &&
+	       !info.si_pid;
 }
 
+/* "qemu-system-x86_64: what": the caller says whose words they are. */
+static const char *without_name(const char *line)
+{
+	const char *colon = strstr(line, ": ");
+
+	return !strncmp(line, "qemu-system-", 12) && colon ? colon + 2 : line;
+}
+
+/* A load that fails is told in three lines, the reason first. */
 void km_destqemu_last_words(const struct km_destqemu *d, char *buf, size_t len)
 {
-	char path[192], line[512];
+	enum { LINES = 3 };
+	char path[192], line[LINES][512];
+	unsigned int n = 0, from;
+	size_t used = 0;
 	FILE *f;
 
 	snprintf(buf, len, "it said nothing");
@@ -296,12 +311,15 @@ void km_destqemu_last_words(const struct km_destqemu *d, char *buf, size_t len)
 	f = fopen(path, "re");
 	if (!f)
 		return;
-	while (fgets(line, sizeof(line), f)) {
-		line[strcspn(line, "\n")] = '\0';
-		if (line[0])
-			snprintf(buf, len, "%s", line);
+	while (fgets(line[n % LINES], sizeof(line[0]), f)) {
+		line[n % LINES][strcspn(line[n % LINES], "\n")] = '\0';
+		n += line[n % LINES][0] != '\0';
 	}
 	fclose(f);
+	from = n > LINES ? n - LINES : 0;
+	for (unsigned int i = from; i < n && used < len; i++)
+		used += (size_t)snprintf(buf + used, len - used, "%s%s", i > from ? "; " : "",
+					 without_name(line[i % LINES]));
 }
 
 void km_destqemu_release(struct km_destqemu *d)
@@ -326,12 +344,13 @@ void km_destqemu_release(struct km_destqemu *d)
 	d->dir[0] = '\0';
 }
 
-void km_destqemu_kill(struct km_destqemu *d)
+void km_destqemu_end(struct km_destqemu *d)
 {
-	if (d->pid > 0) {
-		kill(d->pid, SIGKILL);
-		waitpid(d->pid, NULL, 0);
-	}
+	pid_t pid = d->pid;
+
 	d->pid = 0;
-	km_destqemu_release(d);
+	if (pid <= 0)
+		return;
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
 }

@@ -38,11 +38,12 @@ int km_destqemu_page(struct km_destqemu *d, const char *block, uint64_t index,
 		     const uint8_t *data, struct km_err *err);
 
 int km_destqemu_go(struct km_destqemu *d, struct km_err *err);
-bool km_destqemu_alive(const struct km_destqemu *d);
+bool km_destqemu_alive(const struct km_destqemu *d); /* it stays to be waited for */
 /* The last line QEMU wrote, for an error message. */
 void km_destqemu_last_words(const struct km_destqemu *d, char *buf, size_t len);
-void km_destqemu_kill(struct km_destqemu *d);
-/* Lets go of a QEMU that runs now. */
+/* Kills it; it is gone on return.  Other threads may still use d. */
+void km_destqemu_end(struct km_destqemu *d);
+/* Closes what leads to it, and removes its folder. */
 void km_destqemu_release(struct km_destqemu *d);
 
 #endif

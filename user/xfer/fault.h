@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static inline void km_fault(const char *point)
 {
@@ -20,8 +21,22 @@ static inline void km_fault(const char *point)
 	if (wanted && !strcmp(wanted, point))
 		raise(SIGSTOP);
 }
+
+/* The same, for a stretch of work that is to be slow. */
+static inline void km_fault_slow(const char *point)
+{
+	const char *wanted = getenv("KM_FAULT");
+
+	if (wanted && !strcmp(wanted, point))
+		usleep(50000);
+}
 #else
 static inline void km_fault(const char *point)
+{
+	(void)point;
+}
+
+static inline void km_fault_slow(const char *point)
 {
 	(void)point;
 }

@@ -245,7 +245,8 @@ static int step_start(struct km_mainchan *m, struct km_err *err)
 
 	if (len != 3 || memcmp(name, "ram", 3))
 		return km_err_set(err, -ENOTSUP,
-				  "the guest has state the relay can't move: section \"%.*s\"",
+				  "the guest has state the relay can't move: section \"%.*s\"; use "
+				  "--engine qemu",
 				  len, (const char *)name);
 	if (km_get_be32(name + len + 4) != RAM_VERSION || m->ram_started)
 		return km_err_set(err, -ENOTSUP, "main channel: RAM section of version %u",

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "move.h"
 
 static bool is_zero(const uint8_t *page)
@@ -86,6 +87,15 @@ static int sender_run(struct km_lane *lane, struct batch *b, struct km_err *err)
 	return 0;
 }
 
+/* A destination that fails says why on the control connection, and closes its
+ * streams afterwards: the reason has half a second to be read. */
+static void lane_broke(struct km_lane *lane, const struct km_err *err)
+{
+	for (int i = 0; i < 10 && !lane->move->failed && !lane->move->finished; i++)
+		usleep(50000);
+	km_move_fail(lane->move, err);
+}
+
 static void *sender_main(void *arg)
 {
 	struct km_lane *lane = arg;
@@ -95,7 +105,7 @@ static void *sender_main(void *arg)
 	if (!b)
 		km_err_set(&err, -ENOMEM, "out of memory for a stream");
 	if (!b || sender_run(lane, b, &err))
-		km_move_fail(lane->move, &err);
+		lane_broke(lane, &err);
 	free(b);
 	return NULL;
 }
@@ -115,7 +125,7 @@ static void *acks_main(void *arg)
 		if (!rc && msg.op != KM_OP_ACK)
 			rc = km_err_set(&err, -EPROTO, "%s on a stream", km_op_name(msg.op));
 		if (rc) {
-			km_move_fail(m, &err);
+			lane_broke(lane, &err);
 			return NULL;
 		}
 		lane->acked_pages = msg.seq;

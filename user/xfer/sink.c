@@ -13,11 +13,11 @@
  * `kmigrate receive`, which answers from the journal.
  */
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 #include "fault.h"
 #include "sink_priv.h"
 
@@ -27,11 +27,9 @@ int km_sink_fail(struct sink *s, const struct km_err *err)
 	if (!s->failed && !s->done) {
 		s->err = *err;
 		s->failed = true;
-		/* Wakes the reader; FAILED can still be said. */
+		/* Wakes the reader.  The streams stay open until FAILED is said: it
+		 * tells the source more than their end would. */
 		shutdown(s->control.fd, SHUT_RD);
-		for (unsigned int i = 0; i < s->nlanes; i++)
-			if (s->lanes[i].s)
-				km_conn_shutdown(&s->lanes[i].conn);
 		if (s->q.main_fd > 0)
 			shutdown(s->q.main_fd, SHUT_RDWR);
 	}
@@ -66,7 +64,7 @@ static int got_go(struct sink *s, struct km_err *err)
 	km_fault("go-heard");
 	rc = s->paused ? 0 : km_destqemu_go(&s->q, err);
 	if (rc) {
-		km_destqemu_kill(&s->q);
+		km_destqemu_end(&s->q);
 		km_send_json(&s->control, KM_OP_DEAD, json_pack("{s:s}", "error", err->text),
 			     NULL);
 		return rc;
@@ -169,10 +167,27 @@ static void stop_threads(struct sink *s)
 		pthread_join(s->watch, NULL);
 }
 
+/* When QEMU has died, what it said last explains more than the socket that broke.  It may
+ * still be on its way out: its sockets close first. */
+static void add_last_words(struct sink *s, struct km_err *err)
+{
+	char words[256];
+
+	if (s->q.pid <= 0 || s->understood || err->code == -ETIMEDOUT)
+		return;
+	for (int i = 0; i < 20 && km_destqemu_alive(&s->q); i++)
+		usleep(10000);
+	if (km_destqemu_alive(&s->q))
+		return;
+	km_destqemu_last_words(&s->q, words, sizeof(words));
+	km_err_set(err, -ECHILD, "the destination QEMU ended: %s", words);
+}
+
 /* FAILED is said after a QEMU is certainly gone: it means what it says. */
 static void give_up(struct sink *s, struct km_err *err)
 {
-	km_destqemu_kill(&s->q);
+	add_last_words(s, err);
+	km_destqemu_end(&s->q);
 	if (s->control.fd > 0)
 		km_send_json(&s->control, KM_OP_FAILED, json_pack("{s:s}", "error", err->text),
 			     NULL);
@@ -193,15 +208,11 @@ int km_sink_serve(const struct km_sink_opts *o, struct km_sink_result *res, stru
 	pthread_cond_init(&s->cond, NULL);
 	rc = serve(s, err);
 	res->outcome = rc ? KM_OUT_STAYED : KM_OUT_MOVED;
-	if (rc && s->q.pid > 0)
-		kill(s->q.pid, SIGKILL);
-	stop_threads(s);
-	if (rc) {
+	if (rc)
 		give_up(s, err);
-	} else {
-		res->pid = s->q.pid;
-		km_destqemu_release(&s->q);
-	}
+	stop_threads(s);
+	res->pid = rc ? 0 : s->q.pid;
+	km_destqemu_release(&s->q);
 	snprintf(res->vm_name, sizeof(res->vm_name), "%s", s->journal.vm_name);
 	res->pages = s->pages;
 	km_conn_close(&s->control);

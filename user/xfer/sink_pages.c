@@ -51,6 +51,7 @@ static void *lane_main(void *arg)
 		if (!rc && (m.op != KM_OP_PAGES || m.seq != l->applied_msgs + 1))
 			rc = km_err_set(&err, -EPROTO, "%s out of order on a stream",
 					km_op_name(m.op));
+		km_fault_slow("slow-apply");
 		if (!rc)
 			rc = apply(s, &m, l->conn.buf, &err);
 		if (rc > 0) {

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "remote.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define WORDS_MAX 64
+
+/* ssh hands its words to a shell at the other end. */
+static void add_quoted(FILE *f, const char *word)
+{
+	fputs(" '", f);
+	for (; *word; word++) {
+		if (*word == '\'')
+			fputs("'\\''", f);
+		else
+			fputc(*word, f);
+	}
+	fputc('\'', f);
+}
+
+static char *command_line(const struct km_opt_list *args)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	if (!f)
+		return NULL;
+	fputs("kmigrate receive --json --port 0 --token -", f);
+	for (unsigned int i = 0; i < args->n; i++)
+		add_quoted(f, args->v[i]);
+	fclose(f);
+	return text;
+}
+
+static void exec_ssh(const char *ssh, const char *target, char *command, int in, int out)
+{
+	char *argv[WORDS_MAX + 4], *save = NULL, *words = strdup(ssh);
+	size_t n = 0;
+
+	for (char *w = strtok_r(words, " ", &save); w && n < WORDS_MAX; w = strtok_r(NULL, " ", &save))
+		argv[n++] = w;
+	argv[n++] = strdup(target);
+	argv[n++] = command;
+	argv[n] = NULL;
+	dup2(in, 0);
+	dup2(out, 1);
+	dup2(out, 2);
+	execvp(argv[0], argv);
+	dprintf(2, "cannot run %s: %s\n", argv[0], strerror(errno));
+	_exit(127);
+}
+
+static int new_token(struct km_remote *r, struct km_err *err)
+{
+	unsigned char rnd[16];
+
+	if (getentropy(rnd, sizeof(rnd)))
+		return km_err_set(err, -errno, "no random numbers");
+	for (size_t i = 0; i < sizeof(rnd); i++)
+		snprintf(r->token + 2 * i, 3, "%02x", rnd[i]);
+	return 0;
+}
+
+/* What is no event is ssh's or a shell's, and the last such line says why. */
+static int wait_listening(struct km_remote *r, const char *target, struct km_err *err)
+{
+	char *line = NULL, last[256] = "it said nothing";
+	unsigned int port = 0;
+	size_t cap = 0;
+
+	while (!port && getline(&line, &cap, r->says) > 0) {
+		json_t *j = json_loads(line, 0, NULL);
+		const char *event = json_string_value(json_object_get(j, "event"));
+
+		line[strcspn(line, "\r\n")] = '\0';
+		if (event && !strcmp(event, "listening"))
+			port = (unsigned int)json_integer_value(json_object_get(j, "port"));
+		else if (line[0])
+			snprintf(last, sizeof(last), "%s", line);
+		json_decref(j);
+	}
+	free(line);
+	snprintf(r->port, sizeof(r->port), "%u", port % 65536);
+	return port ? 0 :
+		      km_err_set(err, -EHOSTUNREACH, "cannot start kmigrate receive at %s: %s",
+				 target, last);
+}
+
+int km_remote_start(struct km_remote *r, const char *ssh, const char *target,
+		    const struct km_opt_list *args, struct km_err *err)
+{
+	const char *at = strrchr(target, '@');
+	char *command = command_line(args);
+	int in[2], out[2], rc = new_token(r, err);
+
+	snprintf(r->host, sizeof(r->host), "%s", at ? at + 1 : target);
+	if (rc)
+		return rc;
+	/* A target with a dash in front would be an option of ssh. */
+	if (!command || target[0] == '-' || pipe2(in, O_CLOEXEC) || pipe2(out, O_CLOEXEC)) {
+		free(command);
+		return km_err_set(err, -EINVAL, "cannot start ssh for '%s'", target);
+	}
+	r->pid = fork();
+	if (!r->pid)
+		exec_ssh(ssh, target, command, in[0], out[1]);
+	free(command);
+	close(in[0]);
+	close(out[1]);
+	dprintf(in[1], "%s\n", r->token);
+	close(in[1]);
+	r->says = fdopen(out[0], "r");
+	rc = r->pid > 0 && r->says ? wait_listening(r, target, err) :
+				     km_err_set(err, -EAGAIN, "cannot start ssh");
+	if (rc)
+		km_remote_end(r);
+	return rc;
+}
+
+void km_remote_end(struct km_remote *r)
+{
+	if (r->says)
+		fclose(r->says);
+	if (r->pid > 0)
+		waitpid(r->pid, NULL, 0);
+	memset(r, 0, sizeof(*r));
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* `kmigrate receive` at another host, started over ssh as rsync starts its other side. */
+#ifndef KM_REMOTE_H
+#define KM_REMOTE_H
+
+#include <stdio.h>
+#include "../model.h"
+#include "../opts.h"
+
+struct km_remote {
+	pid_t pid; /* of ssh, 0 = none */
+	FILE *says;
+	char host[256]; /* where to connect to: without USER@ */
+	char port[8];
+	char token[40]; /* this receiver serves only us; it never is on a command line */
+};
+
+/* ssh: a command and its arguments, separated by blanks.  target: HOST or
+ * USER@HOST.  args: further arguments of receive.  Returns when it listens. */
+int km_remote_start(struct km_remote *r, const char *ssh, const char *target,
+		    const struct km_opt_list *args, struct km_err *err);
+/* Waits for its end. */
+void km_remote_end(struct km_remote *r);
+
+#endif
