@@ -44,7 +44,7 @@ NO_KDIR := no kernel headers in $(MODULES)/*/build: apt-get install linux-header
 
 DEPS := build-essential pkg-config libjansson-dev libmnl-dev libxxhash-dev procps \
 	qemu-system-x86 busybox-static cpio kmod jq python3 iproute2 xz-utils util-linux \
-	linux-headers-amd64 man-db
+	linux-headers-amd64 man-db dkms
 
 .PHONY: all user module no-module faults install uninstall unit-tests check check-unit demo \
 	deps help clean
