@@ -43,10 +43,10 @@ $1 == "@start" {
 $1 == "@end" {
 	if (done < total && program[done + 1] == current)
 		missing("no result; the program ended with " $3)
-	else if ($3 == 1 || $3 == 0 || $3 == 4)
-		;	# what it says about its results, they have said
-	else
-		printf "Bail out! %s%s ended with %s after its results\n", prefix, current, $3
+	else if ($3 != 0 && $3 != 1 && $3 != 4) {
+		print "# " prefix current " ended with " $3 " after its results"
+		failed = 1
+	}
 	current = ""
 	next
 }
@@ -60,8 +60,10 @@ match($0, /^(not )?ok [0-9]+ /) {
 	text = at ? substr(text, 1, at - 1) : text
 	if (done < total && program[done + 1] == current && name[done + 1] == text)
 		result(status, directive)
-	else
+	else {
 		print "# not planned: " $0
+		failed = 1
+	}
 	next
 }
 
