@@ -322,7 +322,7 @@ static void leaks(void)
 	sleep(2);
 	after = kernel_memory();
 	KTAP_NOTE("%ld KiB before, %ld KiB after", before, after);
-	CHECK(after - before < 1024);
+	CHECK(after - before < 700);
 	stop();
 }
 
