@@ -137,7 +137,8 @@ int km_knetsock_open(struct km_knet *k, struct km_err *err)
 	int on = 1;
 	int fd;
 
-	k->buf = malloc(BUFFER_BYTES);
+	/* Zeroed: libmnl 1.0.4 sends what it finds between an attribute and the next. */
+	k->buf = calloc(1, BUFFER_BYTES);
 	if (!k->buf)
 		return km_err_set(err, -ENOMEM, "out of memory");
 	k->nl = mnl_socket_open2(NETLINK_GENERIC, SOCK_CLOEXEC);
