@@ -26,6 +26,8 @@ USER_OBJ := $(USER_SRC:%.c=$(BUILD)/%.o)
 LIB_OBJ := $(filter-out $(BUILD)/user/kmigrate.o,$(USER_OBJ))
 UNIT_SRC := $(wildcard selftests/unit/*.c)
 UNIT_BIN := $(UNIT_SRC:%.c=$(BUILD)/%)
+FUZZ_SRC := $(filter-out %/driver.c,$(wildcard selftests/fuzz/*.c))
+FUZZ_BIN := $(FUZZ_SRC:%.c=$(BUILD)/%)
 
 # What DKMS needs to build the module elsewhere; dkms.conf where there is one.
 DKMS_DIR := $(DESTDIR)$(srcdir)/kmigrate-$(VERSION)
@@ -44,9 +46,9 @@ NO_KDIR := no kernel headers in $(MODULES)/*/build: apt-get install linux-header
 
 DEPS := build-essential pkg-config libjansson-dev libmnl-dev libxxhash-dev procps \
 	qemu-system-x86 busybox-static cpio kmod jq python3 iproute2 xz-utils util-linux \
-	linux-headers-amd64 man-db dkms
+	linux-headers-amd64 man-db dkms valgrind python3-yaml openssh-server
 
-.PHONY: all user module no-module faults install uninstall unit-tests check check-unit demo \
+.PHONY: all user module no-module faults install uninstall unit-tests fuzz check check-unit demo \
 	deps help clean
 all: user $(if $(KDIRS),module,no-module)
 
@@ -65,6 +67,13 @@ $(BUILD)/libkmigrate.a: $(LIB_OBJ)
 $(BUILD)/selftests/unit/%: selftests/unit/%.c $(BUILD)/libkmigrate.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -Iselftests -o $@ $< $(BUILD)/libkmigrate.a $(LDLIBS)
+
+# Of use only with sanitizers: selftests/fuzz/fuzz.sh.
+fuzz: $(FUZZ_BIN)
+$(BUILD)/selftests/fuzz/%: selftests/fuzz/%.c $(BUILD)/selftests/fuzz/driver.o $(BUILD)/libkmigrate.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -Iselftests -o $@ $< $(BUILD)/selftests/fuzz/driver.o \
+		$(BUILD)/libkmigrate.a $(LDLIBS)
 
 # + passes make's job slots on to Kbuild's make.
 module:
@@ -124,4 +133,4 @@ help:
 clean:
 	rm -rf $(BUILD)/user $(BUILD)/kmod $(BUILD)/selftests $(BUILD)/kmigrate $(BUILD)/libkmigrate.a
 
--include $(USER_OBJ:.o=.d) $(UNIT_BIN:=.d)
+-include $(USER_OBJ:.o=.d) $(UNIT_BIN:=.d) $(FUZZ_BIN:=.d)

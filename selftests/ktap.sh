@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # KTAP output for the tests that are scripts; ktap.h for scripts. A case is a command
-# that succeeds; what it prints becomes a diagnostic, shown when it fails.
-nr=0 failed=0 skipped=0
+# that succeeds; what it prints stays in $said and is shown when it fails.
+nr=0 failed=0 skipped=0 said=''
 
 plan() { # NUMBER
 	echo "TAP version 13"
@@ -10,13 +10,13 @@ plan() { # NUMBER
 }
 
 check() { # NAME COMMAND [ARGUMENT...]
-	local name=$1 out
+	local name=$1
 	shift
 	nr=$((nr + 1))
-	if out=$("$@" 2>&1); then
+	if said=$("$@" 2>&1); then
 		echo "ok $nr $name"
 	else
-		[ -z "$out" ] || printf '%s\n' "$out" | sed 's/^/# /'
+		[ -z "$said" ] || printf '%s\n' "$said" | sed 's/^/# /'
 		echo "not ok $nr $name"
 		failed=1
 	fi

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Messages of the kernel module, as far as libmnl hands them on (mnl_nlmsg_ok). */
+#include <linux/genetlink.h>
+#include "ctl/knet_priv.h"
+#include "fuzz.h"
+
+static void slot(struct nlmsghdr *nlh)
+{
+	struct nlattr *nest = mnl_attr_nest_start(nlh, KMIGRATE_A_SLOT);
+
+	mnl_attr_put_u32(nlh, KMIGRATE_A_SLOT_AS_ID, 0);
+	mnl_attr_put_u64(nlh, KMIGRATE_A_SLOT_GFN, 0x100000);
+	mnl_attr_put_u64(nlh, KMIGRATE_A_SLOT_NPAGES, 0x1000);
+	mnl_attr_put_u64(nlh, KMIGRATE_A_SLOT_USERSPACE_ADDR, 0x7f0000000000);
+	mnl_attr_nest_end(nlh, nest);
+}
+
+static void vcpu(struct nlmsghdr *nlh)
+{
+	struct nlattr *nest = mnl_attr_nest_start(nlh, KMIGRATE_A_VCPU);
+
+	mnl_attr_put_u32(nlh, KMIGRATE_A_VCPU_INDEX, 3);
+	mnl_attr_put_u64(nlh, KMIGRATE_A_VCPU_PAGES, 1000);
+	mnl_attr_nest_end(nlh, nest);
+}
+
+static void reply(struct nlmsghdr *nlh)
+{
+	static const uint8_t bitmap[40] = { 1, 2, 3 };
+
+	mnl_attr_put_u32(nlh, KMIGRATE_A_ABI_VERSION, 1);
+	mnl_attr_put_u32(nlh, KMIGRATE_A_MECHANISM, KMIGRATE_MECHANISM_PML);
+	mnl_attr_put_u64(nlh, KMIGRATE_A_PAGES, 1ull << 40);
+	mnl_attr_put(nlh, KMIGRATE_A_BITMAP, sizeof(bitmap), bitmap);
+}
+
+size_t fuzz_seed(unsigned int i, uint8_t buf[FUZZ_MAX])
+{
+	struct nlmsghdr *nlh;
+
+	if (i >= 4)
+		return 0;
+	memset(buf, 0, 512);
+	nlh = mnl_nlmsg_put_header(buf);
+	mnl_nlmsg_put_extra_header(nlh, sizeof(struct genlmsghdr));
+	if (i == 0 || i == 3)
+		slot(nlh);
+	if (i == 1 || i == 3)
+		vcpu(nlh);
+	if (i >= 2)
+		reply(nlh);
+	return nlh->nlmsg_len;
+}
+
+static void slots(const struct nlmsghdr *nlh)
+{
+	struct km_slots s = { 0 };
+	uint64_t gfn;
+
+	for (int i = 0; i < 2; i++)
+		if (!km_knetmsg_slot(nlh, &s) && s.n)
+			fuzz_accepted++;
+	must(s.n <= 2 && s.n <= s.room);
+	for (unsigned int i = 0; i < s.n; i++) {
+		uint64_t last = s.s[i].hva + ((s.s[i].npages - 1) << KM_PAGE_SHIFT);
+
+		must(s.s[i].hva && s.s[i].npages && last >= s.s[i].hva);
+		must(km_knetmsg_gfn(&s, last, &gfn) && gfn >= s.s[i].gfn);
+		must(gfn == s.s[i].gfn + s.s[i].npages - 1);
+	}
+	free(s.s);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+	struct km_module_facts *facts;
+	struct nlmsghdr *nlh;
+	struct km_reply r;
+
+	if (len < sizeof(*nlh) || len > FUZZ_MAX)
+		return 0;
+	nlh = malloc(len);
+	memcpy(nlh, data, len);
+	if (!mnl_nlmsg_ok(nlh, (int)len)) {
+		free(nlh);
+		return 0;
+	}
+	facts = calloc(1, sizeof(*facts));
+	slots(nlh);
+	fuzz_accepted += !km_knetmsg_vcpu(nlh, facts);
+	must(facts->vcpus <= 256);
+	if (!km_knetmsg_reply(nlh, &r)) {
+		const uint8_t *end = (const uint8_t *)nlh + nlh->nlmsg_len;
+
+		fuzz_accepted++;
+		must(strlen(km_knetmsg_mechanism(r.mechanism)));
+		must(!r.bitmap || (r.bitmap > (const uint8_t *)nlh && r.bitmap_bytes <= end - r.bitmap));
+	}
+	free(facts);
+	free(nlh);
+	return 0;
+}
