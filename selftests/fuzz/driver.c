@@ -88,6 +88,18 @@ static void move_range(int copy)
 	input_len += n;
 }
 
+/* A long run of a byte that is there: names and lists that do not end. */
+static void stretch(void)
+{
+	size_t at = below(input_len), n = (size_t)1 << below(13);
+
+	if (!input_len || input_len + n > FUZZ_MAX)
+		return;
+	memmove(input + at + n, input + at, input_len - at);
+	memset(input + at, input[at + n], n);
+	input_len += n;
+}
+
 /* The head of this input and the tail of another seed. */
 static void join_tail(unsigned int nseeds)
 {
@@ -103,9 +115,10 @@ static void join_tail(unsigned int nseeds)
 
 static void damage(unsigned int nseeds)
 {
-	size_t at = below(input_len);
+	/* Half of it where formats have their counts. */
+	size_t at = below(below(2) || input_len < 64 ? input_len : 64);
 
-	switch (below(9)) {
+	switch (below(11)) {
 	case 0:
 		join_tail(nseeds);
 		return;
@@ -124,6 +137,13 @@ static void damage(unsigned int nseeds)
 		put_number();
 		return;
 	case 6:
+		stretch();
+		return;
+	case 7:
+		if (input_len)
+			input[at] = (uint8_t)(input[at] + below(17) - 8);
+		return;
+	case 8:
 		if (input_len)
 			input[at] = (uint8_t)next_random();
 		return;

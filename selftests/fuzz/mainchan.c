@@ -55,9 +55,10 @@ static void put_head(unsigned int i)
 		p8(5);
 		name("configuration/capabilities");
 		p32(0);
-		p32(2);
-		name("events");
-		name("multifd");
+		p32(8);
+		for (int k = 0; k < 7; k++)
+			name("multifd");
+		name("xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"); /* x: a length, too */
 		p8(5);
 		name("configuration/uuid");
 		p32(0);

@@ -5,6 +5,9 @@
 #include "fuzz.h"
 
 #define ADDR 0x1000
+#define TEN "a234567890"
+#define NAME254 TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN \
+	TEN TEN TEN TEN TEN "abcd"
 
 size_t fuzz_seed(unsigned int i, uint8_t buf[FUZZ_MAX])
 {
@@ -26,6 +29,9 @@ size_t fuzz_seed(unsigned int i, uint8_t buf[FUZZ_MAX])
 		"\nFlatView #3\n AS \"I/O\", root: io\n",
 		"gHost virtual address for 0x1000 (pc.ram) is 0x7f2a5c000000\r\n",
 		"gHost virtual address for 0x1000 (a (b) c) is 0x10\n",
+		/* Names that just fit. */
+		"gHost virtual address for 0x1000 (" NAME254 ") is 0x10\n",
+		"b Block Name PSize Offset Used Total\n" NAME254 "    4 KiB  0x0 0x40000 0x40000\n",
 		"rpc.ram\npc.ram",
 		"r0000:00:02.0/vga.vram\nvga.vram",
 	};

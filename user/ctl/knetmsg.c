@@ -35,7 +35,10 @@ static int parse_top(const struct nlmsghdr *nlh, struct table *t)
 {
 	memset(t, 0, sizeof(*t));
 	t->max = KMIGRATE_A_MAX;
-	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(struct genlmsghdr))
+	/* The kernel pads every attribute. libmnl rounds the end of a message up, so a
+	 * last attribute could reach past it. */
+	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(struct genlmsghdr) ||
+	    nlh->nlmsg_len % NLMSG_ALIGNTO)
 		return -EPROTO;
 	return mnl_attr_parse(nlh, sizeof(struct genlmsghdr), collect, t) < 0 ? -EPROTO : 0;
 }

@@ -242,6 +242,7 @@ static int step_start(struct km_mainchan *m, struct km_err *err)
 {
 	const uint8_t *name = m->acc + 6;
 	uint8_t len = m->acc[5];
+	int rc;
 
 	if (len != 3 || memcmp(name, "ram", 3))
 		return km_err_set(err, -ENOTSUP,
@@ -254,8 +255,9 @@ static int step_start(struct km_mainchan *m, struct km_err *err)
 	m->ram_started = true;
 	m->ram_id = km_get_be32(m->acc + 1);
 	m->section = VM_SECTION_START;
+	rc = emit(m, err);
 	expect(m, 8, step_record);
-	return m->ops->emit(m->ctx, m->acc, 14u + len);
+	return rc;
 }
 
 static int step_start_len(struct km_mainchan *m, struct km_err *err)
