@@ -8,7 +8,6 @@
 #include <unistd.h>
 #include "model.h"
 #include "opts.h"
-#include "report/report.h"
 #include "xfer/frame.h"
 #include "xfer/sink.h"
 
@@ -49,16 +48,20 @@ static void say_listening(const struct receive_opts *o, unsigned int port)
 static void say_result(void *ctx, const struct km_sink_result *res, const struct km_err *err)
 {
 	const struct receive_opts *o = ctx;
+	json_t *j;
 
 	/* A try that failed on the way to success leaves its words in err. */
-	if (o->json)
-		km_json_print(stdout,
-			      json_pack("{s:s,s:s,s:s,s:i,s:I,s:s}", "event", "ended", "outcome",
-					km_outcome_name(res->outcome), "vm", res->vm_name, "pid",
-					(int)res->pid, "pages", (json_int_t)res->pages, "error",
-					res->outcome == KM_OUT_MOVED ? "" : err->text));
-	else if (res->outcome == KM_OUT_MOVED)
+	if (o->json) {
+		j = json_pack("{s:s,s:s,s:s,s:i,s:I,s:s}", "event", "ended", "outcome",
+			      km_outcome_name(res->outcome), "vm", res->vm_name, "pid",
+			      (int)res->pid, "pages", (json_int_t)res->pages, "error",
+			      res->outcome == KM_OUT_MOVED ? "" : err->text);
+		json_dumpf(j, stdout, JSON_COMPACT);
+		printf("\n");
+		json_decref(j);
+	} else if (res->outcome == KM_OUT_MOVED) {
 		printf("%s runs here now, pid %d\n", res->vm_name, res->pid);
+	}
 	fflush(stdout);
 	if (res->outcome != KM_OUT_MOVED)
 		fprintf(stderr, "kmigrate receive: %s; no guest was left here\n", err->text);
