@@ -34,7 +34,8 @@ static void whole(char **argv)
 
 	km_cmdline_parse(argv, &c);
 	must(memchr(c.name, '\0', sizeof(c.name)) && memchr(c.vfio, '\0', sizeof(c.vfio)));
-	must(c.nmonitors <= KM_MONITORS_MAX && c.vcpus <= 65536 && c.ram_bytes < 9000000000000000000ull);
+	must(c.nmonitors <= KM_MONITORS_MAX && c.vcpus <= 65536 &&
+	     c.ram_bytes < 9000000000000000000ull);
 	for (unsigned int i = 0; i < c.nmonitors; i++) {
 		const struct km_monitor *m = &c.monitor[i];
 

@@ -51,9 +51,14 @@ static size_t below(size_t n)
 
 static void put_number(void)
 {
-	static const uint64_t odd[] = { 0,	    1,		0x7f,	    0x80,	   0xff,
-					0xfff,	    0x1000,	0xffff,	    0x7fffffff,	   0x80000000,
-					0xffffffff, 0x100000000, INT64_MAX, (uint64_t)INT64_MIN, UINT64_MAX };
+	static const uint64_t odd[] = { 0,	    1,
+					0x7f,	    0x80,
+					0xff,	    0xfff,
+					0x1000,	    0xffff,
+					0x7fffffff, 0x80000000,
+					0xffffffff, 0x100000000,
+					INT64_MAX,  (uint64_t)INT64_MIN,
+					UINT64_MAX };
 	uint64_t v = odd[below(sizeof(odd) / sizeof(odd[0]))] + below(3) - 1;
 	size_t width = (size_t)1 << below(4), at;
 	int big = below(2) == 1;
@@ -68,7 +73,8 @@ static void put_number(void)
 /* Takes a range out, or puts a copy of one somewhere else. */
 static void move_range(int copy)
 {
-	size_t from = below(input_len), n = 1 + below(input_len - from < 64 ? input_len - from : 64);
+	size_t from = below(input_len),
+	       n = 1 + below(input_len - from < 64 ? input_len - from : 64);
 	uint8_t range[64];
 	size_t to;
 

@@ -21,13 +21,12 @@ size_t fuzz_seed(unsigned int i, uint8_t buf[FUZZ_MAX]);
  * is taken tests the first check only. */
 extern unsigned long fuzz_accepted;
 
-#define must(cond)                                                              \
-	do {                                                                    \
-		if (!(cond)) {                                                  \
-			fprintf(stderr, "%s:%d: broken promise: %s\n", __FILE__, \
-				__LINE__, #cond);                               \
-			abort();                                                \
-		}                                                               \
+#define must(cond)                                                                                 \
+	do {                                                                                       \
+		if (!(cond)) {                                                                     \
+			fprintf(stderr, "%s:%d: broken promise: %s\n", __FILE__, __LINE__, #cond); \
+			abort();                                                                   \
+		}                                                                                  \
 	} while (0)
 
 /* A seed that is a text. */

@@ -96,7 +96,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 
 		any |= r.bitmap != NULL;
 		must(strlen(km_knetmsg_mechanism(r.mechanism)));
-		must(!r.bitmap || (r.bitmap > (const uint8_t *)nlh && r.bitmap_bytes <= end - r.bitmap));
+		must(!r.bitmap ||
+		     (r.bitmap > (const uint8_t *)nlh && r.bitmap_bytes <= end - r.bitmap));
 	}
 	fuzz_accepted += any;
 	free(facts);

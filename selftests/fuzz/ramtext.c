@@ -5,9 +5,10 @@
 #include "fuzz.h"
 
 #define ADDR 0x1000
-#define TEN "a234567890"
-#define NAME254 TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN \
-	TEN TEN TEN TEN TEN "abcd"
+#define TEN  "a234567890"
+#define NAME254                                                                                 \
+	TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN \
+		TEN TEN TEN "abcd"
 
 size_t fuzz_seed(unsigned int i, uint8_t buf[FUZZ_MAX])
 {
