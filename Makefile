@@ -131,6 +131,6 @@ help:
 	@echo "make clean       remove $(BUILD)/user, kmod, selftests"
 
 clean:
-	rm -rf $(BUILD)/user $(BUILD)/kmod $(BUILD)/selftests $(BUILD)/kmigrate $(BUILD)/libkmigrate.a
+	rm -rf $(BUILD)/user $(BUILD)/kmod $(BUILD)/selftests $(BUILD)/asan $(BUILD)/tsan $(BUILD)/faults $(BUILD)/kmigrate $(BUILD)/libkmigrate.a
 
 -include $(USER_OBJ:.o=.d) $(UNIT_BIN:=.d) $(FUZZ_BIN:=.d)
