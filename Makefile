@@ -70,7 +70,8 @@ $(BUILD)/selftests/unit/%: selftests/unit/%.c $(BUILD)/libkmigrate.a
 
 # Of use only with sanitizers: selftests/fuzz/fuzz.sh.
 fuzz: $(FUZZ_BIN)
-$(BUILD)/selftests/fuzz/%: selftests/fuzz/%.c $(BUILD)/selftests/fuzz/driver.o $(BUILD)/libkmigrate.a
+$(BUILD)/selftests/fuzz/%: selftests/fuzz/%.c $(BUILD)/selftests/fuzz/driver.o \
+		$(BUILD)/libkmigrate.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -Iselftests -o $@ $< $(BUILD)/selftests/fuzz/driver.o \
 		$(BUILD)/libkmigrate.a $(LDLIBS)
@@ -131,6 +132,6 @@ help:
 	@echo "make clean       remove $(BUILD)/user, kmod, selftests"
 
 clean:
-	rm -rf $(BUILD)/user $(BUILD)/kmod $(BUILD)/selftests $(BUILD)/asan $(BUILD)/tsan $(BUILD)/faults $(BUILD)/kmigrate $(BUILD)/libkmigrate.a
+	rm -rf $(addprefix $(BUILD)/,user kmod selftests asan tsan faults kmigrate libkmigrate.a)
 
 -include $(USER_OBJ:.o=.d) $(UNIT_BIN:=.d) $(FUZZ_BIN:=.d)
