@@ -46,7 +46,7 @@ NO_KDIR := no kernel headers in $(MODULES)/*/build: apt-get install linux-header
 
 DEPS := build-essential pkg-config libjansson-dev libmnl-dev libxxhash-dev procps \
 	qemu-system-x86 busybox-static cpio kmod jq python3 iproute2 xz-utils util-linux \
-	linux-headers-amd64 man-db dkms valgrind python3-yaml openssh-server
+	linux-headers-amd64 man-db dkms valgrind python3-yaml
 
 .PHONY: all user module no-module faults install uninstall unit-tests fuzz check check-unit demo \
 	deps help clean

@@ -136,6 +136,40 @@ bad() { # NAME EXIT TEXT ARGS: exit code, one line on stderr, and what it must s
 	result $rc "$name"
 }
 
+# I3: the destination QEMU may not go on to load devices before every page is in its memory.
+# Here each message waits before it is applied, so there is always a backlog when SYNC comes.
+slow_destination() {
+	local a=$dir/a b=$dir/b ok=1
+	local km=$root/build/faults/kmigrate
+	start "$a" --backing memfd && qmp "$a/qmp.sock" stop >/dev/null &&
+		KM_FAULT=slow-apply receive "$a" "$b" && run "$a" --verify && dump "$a" &&
+		dump "$b" && [ "$(same_ram "$a" "$b")" = 0 ] && ok=0
+	[ $ok = 0 ] || sed 's/^/# /' "$a"/*.err "$b"/*.err
+	end "$a" "$b"
+	rm -rf "$a" "$b"
+	result $ok "pages are applied slowly: SYNC waits for each"
+}
+
+# ssh as far as kmigrate can see it: the words after the host are one line for a shell there.
+over_ssh() {
+	local a=$dir/a b=$dir/b ok=1
+	cat >"$dir/ssh" <<-END
+		#!/bin/sh
+		[ "\$1 \$2 \$3" = "-p 2222 root@127.0.0.1" ] || exit 255
+		PATH=$root/build:\$PATH exec sh -c "\$4"
+	END
+	chmod +x "$dir/ssh"
+	mkdir -p "$b"
+	start "$a" --backing memfd && timeout 120 "$km" run --vm "$a/qmp.sock" --json \
+		--to ssh://root@127.0.0.1 --ssh "$dir/ssh -p 2222" \
+		--receive-arg "--replace=$a=$b" >"$a/run.json" 2>"$a/run.err" &&
+		[ "$(state "$b")" = running ] && [ "$(state "$a")" = postmigrate ] && ok=0
+	[ $ok = 0 ] || sed 's/^/# /' "$a"/*.err
+	end "$a" "$b"
+	rm -rf "$a" "$b"
+	result $ok "the receiver is started over ssh"
+}
+
 no_receiver() {
 	local a=$dir/a ok=1
 	start "$a" && port=1 && ! run "$a" && grep -q 'cannot reach' "$a/run.err" &&
@@ -146,7 +180,7 @@ no_receiver() {
 }
 
 echo "TAP version 13"
-echo "1..12"
+echo "1..14"
 make -s -C "$guest" >&2 || exit 1
 move_stopped "relay, memfd: every page is there" memfd --verify
 move_stopped "relay, anonymous RAM: every page is there" anon --verify
@@ -156,6 +190,8 @@ fault "kill -9 of the receiver" receiver
 fault "kill -9 of the destination QEMU" qemu
 fault "kill -9 of the source" source
 fault "SIGINT" int
+slow_destination
+over_ssh
 no_receiver
 bad "unknown guest" 3 "no-such-guest" run --vm no-such-guest --to 127.0.0.1
 bad "missing option" 2 "--to" run --vm x

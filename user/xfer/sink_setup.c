@@ -48,11 +48,16 @@ static int start_guest(struct sink *s, const json_t *hello, json_t *welcome, str
 int km_sink_accept(struct sink *s, struct km_conn *c, int peer_ms, int wait_ms,
 		       struct km_err *err)
 {
-	struct pollfd p = { .fd = s->o->listen_fd, .events = POLLIN };
+	struct pollfd p[] = {
+		{ .fd = s->o->listen_fd, .events = POLLIN },
+		{ .fd = s->control.fd > 0 ? s->control.fd : -1, .events = POLLRDHUP },
+	};
 	int fd;
 
-	if (poll(&p, 1, wait_ms) <= 0)
+	if (poll(p, 2, wait_ms) <= 0)
 		return km_err_set(err, -ETIMEDOUT, "the source did not open its streams");
+	if (p[1].revents)
+		return km_err_set(err, -EPIPE, "the source went away before it opened its streams");
 	fd = accept4(s->o->listen_fd, NULL, NULL, SOCK_CLOEXEC);
 	if (fd < 0)
 		return km_err_set(err, -errno, "accept: %s", strerror(errno));
