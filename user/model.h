@@ -129,6 +129,7 @@ enum km_outcome {
 struct km_verify {
 	bool done;
 	uint64_t pages;      /* compared */
+	uint64_t unseen;     /* can't be read from outside at one end: not compared */
 	uint64_t differing;
 	uint64_t allowed;    /* of the differing: pages device load itself writes */
 	char first[KM_NAME_MAX]; /* "pc.ram+0xe8000" */

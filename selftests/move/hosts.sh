@@ -6,15 +6,15 @@
 set -u -o pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
-moves=${MOVES:-10} nr=0 failed=0
+moves=${MOVES:-10} flat_moves=${MOVES:-4} nr=0 failed=0
 
 module() { # KERNEL
 	"$root/kmod/build" "$root/build/kernels/$1/headers" "$root/build/kmod" >&2
 }
 
-moves() { # KERNEL KIND NAME, then options of pair
-	local kernel=$1 kind=$2 name=$3
-	shift 3
+moves() { # KERNEL KIND MOVES NAME, then options of pair
+	local kernel=$1 kind=$2 moves=$3 name=$4
+	shift 4
 	nr=$((nr + 1))
 	if "$here/../vm/pair" --kernel "$kernel" --timeout 1500 "$@" -- \
 		"$here/side $kind $moves" "$here/side $kind $moves" | sed 's/^/# /'; then
@@ -31,7 +31,7 @@ make -s -C "$here/../guest" >&2 || exit 1
 for kernel in 6.1 6.12; do
 	"$here/../vm/kernels" $kernel >&2 && module $kernel || exit 1
 	# One CPU: a Linux guest did not come up in hosts with two, emulated on one thread.
-	moves $kernel linux "Linux, with the module" --cores 1 --env MODULE=1
-	moves $kernel flat "the flat guest, without the module"
+	moves $kernel linux $moves "Linux, with the module" --cores 1 --env MODULE=1
+	moves $kernel flat $flat_moves "the flat guest, without the module"
 done
 exit $failed

@@ -116,6 +116,7 @@ static json_t *verify(const struct km_verify *v)
 	if (!v->done)
 		return o;
 	put(o, "pages", number(v->pages));
+	put(o, "unseen", number(v->unseen));
 	put(o, "differing", number(v->differing));
 	put(o, "allowed", number(v->allowed));
 	put(o, "first", text_or_null(v->first));

@@ -190,6 +190,9 @@ static void put_verify(FILE *f, const struct km_run *r)
 		     a, v->allowed, v->first);
 	else
 		line(f, "verify", "%s pages compared at both ends, none differs", a);
+	if (v->unseen)
+		line(f, "", "%" PRIu64 " pages were not compared: no process but QEMU sees them",
+		     v->unseen);
 }
 
 static void put_where(FILE *f, const struct km_run *r)

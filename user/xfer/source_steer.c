@@ -108,23 +108,39 @@ int km_source_cycle(struct source *s, struct km_err *err)
 	return rc;
 }
 
-int km_source_verify(struct source *s, struct km_err *err)
+static int send_hashes(struct source *s, uint8_t *buf, struct km_err *err)
 {
-	uint8_t *buf = malloc(KM_VERIFY_BYTES);
-	int rc = buf ? 0 : km_err_set(err, -ENOMEM, "out of memory");
+	uint64_t n, all = 0;
+	int rc = 0;
 
-	s->t_verify = km_now_ms();
 	for (uint32_t b = 0; !rc && b < km_ledger_blocks(s->m.ledger); b++) {
-		uint64_t n, at = 0;
+		uint64_t pages = km_ledger_block_pages(s->m.ledger, b);
 
-		for (; !rc && at < km_ledger_block_pages(s->m.ledger, b); at += n) {
-			size_t len = km_verifier_build(s->m.mem, s->m.ledger, b, at, buf, &n);
+		all += pages;
+		for (uint64_t at = 0; !rc && at < pages; at += n) {
+			ssize_t len = km_verifier_build(s->m.mem, s->m.ledger, b, at, buf, &n);
 
 			if (!len)
 				break;
-			rc = km_send(&s->m.control, KM_OP_VERIFY, 0, buf, len, err);
+			rc = len < 0 ? km_err_set(err, (int)len, "reading the guest's memory: %s",
+						  strerror((int)-len)) :
+				       km_send(&s->m.control, KM_OP_VERIFY, 0, buf, (size_t)len,
+					       err);
 		}
 	}
+	s->run->verify.unseen = all; /* until they are compared */
+	return rc;
+}
+
+int km_source_verify(struct source *s, struct km_err *err)
+{
+	uint8_t *buf = malloc(KM_VERIFY_BYTES);
+	uint64_t all;
+	int rc;
+
+	s->t_verify = km_now_ms();
+	rc = buf ? send_hashes(s, buf, err) : km_err_set(err, -ENOMEM, "out of memory");
+	all = s->run->verify.unseen;
 	free(buf);
 	if (!rc)
 		rc = km_send(&s->m.control, KM_OP_VERIFY, 0, NULL, 0, err);
@@ -133,6 +149,7 @@ int km_source_verify(struct source *s, struct km_err *err)
 	if (rc)
 		return rc;
 	s->run->verify = s->verify;
+	s->run->verify.unseen = all > s->verify.pages ? all - s->verify.pages : 0;
 	s->run->pause_verify_ms = km_now_ms() - s->t_verify;
 	if (s->verify.differing > s->verify.allowed)
 		return km_err_set(err, -EILSEQ, "%llu pages differ, the first is %s: not moved",

@@ -34,7 +34,7 @@ static int hash_page(struct km_guestmem *mem, uint32_t block, uint64_t index, ui
 	return rc;
 }
 
-size_t km_verifier_build(struct km_guestmem *mem, const struct km_ledger *blocks, uint32_t block,
+ssize_t km_verifier_build(struct km_guestmem *mem, const struct km_ledger *blocks, uint32_t block,
 			 uint64_t first, uint8_t *buf, uint64_t *n)
 {
 	uint64_t left = km_ledger_block_pages(blocks, block) - first, hash;
@@ -46,11 +46,13 @@ size_t km_verifier_build(struct km_guestmem *mem, const struct km_ledger *blocks
 	km_put_le32(buf + 4, (uint32_t)*n);
 	km_put_le64(buf + 8, first);
 	for (uint64_t i = 0; i < *n; i++) {
-		if (hash_page(mem, block, first + i, &hash))
-			return 0;
+		int rc = hash_page(mem, block, first + i, &hash);
+
+		if (rc)
+			return rc;
 		km_put_le64(buf + 16 + 8 * i, hash);
 	}
-	return 16 + 8 * (size_t)*n;
+	return (ssize_t)(16 + 8 * *n);
 }
 
 static void differs(struct km_verifier *v, uint32_t block, uint64_t index)
