@@ -18,22 +18,29 @@ static bool migrating(struct km_qmp *q)
 	return false;
 }
 
+#define TRIES 200
+#define TRY_US 50000
+
 /* QEMU resumes by itself once its migration has failed or is cancelled
  * (migration_iteration_finish()); one that had completed must be told. */
 enum km_outcome km_go_back(struct km_qmp *q, bool was_running)
 {
-	char state[32];
+	char state[32] = "";
+	bool well = false;
 
-	for (int i = 0; i < 200; i++) {
+	for (int i = 0; i < TRIES; i++) {
+		bool busy = migrating(q);
+
 		if (km_qmp_run_state(q, state, NULL))
 			return KM_OUT_LOST;
-		if (migrating(q))
-			km_qmp_exec(q, "migrate_cancel", NULL, NULL, KM_QMP_MS, NULL);
-		else if (!was_running || !strcmp(state, "running"))
+		well = !was_running || !strcmp(state, "running");
+		if (!busy && well)
 			return KM_OUT_STAYED;
-		else if (!strcmp(state, "postmigrate"))
+		if (busy)
+			km_qmp_exec(q, "migrate_cancel", NULL, NULL, KM_QMP_MS, NULL);
+		else if (!busy && !strcmp(state, "postmigrate"))
 			km_qmp_exec(q, "cont", NULL, NULL, KM_QMP_MS, NULL);
-		usleep(50000);
+		usleep(TRY_US);
 	}
-	return KM_OUT_LOST;
+	return well ? KM_OUT_STAYED : KM_OUT_LOST;
 }

@@ -6,8 +6,11 @@
 
 #include "qmigrate.h"
 
-/* STAYED, or LOST when QEMU can't be brought to run the guest again within 10 s.
- * was_running: else the guest was paused before the move and stays so. */
+/*
+ * STAYED, or LOST when QEMU can't be brought to run the guest again within 10 s.
+ * was_running: else the guest was paused before the move and stays so.
+ * A relay's sockets must be read from meanwhile (drain.h).
+ */
 enum km_outcome km_go_back(struct km_qmp *q, bool was_running);
 
 #endif

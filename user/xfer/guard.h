@@ -16,12 +16,14 @@
 
 struct km_guard_ops {
 	void (*line)(void *ctx, char *line); /* without its newline; may be changed */
-	void (*orphaned)(void *ctx);
+	/* fds: what km_guard_keep() was given. */
+	void (*orphaned)(void *ctx, const int *fds, unsigned int nfds);
 };
 
 struct km_guard {
 	pid_t pid; /* 0 = none */
 	int fd;	   /* lines go in here */
+	int keep;  /* and descriptors here */
 };
 
 /* Forks: call it before any thread is started.  The guard has a session of its
@@ -32,6 +34,9 @@ int km_guard_start(struct km_guard *g, const struct km_guard_ops *ops, void *ctx
 /* -EPIPE when the guard is gone: then there is nobody to finish this move. */
 int km_guard_say(const struct km_guard *g, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
+/* The guard shall have this descriptor when it is orphaned; until then it stays
+ * open even if its owner dies. */
+int km_guard_keep(const struct km_guard *g, int fd);
 /* The move is finished: the guard ends, and has ended on return. */
 void km_guard_dismiss(struct km_guard *g);
 

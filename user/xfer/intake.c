@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "bytes.h"
+#include "drain.h"
 #include "move.h"
 #include "multifd.h"
 
@@ -120,8 +121,10 @@ static void *channel_main(void *arg)
 
 	if (!payload)
 		km_err_set(&err, -ENOMEM, "out of memory for a channel");
-	if (!payload || channel_run(c, payload, &err))
+	if (!payload || channel_run(c, payload, &err)) {
 		km_move_fail(c->move, &err);
+		km_drain(c->fd);
+	}
 	free(payload);
 	return NULL;
 }
@@ -237,8 +240,10 @@ static void *main_main(void *arg)
 		rc = km_mainchan_feed(parser, buf, (size_t)n, &err);
 	}
 	km_mainchan_free(parser);
-	if (rc)
+	if (rc) {
 		km_move_fail(m, &err);
+		km_drain(m->main_fd);
+	}
 	return NULL;
 }
 

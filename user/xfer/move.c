@@ -2,7 +2,6 @@
 #include "move.h"
 
 #include <errno.h>
-#include <sys/socket.h>
 #include <time.h>
 
 int km_move_fail(struct km_move *m, const struct km_err *err)
@@ -11,13 +10,9 @@ int km_move_fail(struct km_move *m, const struct km_err *err)
 	if (!m->failed && !m->finished && err->code != -ECANCELED) {
 		m->err = *err;
 		m->failed = true;
+		/* QEMU's sockets stay open and are read from: see drain.h. */
 		for (unsigned int i = 0; i < m->nlanes; i++)
 			km_conn_shutdown(&m->lanes[i].conn);
-		/* QEMU sees its sockets close, fails the migration, and resumes. */
-		if (m->main_fd > 0)
-			shutdown(m->main_fd, SHUT_RDWR);
-		for (unsigned int i = 0; i < m->nchannels; i++)
-			shutdown(m->channels[i].fd, SHUT_RDWR);
 	}
 	pthread_cond_broadcast(&m->cond);
 	pthread_mutex_unlock(&m->lock);

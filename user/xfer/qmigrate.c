@@ -5,6 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+#define CLEAN_UP_MS 10000
 
 /* Parameters that are changed and put back. */
 static const char *const changed_params[] = { "multifd-channels", "max-bandwidth",
@@ -125,10 +128,46 @@ int km_qmig_prepare_dest(struct km_qmp *q, bool multifd, unsigned int channels, 
 	return rc;
 }
 
+static bool cleaned_up(struct km_qmp *q)
+{
+	json_t *list = NULL, *instance;
+	bool clean = true;
+	size_t i;
+
+	if (km_qmp_exec(q, "query-yank", NULL, &list, KM_QMP_MS, NULL))
+		return false;
+	json_array_foreach(list, i, instance)
+	{
+		const char *type = json_string_value(json_object_get(instance, "type"));
+
+		if (type && !strcmp(type, "migration"))
+			clean = false;
+	}
+	json_decref(list);
+	return clean;
+}
+
+/* "failed" and "completed" are said before QEMU has cleaned up, and then it
+ * looks at its capabilities again: with multifd off by then, it leaves the
+ * channels' yank functions behind, and yank_unregister_instance() aborts - and
+ * the guest is lost.  That call is the last of migrate_fd_cleanup(), and
+ * query-yank shows when it is past (QEMU 6.0 and later; migration/migration.c). */
+static int wait_cleaned_up(struct km_qmp *q, struct km_err *err)
+{
+	for (int i = 0; i < CLEAN_UP_MS / 20; i++) {
+		if (cleaned_up(q))
+			return 0;
+		usleep(20000);
+	}
+	return km_err_set(err, -EBUSY, "QEMU does not end its migration; its settings stay changed");
+}
+
 int km_qmig_restore(struct km_qmp *q, struct km_qmig_saved *saved, struct km_err *err)
 {
-	int rc = 0;
+	int rc = wait_cleaned_up(q, err);
 
+	if (rc)
+		return rc;
 	if (saved->caps)
 		rc = set_caps(q, saved->caps, err);
 	if (saved->params && !rc)

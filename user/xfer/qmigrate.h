@@ -25,7 +25,7 @@ int km_qmig_saved_parse(struct km_qmig_saved *saved, const char *text);
  * changed when it fails. */
 int km_qmig_prepare_source(struct km_qmp *q, bool multifd, unsigned int channels,
 			   struct km_qmig_saved *saved, struct km_err *err);
-/* Frees saved. */
+/* Waits until QEMU has done with its migration. Frees saved when it is restored. */
 int km_qmig_restore(struct km_qmp *q, struct km_qmig_saved *saved, struct km_err *err);
 
 int km_qmig_prepare_dest(struct km_qmp *q, bool multifd, unsigned int channels,

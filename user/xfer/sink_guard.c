@@ -105,11 +105,13 @@ static void note(struct sink *s, enum km_step step, const char *text)
 	       s->journal.note);
 }
 
-static void on_orphaned(void *ctx)
+static void on_orphaned(void *ctx, const int *fds, unsigned int nfds)
 {
 	struct sink *s = ctx;
 	enum km_verdict v = KM_VERDICT_DEAD;
 
+	(void)fds;
+	(void)nfds;
 	if (s->go)
 		v = make_run(s);
 	else

@@ -128,7 +128,7 @@ static int move(struct source *s, struct km_err *err)
 
 /* ---- the end ---- */
 
-/* Every thread of the move wakes and ends; QEMU sees its sockets close. */
+/* Every thread of the move wakes; those that read from QEMU go on until it closes. */
 static void wake_all(struct source *s, int rc, const struct km_err *err)
 {
 	struct km_move *m = &s->m;
@@ -140,12 +140,17 @@ static void wake_all(struct source *s, int rc, const struct km_err *err)
 	km_move_wake(m);
 	for (unsigned int i = 0; i < m->nlanes; i++)
 		km_conn_shutdown(&m->lanes[i].conn);
-	for (unsigned int i = 0; rc && i < m->nchannels; i++)
-		shutdown(m->channels[i].fd, SHUT_RDWR);
-	if (rc && m->main_fd > 0)
-		shutdown(m->main_fd, SHUT_RDWR);
 	if (m->control.fd > 0)
 		shutdown(m->control.fd, SHUT_RD);
+}
+
+/* Should QEMU not have closed its sockets by now, nobody waits for it. */
+static void cut_off_qemu(struct km_move *m)
+{
+	for (unsigned int i = 0; i < m->nchannels; i++)
+		shutdown(m->channels[i].fd, SHUT_RDWR);
+	if (m->main_fd > 0)
+		shutdown(m->main_fd, SHUT_RDWR);
 }
 
 static enum km_outcome outcome(struct source *s, int rc)
@@ -166,6 +171,7 @@ static void finish(struct source *s, int rc, const struct km_err *err)
 		[KM_OUT_DOUBT] = KM_STEP_GO,
 		[KM_OUT_LOST] = KM_STEP_LOST,
 	};
+	struct km_err held = { 0 };
 
 	if (rc && !s->go_sent && s->m.control.fd > 0)
 		km_send(&s->m.control, KM_OP_ABORT, 0, err->text, strlen(err->text), NULL);
@@ -173,8 +179,10 @@ static void finish(struct source *s, int rc, const struct km_err *err)
 	wake_all(s, rc, err);
 	km_source_module_close(s);
 	s->run->outcome = outcome(s, rc);
-	if (s->qmp && s->saved.caps && (rc || s->running))
-		km_qmig_restore(s->qmp, &s->saved, NULL);
+	if (s->qmp && s->saved.caps && km_qmig_restore(s->qmp, &s->saved, &held))
+		snprintf(s->run->held, sizeof(s->run->held), "%s", held.text);
+	if (rc)
+		cut_off_qemu(&s->m);
 	if (!s->journal.id[0])
 		return;
 	s->journal.step = step[s->run->outcome];

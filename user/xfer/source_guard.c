@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <syslog.h>
 #include <unistd.h>
+#include "drain.h"
 #include "goback.h"
 #include "source_priv.h"
 
@@ -52,14 +53,15 @@ static void note(struct source *s, enum km_step step, const char *text)
 	syslog(LOG_WARNING, "move %s of guest %s: %s", s->journal.id, s->vm->name, s->journal.note);
 }
 
-/* The connections are closed by the death of their owner, so without GO the
- * destination gives up by itself. */
-static void on_orphaned(void *ctx)
+/* The connections to the destination are closed by the death of their owner, so without
+ * GO it gives up by itself. */
+static void on_orphaned(void *ctx, const int *fds, unsigned int nfds)
 {
 	struct source *s = ctx;
 	enum km_verdict v = KM_VERDICT_DEAD;
 	char why[KM_ERR_MAX] = "", path[96];
 
+	km_drain_all(fds, nfds); /* QEMU's sockets, see drain.h */
 	if (s->go_sent)
 		v = km_outcome_ask(s->o->host, s->o->port, s->journal.session, (int)s->o->peer_ms,
 				   why);

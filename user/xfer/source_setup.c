@@ -109,7 +109,11 @@ static int accept_qemu(struct source *s, int *fd, struct km_err *err)
 	for (int i = 0; i < 100; i++) {
 		if (poll(&p, 1, 200) > 0) {
 			*fd = accept4(s->listen_fd, NULL, NULL, SOCK_CLOEXEC);
-			return *fd < 0 ? km_err_set(err, -errno, "accept: %s", strerror(errno)) : 0;
+			if (*fd < 0)
+				return km_err_set(err, -errno, "accept: %s", strerror(errno));
+			return km_guard_keep(&s->guard, *fd) ?
+				       km_err_set(err, -EPIPE, "the guard process is gone") :
+				       0;
 		}
 		if (!km_qmig_query(s->qmp, &st, NULL) && !strcmp(st.status, "failed"))
 			break;
