@@ -7,7 +7,8 @@
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/ends"
-ns=km$$ address=10.79.0.2
+# A net of its own: two runs at once, or one that was killed, must not share routes.
+ns=km$$ net=10.79.$(($$ % 254)) address=10.79.$(($$ % 254)).2
 there=(ip netns exec "$ns")
 
 [ "$(id -u)" = 0 ] && ip netns add "$ns" 2>/dev/null || {
@@ -16,9 +17,11 @@ there=(ip netns exec "$ns")
 	exit 4
 }
 trap 'cleanup; ip link del km$$a 2>/dev/null; ip netns del "$ns"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
 ip link add km$$a type veth peer name km$$b netns "$ns" &&
-	ip addr add 10.79.0.1/24 dev km$$a && ip link set km$$a up &&
-	ip -n "$ns" addr add 10.79.0.2/24 dev km$$b && ip -n "$ns" link set km$$b up &&
+	ip addr add "$net.1/24" dev km$$a && ip link set km$$a up &&
+	ip -n "$ns" addr add "$net.2/24" dev km$$b && ip -n "$ns" link set km$$b up &&
 	ip -n "$ns" link set lo up || exit 1
 
 unplug() { ip -n "$ns" link set km$$b down; }

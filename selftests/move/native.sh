@@ -21,6 +21,8 @@ cleanup() {
 	rm -rf "$dir"
 }
 trap cleanup EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
 
 result() { # STATUS NAME
 	nr=$((nr + 1))

@@ -18,6 +18,8 @@ cleanup() {
 	rm -rf "$dir"
 }
 trap cleanup EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
 mkdir -p "$a" "$b" "$KMIGRATE_STATE_DIR"
 
 result() { # STATUS NAME
