@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -128,7 +129,17 @@ void km_remote_end(struct km_remote *r)
 {
 	if (r->says)
 		fclose(r->says);
-	if (r->pid > 0)
+	for (int i = 0; r->pid > 0 && i < 40; i++) {
+		if (waitpid(r->pid, NULL, WNOHANG))
+			r->pid = 0;
+		else
+			usleep(50000);
+	}
+	/* The link may be cut, or the receiver wait for a question (outcome.h): it goes on
+	 * without ssh, and the caller's result must not wait for it. */
+	if (r->pid > 0) {
+		kill(r->pid, SIGTERM);
 		waitpid(r->pid, NULL, 0);
+	}
 	memset(r, 0, sizeof(*r));
 }

@@ -19,7 +19,7 @@ struct km_remote {
  * USER@HOST.  args: further arguments of receive.  Returns when it listens. */
 int km_remote_start(struct km_remote *r, const char *ssh, const char *target,
 		    const struct km_opt_list *args, struct km_err *err);
-/* Waits for its end. */
+/* Waits for its end, for two seconds at most. */
 void km_remote_end(struct km_remote *r);
 
 #endif
