@@ -14,27 +14,27 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define KM_PAGE_SHIFT 12
-#define KM_PAGE_SIZE (1u << KM_PAGE_SHIFT)
-#define KM_NAME_MAX 128
-#define KM_BLOCKS_MAX 128  /* RAMBlocks of one guest; QEMU has about 10 on x86 */
+#define KM_PAGE_SHIFT  12
+#define KM_PAGE_SIZE   (1u << KM_PAGE_SHIFT)
+#define KM_NAME_MAX    128
+#define KM_BLOCKS_MAX  128 /* RAMBlocks of one guest; QEMU has about 10 on x86 */
 #define KM_STREAMS_MAX 16
-#define KM_ERR_MAX 512
+#define KM_ERR_MAX     512
 
 /* Exit codes of the command; kmigrate(8) documents them. */
 enum km_exit {
 	KM_EXIT_OK = 0,
-	KM_EXIT_FAILED = 1,    /* the move failed; the guest runs at the source */
-	KM_EXIT_USAGE = 2,     /* wrong arguments; nothing was touched */
-	KM_EXIT_REFUSED = 3,   /* this guest or these hosts can't do it; nothing was touched */
-	KM_EXIT_DOUBT = 4,     /* GO was sent and its answer lost: look at both ends */
-	KM_EXIT_LOST = 5,      /* the guest runs at neither end */
+	KM_EXIT_FAILED = 1,	 /* the move failed; the guest runs at the source */
+	KM_EXIT_USAGE = 2,	 /* wrong arguments; nothing was touched */
+	KM_EXIT_REFUSED = 3,	 /* this guest or these hosts can't do it; nothing was touched */
+	KM_EXIT_DOUBT = 4,	 /* GO was sent and its answer lost: look at both ends */
+	KM_EXIT_LOST = 5,	 /* the guest runs at neither end */
 	KM_EXIT_CANCELLED = 130, /* SIGINT or SIGTERM; the guest runs at the source */
 };
 
 /* A negative errno with a sentence about what failed, where, and what to do. */
 struct km_err {
-	int code;              /* negative errno, 0 = none */
+	int code;	       /* negative errno, 0 = none */
 	char text[KM_ERR_MAX]; /* one line, no newline, no program name */
 };
 
@@ -51,29 +51,29 @@ enum km_backing { KM_BACKING_UNKNOWN, KM_BACKING_ANON, KM_BACKING_SHARED, KM_BAC
 
 struct km_vm {
 	pid_t pid;
-	char name[KM_NAME_MAX];      /* -name, else "pid-N" */
-	char exe[PATH_MAX];          /* /proc/PID/exe */
-	char qmp[PATH_MAX];          /* unix socket of the QMP monitor, "" when there is none */
-	char uuid[40];               /* query-uuid, "" when unknown */
-	char machine[KM_NAME_MAX];   /* versioned machine type, "" when unknown */
-	char qemu_version[32];       /* "7.2.22", "" when unknown */
-	char state[32];              /* QMP run state, "" when unknown */
+	char name[KM_NAME_MAX];	   /* -name, else "pid-N" */
+	char exe[PATH_MAX];	   /* /proc/PID/exe */
+	char qmp[PATH_MAX];	   /* unix socket of the QMP monitor, "" when there is none */
+	char uuid[40];		   /* query-uuid, "" when unknown */
+	char machine[KM_NAME_MAX]; /* versioned machine type, "" when unknown */
+	char qemu_version[32];	   /* "7.2.22", "" when unknown */
+	char state[32];		   /* QMP run state, "" when unknown */
 	enum km_accel accel;
-	enum km_backing backing;     /* of the largest RAM mapping */
+	enum km_backing backing; /* of the largest RAM mapping */
 	unsigned int vcpus;
 	uint64_t ram_bytes;
-	char unmovable[KM_ERR_MAX];  /* "" = can be moved, else why not */
+	char unmovable[KM_ERR_MAX]; /* "" = can be moved, else why not */
 };
 
 /* One RAMBlock (QEMU's idstr), and where its bytes are in the VMM. */
 struct km_block {
 	char name[256];
-	uint64_t used_bytes;         /* used_length: what migrates */
-	uint64_t hva;                /* in the VMM's address space, 0 = unknown */
-	uint64_t gpa;                /* of offset 0, UINT64_MAX = unknown or not mapped as one */
+	uint64_t used_bytes; /* used_length: what migrates */
+	uint64_t hva;	     /* in the VMM's address space, 0 = unknown */
+	uint64_t gpa;	     /* of offset 0, UINT64_MAX = unknown or not mapped as one */
 	enum km_backing backing;
-	char map_path[64];           /* /proc/PID/map_files/... or fd path to mmap, "" = none */
-	uint64_t map_offset;         /* file offset of the block's first byte */
+	char map_path[64];   /* /proc/PID/map_files/... or fd path to mmap, "" = none */
+	uint64_t map_offset; /* file offset of the block's first byte */
 };
 
 struct km_blocks {
@@ -84,9 +84,9 @@ struct km_blocks {
 /* What kmigrate.ko had to say; all zero without the module. */
 struct km_module_facts {
 	bool present;
-	char mechanism[32];          /* pml, write-protect, dirty-ring, none */
+	char mechanism[32];	     /* pml, write-protect, dirty-ring, none */
 	char why_absent[KM_ERR_MAX]; /* which abilities are off, and why */
-	uint64_t dirtied_pages;      /* counted while the VMM logged */
+	uint64_t dirtied_pages;	     /* counted while the VMM logged */
 	unsigned int vcpus;
 	uint64_t dirtied_by_vcpu[256];
 	double dirtied_pages_per_s;
@@ -94,54 +94,54 @@ struct km_module_facts {
 
 /* The counters of a move; one writer, snapshots for the progress line. */
 struct km_counters {
-	uint64_t listed_pages;       /* page names QEMU handed over, repeats counted */
-	uint64_t merged_pages;       /* listed again while still waiting: sent once */
-	uint64_t sent_pages;         /* records sent: zero + raw */
+	uint64_t listed_pages; /* page names QEMU handed over, repeats counted */
+	uint64_t merged_pages; /* listed again while still waiting: sent once */
+	uint64_t sent_pages;   /* records sent: zero + raw */
 	uint64_t zero_pages;
 	uint64_t raw_pages;
-	uint64_t payload_bytes;      /* page content on the wire */
-	uint64_t wire_bytes;         /* everything written to the sockets */
-	uint64_t acked_pages;        /* applied at the destination */
-	uint64_t backlog_pages;      /* listed, not applied */
-	uint64_t rounds;             /* QEMU's dirty bitmap syncs */
+	uint64_t payload_bytes; /* page content on the wire */
+	uint64_t wire_bytes;	/* everything written to the sockets */
+	uint64_t acked_pages;	/* applied at the destination */
+	uint64_t backlog_pages; /* listed, not applied */
+	uint64_t rounds;	/* QEMU's dirty bitmap syncs */
 	uint64_t qemu_remaining_bytes;
-	uint64_t dirty_pages_per_s;  /* QEMU's estimate of the last round */
+	uint64_t dirty_pages_per_s; /* QEMU's estimate of the last round */
 	uint64_t goodput_bytes_per_s;
-	uint64_t device_bytes;       /* main channel bytes forwarded */
+	uint64_t device_bytes; /* main channel bytes forwarded */
 };
 
 enum km_phase {
-	KM_PHASE_SETUP,     /* both ends prepared, nothing sent */
-	KM_PHASE_PRECOPY,   /* the guest runs, pages flow */
-	KM_PHASE_SWITCHOVER,/* the guest is stopped, the last pages and devices flow */
-	KM_PHASE_COMMIT,    /* everything is loaded; GO is sent and not answered */
+	KM_PHASE_SETUP,	     /* both ends prepared, nothing sent */
+	KM_PHASE_PRECOPY,    /* the guest runs, pages flow */
+	KM_PHASE_SWITCHOVER, /* the guest is stopped, the last pages and devices flow */
+	KM_PHASE_COMMIT,     /* everything is loaded; GO is sent and not answered */
 	KM_PHASE_DONE,
 };
 
 enum km_outcome {
 	KM_OUT_UNKNOWN,
-	KM_OUT_MOVED,       /* runs (or is paused, as before) at the destination */
-	KM_OUT_STAYED,      /* runs at the source */
+	KM_OUT_MOVED,  /* runs (or is paused, as before) at the destination */
+	KM_OUT_STAYED, /* runs at the source */
 	KM_OUT_DOUBT,
 	KM_OUT_LOST,
 };
 
 struct km_verify {
 	bool done;
-	uint64_t pages;      /* compared */
-	uint64_t unseen;     /* can't be read from outside at one end: not compared */
+	uint64_t pages;	 /* compared */
+	uint64_t unseen; /* can't be read from outside at one end: not compared */
 	uint64_t differing;
-	uint64_t allowed;    /* of the differing: pages device load itself writes */
+	uint64_t allowed;	 /* of the differing: pages device load itself writes */
 	char first[KM_NAME_MAX]; /* "pc.ram+0xe8000" */
 };
 
 /* The result of `kmigrate run`; every renderer reads only this. */
 struct km_run {
-	char id[40];                 /* names the journal */
+	char id[40]; /* names the journal */
 	char vm_name[KM_NAME_MAX];
 	pid_t vm_pid;
 	char destination[PATH_MAX];
-	char engine[16];             /* relay or qemu */
+	char engine[16];	     /* relay or qemu */
 	char engine_why[KM_ERR_MAX]; /* when it isn't the default */
 	unsigned int streams;
 	uint64_t ram_bytes;
@@ -150,15 +150,15 @@ struct km_run {
 	struct km_counters c;
 	struct km_module_facts module;
 	struct km_verify verify;
-	double total_ms;             /* first to last message */
+	double total_ms; /* first to last message */
 	double setup_ms;
-	double pause_ms;             /* guest stopped at the source to running at the destination, seen here */
-	double pause_drain_ms;       /* of it: last pages applied and devices loaded */
+	double pause_ms; /* guest stopped at the source to running at the destination, seen here */
+	double pause_drain_ms; /* of it: last pages applied and devices loaded */
 	double pause_verify_ms;
-	double pause_settle_ms;      /* of it: the source QEMU completes */
-	double pause_go_ms;          /* of it: GO sent to answered */
-	char held[KM_ERR_MAX];       /* what was held and put back, one line */
-	char error[KM_ERR_MAX];      /* "" when it went well */
+	double pause_settle_ms; /* of it: the source QEMU completes */
+	double pause_go_ms;	/* of it: GO sent to answered */
+	char held[KM_ERR_MAX];	/* what was held and put back, one line */
+	char error[KM_ERR_MAX]; /* "" when it went well */
 };
 
 const char *km_phase_name(enum km_phase p);

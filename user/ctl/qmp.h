@@ -20,7 +20,7 @@ struct km_qmp;
  * the monitor (QEMU accepts one client a monitor and leaves the next waiting
  * for its greeting), -ECONNREFUSED, -ENOENT, -EPROTO for a peer that isn't QMP. */
 int km_qmp_open(struct km_qmp **out, const char *path, int timeout_ms, struct km_err *err);
-void km_qmp_close(struct km_qmp *q);            /* NULL is fine */
+void km_qmp_close(struct km_qmp *q); /* NULL is fine */
 
 /* The greeting's version, e.g. 7, 2, 22. */
 void km_qmp_version(const struct km_qmp *q, int *major, int *minor, int *micro);
@@ -32,8 +32,8 @@ int km_qmp_fd(const struct km_qmp *q);
  * ("CommandNotFound" as -EOPNOTSUPP) with QEMU's own description in err.
  * Events that arrive meanwhile are queued for km_qmp_event().
  */
-int km_qmp_exec(struct km_qmp *q, const char *cmd, json_t *args, json_t **ret,
-		int timeout_ms, struct km_err *err);
+int km_qmp_exec(struct km_qmp *q, const char *cmd, json_t *args, json_t **ret, int timeout_ms,
+		struct km_err *err);
 
 /* The next queued or arriving event, owned by the caller.  -ETIMEDOUT when none
  * came within timeout_ms (0: only what is there already). */

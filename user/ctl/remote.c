@@ -45,7 +45,8 @@ static void exec_ssh(const char *ssh, const char *target, char *command, int in,
 	char *argv[WORDS_MAX + 4], *save = NULL, *words = strdup(ssh);
 	size_t n = 0;
 
-	for (char *w = strtok_r(words, " ", &save); w && n < WORDS_MAX; w = strtok_r(NULL, " ", &save))
+	for (char *w = strtok_r(words, " ", &save); w && n < WORDS_MAX;
+	     w = strtok_r(NULL, " ", &save))
 		argv[n++] = w;
 	argv[n++] = strdup(target);
 	argv[n++] = command;

@@ -13,7 +13,7 @@
 
 json_t *km_json_run(const struct km_run *r);
 json_t *km_json_vm(const struct km_vm *vm);
-void km_json_print(FILE *f, json_t *j);             /* consumes j, ends with a newline */
+void km_json_print(FILE *f, json_t *j); /* consumes j, ends with a newline */
 
 void km_text_run(FILE *f, const struct km_run *r);
 void km_text_vms(FILE *f, const struct km_vm *vms, size_t n);
@@ -31,8 +31,8 @@ void km_put_safe(FILE *f, const char *text);
 struct km_progress {
 	FILE *f;
 	bool tty;
-	double last_ms;       /* when the last line was shown, < 0 = never */
-	enum km_phase phase;  /* of that line: a new phase shows at once */
+	double last_ms;	     /* when the last line was shown, < 0 = never */
+	enum km_phase phase; /* of that line: a new phase shows at once */
 	unsigned int width;
 };
 void km_progress_init(struct km_progress *p, FILE *f);

@@ -8,17 +8,17 @@
 #include <stdint.h>
 #include <string.h>
 
-#define KM_LOAD_STORE(name, type, from, to)                  \
-	static inline type km_get_##name(const void *p)      \
-	{                                                    \
-		type v;                                      \
-		memcpy(&v, p, sizeof(v));                    \
-		return from(v);                              \
-	}                                                    \
-	static inline void km_put_##name(void *p, type v)    \
-	{                                                    \
-		v = to(v);                                   \
-		memcpy(p, &v, sizeof(v));                    \
+#define KM_LOAD_STORE(name, type, from, to)               \
+	static inline type km_get_##name(const void *p)   \
+	{                                                 \
+		type v;                                   \
+		memcpy(&v, p, sizeof(v));                 \
+		return from(v);                           \
+	}                                                 \
+	static inline void km_put_##name(void *p, type v) \
+	{                                                 \
+		v = to(v);                                \
+		memcpy(p, &v, sizeof(v));                 \
 	}
 
 KM_LOAD_STORE(be32, uint32_t, be32toh, htobe32)

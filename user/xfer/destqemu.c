@@ -16,7 +16,7 @@
 #include "qmigrate.h"
 
 #define ARGS_MAX 1024
-#define RUN_DIR "/run/kmigrate"
+#define RUN_DIR	 "/run/kmigrate"
 
 /* Options of the source's command line that must not be repeated: they belong
  * to that process, or km_destqemu_start() gives its own. */

@@ -14,7 +14,7 @@
 
 struct km_destqemu {
 	pid_t pid;
-	char dir[128];	    /* its sockets and its log; removed at the end */
+	char dir[128]; /* its sockets and its log; removed at the end */
 	struct km_qmp *qmp;
 	int main_fd;
 	unsigned int nchannels;
@@ -34,8 +34,8 @@ int km_destqemu_listen_tcp(struct km_destqemu *d, unsigned int *port, struct km_
 
 /* A SYNC into every channel; one page through channel 0. */
 int km_destqemu_sync(struct km_destqemu *d, struct km_err *err);
-int km_destqemu_page(struct km_destqemu *d, const char *block, uint64_t index,
-		     const uint8_t *data, struct km_err *err);
+int km_destqemu_page(struct km_destqemu *d, const char *block, uint64_t index, const uint8_t *data,
+		     struct km_err *err);
 
 int km_destqemu_go(struct km_destqemu *d, struct km_err *err);
 bool km_destqemu_alive(const struct km_destqemu *d); /* it stays to be waited for */

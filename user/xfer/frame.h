@@ -19,12 +19,12 @@ struct km_conn {
 	int peer_ms;
 	pthread_mutex_t wlock;
 	_Atomic uint64_t written_bytes;
-	uint8_t *buf;	/* the payload of the last message received */
+	uint8_t *buf; /* the payload of the last message received */
 	size_t cap;
 };
 
 void km_conn_init(struct km_conn *c, int fd, int peer_ms);
-void km_conn_close(struct km_conn *c); /* idempotent */
+void km_conn_close(struct km_conn *c);	  /* idempotent */
 void km_conn_shutdown(struct km_conn *c); /* wakes who reads or writes it */
 
 int km_conn_dial(struct km_conn *c, const char *host, const char *port, int peer_ms,
@@ -40,7 +40,7 @@ int km_recv(struct km_conn *c, struct km_msg *m, struct km_err *err);
 /* Receives and parses JSON; *op says which message it was. */
 int km_recv_json(struct km_conn *c, enum km_op *op, json_t **j, struct km_err *err);
 
-int km_read_full(int fd, void *buf, size_t len);  /* 0, -EPIPE at the end, or -errno */
+int km_read_full(int fd, void *buf, size_t len); /* 0, -EPIPE at the end, or -errno */
 int km_write_full(int fd, const void *buf, size_t len);
 int km_writev_full(int fd, struct iovec *iov, int n);
 

@@ -6,8 +6,8 @@
 
 static bool migrating(struct km_qmp *q)
 {
-	static const char *const live[] = { "setup", "active", "device", "cancelling",
-					    "pre-switchover", "wait-unplug" };
+	static const char *const live[] = { "setup",	  "active",	    "device",
+					    "cancelling", "pre-switchover", "wait-unplug" };
 	struct km_qmig_status st;
 
 	if (km_qmig_query(q, &st, NULL))
@@ -18,7 +18,7 @@ static bool migrating(struct km_qmp *q)
 	return false;
 }
 
-#define TRIES 200
+#define TRIES  200
 #define TRY_US 50000
 
 /* QEMU resumes by itself once its migration has failed or is cancelled

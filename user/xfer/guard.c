@@ -16,7 +16,7 @@
 #include "frame.h"
 
 #define DISMISSED "dismissed"
-#define FDS_MAX 32
+#define FDS_MAX	  32
 
 static void become_guard(int keep_fd, int pipe_fd, int fds_fd)
 {
@@ -50,7 +50,9 @@ static unsigned int take_fds(int from, int *fds)
 		} u;
 		char byte;
 		struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
-		struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = u.buf,
+		struct msghdr mh = { .msg_iov = &iov,
+				     .msg_iovlen = 1,
+				     .msg_control = u.buf,
 				     .msg_controllen = sizeof(u.buf) };
 		struct cmsghdr *c;
 
@@ -122,7 +124,9 @@ int km_guard_keep(const struct km_guard *g, int fd)
 	} u = { .buf = { 0 } };
 	char byte = 0;
 	struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
-	struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = u.buf,
+	struct msghdr mh = { .msg_iov = &iov,
+			     .msg_iovlen = 1,
+			     .msg_control = u.buf,
 			     .msg_controllen = sizeof(u.buf) };
 	struct cmsghdr *c = CMSG_FIRSTHDR(&mh);
 

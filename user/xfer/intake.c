@@ -155,8 +155,9 @@ static int op_page(void *ctx, const char *block, uint64_t offset, const uint8_t 
 	struct km_err err = { 0 };
 	int nr = km_ledger_find_block(m->ledger, block);
 	struct km_page p = { (uint32_t)nr, offset >> KM_PAGE_SHIFT };
-	int rc = nr < 0 ? km_err_set(&err, -EPROTO, "QEMU named an unknown RAMBlock \"%s\"", block) :
-			  list_page(m, p, data, &err);
+	int rc = nr < 0 ?
+			 km_err_set(&err, -EPROTO, "QEMU named an unknown RAMBlock \"%s\"", block) :
+			 list_page(m, p, data, &err);
 
 	wait_for_room(m);
 	km_move_wake(m);
@@ -169,11 +170,11 @@ static int announce_blocks(struct km_move *m, struct km_err *err)
 	int rc = km_guestmem_open(&m->mem, m->pid, &m->where, m->ledger, true, err);
 
 	for (uint32_t i = 0; !rc && i < km_ledger_blocks(m->ledger); i++)
-		json_array_append_new(
-			list, json_pack("{s:s,s:I}", "name", km_ledger_block_name(m->ledger, i),
-					"bytes",
-					(json_int_t)(km_ledger_block_pages(m->ledger, i) *
-						     KM_PAGE_SIZE)));
+		json_array_append_new(list,
+				      json_pack("{s:s,s:I}", "name",
+						km_ledger_block_name(m->ledger, i), "bytes",
+						(json_int_t)(km_ledger_block_pages(m->ledger, i) *
+							     KM_PAGE_SIZE)));
 	if (rc) {
 		json_decref(list);
 		return rc;

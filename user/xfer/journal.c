@@ -13,7 +13,7 @@
 #include <unistd.h>
 #include "frame.h"
 
-#define KEEP_S (30 * 24 * 3600)
+#define KEEP_S	  (30 * 24 * 3600)
 #define ENTRY_MAX 65536
 
 static const char *const steps[] = { "started", "go", "moved", "stayed", "lost" };
@@ -74,11 +74,11 @@ static int entry_path(char path[PATH_MAX], const char *id, bool destination, con
 
 static char *encode(const struct km_journal *j)
 {
-	json_t *o = json_pack("{s:s,s:s,s:s,s:s,s:s,s:i,s:s,s:b,s:s,s:s,s:s,s:s,s:i,s:I}", "id", j->id,
-			      "side", side(j->destination), "step", km_step_name(j->step), "vm",
-			      j->vm_name, "uuid", j->uuid, "pid", (int)j->vm_pid, "qmp", j->qmp,
-			      "was_running", j->was_running, "host", j->host, "port", j->port,
-			      "session", j->session, "note", j->note, "owner_pid",
+	json_t *o = json_pack("{s:s,s:s,s:s,s:s,s:s,s:i,s:s,s:b,s:s,s:s,s:s,s:s,s:i,s:I}", "id",
+			      j->id, "side", side(j->destination), "step", km_step_name(j->step),
+			      "vm", j->vm_name, "uuid", j->uuid, "pid", (int)j->vm_pid, "qmp",
+			      j->qmp, "was_running", j->was_running, "host", j->host, "port",
+			      j->port, "session", j->session, "note", j->note, "owner_pid",
 			      (int)j->owner_pid, "updated_s", (json_int_t)j->updated_s);
 	char *text = o ? json_dumps(o, JSON_INDENT(1)) : NULL;
 

@@ -41,14 +41,14 @@ struct km_mainchan {
 	step_fn step;
 	size_t have, need;
 	bool verbatim;
-	bool in_config;	     /* a configuration subsection may follow */
+	bool in_config; /* a configuration subsection may follow */
 	bool ram_started;
 	uint32_t ram_id;
-	uint8_t section;     /* VM_SECTION_* of the RAM section being read */
+	uint8_t section;      /* VM_SECTION_* of the RAM section being read */
 	uint64_t blocks_left; /* bytes of the block list not named yet */
-	uint64_t record;     /* the record being read */
+	uint64_t record;      /* the record being read */
 	uint32_t caps_left;
-	char block[256];     /* of the last record that named one */
+	char block[256]; /* of the last record that named one */
 	char sub[256];
 	uint8_t acc[4096 + 512];
 };

@@ -5,7 +5,7 @@
 #include <string.h>
 #include "bytes.h"
 
-#define MAGIC 0x11223344u
+#define MAGIC	0x11223344u
 #define VERSION 1u
 
 /* Byte positions in MultiFDPacket_t. */

@@ -12,10 +12,10 @@
 #include <stddef.h>
 #include "../model.h"
 
-#define KM_MULTIFD_INIT_BYTES 64
-#define KM_MULTIFD_PAGES 128	    /* MULTIFD_PACKET_SIZE / 4096 */
+#define KM_MULTIFD_INIT_BYTES	64
+#define KM_MULTIFD_PAGES	128  /* MULTIFD_PACKET_SIZE / 4096 */
 #define KM_MULTIFD_PACKET_BYTES 1344 /* 320 + 8 * KM_MULTIFD_PAGES */
-#define KM_MULTIFD_SYNC 1u	    /* MULTIFD_FLAG_SYNC */
+#define KM_MULTIFD_SYNC		1u   /* MULTIFD_FLAG_SYNC */
 
 struct km_multifd_init {
 	uint8_t uuid[16];

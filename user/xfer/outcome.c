@@ -10,7 +10,7 @@
 #include "clock.h"
 #include "frame.h"
 
-#define TRY_MS 500
+#define TRY_MS	500
 #define CALL_MS 5000
 
 static enum km_verdict ask_once(const char *host, const char *port, const char *session,
@@ -69,7 +69,8 @@ static bool answer(struct km_conn *c, const char *session, enum km_verdict v, co
 	json_decref(j);
 	if (!ours) {
 		km_send_json(c, KM_OP_REFUSE,
-			     json_pack("{s:s}", "error", "it waits for the source of an earlier move"),
+			     json_pack("{s:s}", "error",
+				       "it waits for the source of an earlier move"),
 			     NULL);
 		return false;
 	}

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "pace.h"
 
-#define PAGE 4096u
+#define PAGE	    4096u
 /* Two multifd packets a stream in flight keep a fast link busy; more than
  * this is never needed to fill a 100 Gbit/s link with 1 ms round trips. */
 #define BACKLOG_MIN 512u

@@ -10,8 +10,8 @@
 #define CLEAN_UP_MS 10000
 
 /* Parameters that are changed and put back. */
-static const char *const changed_params[] = { "multifd-channels", "max-bandwidth",
-					       "downtime-limit", "multifd-compression" };
+static const char *const changed_params[] = { "multifd-channels", "max-bandwidth", "downtime-limit",
+					      "multifd-compression" };
 
 static bool wanted(const char *cap, bool multifd, bool dest)
 {
@@ -30,8 +30,7 @@ static json_t *wanted_caps(const json_t *now, bool multifd, bool dest)
 	json_t *list = json_array(), *c;
 	size_t i;
 
-	json_array_foreach(now, i, c)
-	{
+	json_array_foreach(now, i, c) {
 		const char *name = json_string_value(json_object_get(c, "capability"));
 		bool on = json_is_true(json_object_get(c, "state"));
 
@@ -136,8 +135,7 @@ static bool cleaned_up(struct km_qmp *q)
 
 	if (km_qmp_exec(q, "query-yank", NULL, &list, KM_QMP_MS, NULL))
 		return false;
-	json_array_foreach(list, i, instance)
-	{
+	json_array_foreach(list, i, instance) {
 		const char *type = json_string_value(json_object_get(instance, "type"));
 
 		if (type && !strcmp(type, "migration"))
@@ -159,7 +157,8 @@ static int wait_cleaned_up(struct km_qmp *q, struct km_err *err)
 			return 0;
 		usleep(20000);
 	}
-	return km_err_set(err, -EBUSY, "QEMU does not end its migration; its settings stay changed");
+	return km_err_set(err, -EBUSY,
+			  "QEMU does not end its migration; its settings stay changed");
 }
 
 int km_qmig_restore(struct km_qmp *q, struct km_qmig_saved *saved, struct km_err *err)

@@ -28,21 +28,20 @@ int km_qmig_prepare_source(struct km_qmp *q, bool multifd, unsigned int channels
 /* Waits until QEMU has done with its migration. Frees saved when it is restored. */
 int km_qmig_restore(struct km_qmp *q, struct km_qmig_saved *saved, struct km_err *err);
 
-int km_qmig_prepare_dest(struct km_qmp *q, bool multifd, unsigned int channels,
-			 struct km_err *err);
+int km_qmig_prepare_dest(struct km_qmp *q, bool multifd, unsigned int channels, struct km_err *err);
 
 int km_qmig_start(struct km_qmp *q, const char *uri, struct km_err *err);
 int km_qmig_incoming(struct km_qmp *q, const char *uri, struct km_err *err);
 int km_qmig_set_downtime_ms(struct km_qmp *q, unsigned int ms, struct km_err *err);
 
 struct km_qmig_status {
-	char status[32];      /* setup, active, device, completed, failed, cancelled... "" = none */
+	char status[32]; /* setup, active, device, completed, failed, cancelled... "" = none */
 	char error[KM_ERR_MAX];
 	uint64_t remaining_bytes;
 	uint64_t dirty_pages_per_s;
 	uint64_t rounds;
-	double mbps;	      /* QEMU's throughput into its sockets, Mbit/s */
-	unsigned int port;    /* of an incoming tcp: listener */
+	double mbps;	   /* QEMU's throughput into its sockets, Mbit/s */
+	unsigned int port; /* of an incoming tcp: listener */
 };
 int km_qmig_query(struct km_qmp *q, struct km_qmig_status *s, struct km_err *err);
 

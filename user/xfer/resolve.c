@@ -72,7 +72,8 @@ static int resolve_destination(struct km_journal *j, enum km_assume assume, stru
 int km_resolve(struct km_journal *j, enum km_assume assume, int wait_ms, struct km_err *err)
 {
 	if (km_journal_busy(j))
-		return km_err_set(err, -EBUSY, "move %s is under way (pid %d)", j->id, j->owner_pid);
+		return km_err_set(err, -EBUSY, "move %s is under way (pid %d)", j->id,
+				  j->owner_pid);
 	if (!km_journal_open(j))
 		return 0;
 	return j->destination ? resolve_destination(j, assume, err) :

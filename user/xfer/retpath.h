@@ -18,9 +18,9 @@
 
 struct km_retpath {
 	uint8_t head[4];
-	size_t nhead;	/* bytes of the header read */
-	size_t left;	/* of the payload */
-	bool shut;	/* what follows is held */
+	size_t nhead; /* bytes of the header read */
+	size_t left;  /* of the payload */
+	bool shut;    /* what follows is held */
 	uint8_t held[64];
 	size_t nheld;
 };

@@ -65,8 +65,7 @@ static int got_go(struct sink *s, struct km_err *err)
 	rc = s->paused ? 0 : km_destqemu_go(&s->q, err);
 	if (rc) {
 		km_destqemu_end(&s->q);
-		km_send_json(&s->control, KM_OP_DEAD, json_pack("{s:s}", "error", err->text),
-			     NULL);
+		km_send_json(&s->control, KM_OP_DEAD, json_pack("{s:s}", "error", err->text), NULL);
 		return rc;
 	}
 	km_fault("cont-done");

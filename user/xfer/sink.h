@@ -16,7 +16,7 @@ struct km_sink_result {
 struct km_sink_opts {
 	int listen_fd;
 	unsigned int peer_ms;
-	const char *token;		/* asked of the source, NULL = none */
+	const char *token; /* asked of the source, NULL = none */
 	struct km_opt_list replace, append;
 	/* Called as soon as it is known how it ended; the source may still have to
 	 * learn of it (sink.c). */

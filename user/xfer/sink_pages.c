@@ -92,8 +92,7 @@ int km_sink_open_blocks(struct sink *s, const uint8_t *buf, size_t len, struct k
 	int rc = km_ramblocks_read(s->q.qmp, s->q.pid, &where, err);
 
 	s->blocks = km_ledger_new(1);
-	json_array_foreach(json_object_get(j, "blocks"), i, b)
-	{
+	json_array_foreach(json_object_get(j, "blocks"), i, b) {
 		const char *name = json_string_value(json_object_get(b, "name"));
 		json_int_t bytes = json_integer_value(json_object_get(b, "bytes"));
 

@@ -63,8 +63,7 @@ struct sink {
 int km_sink_fail(struct sink *s, const struct km_err *err);
 
 /* sink_setup.c. -EAGAIN: the caller was not a source, the next one may be. */
-int km_sink_accept(struct sink *s, struct km_conn *c, int peer_ms, int wait_ms,
-		   struct km_err *err);
+int km_sink_accept(struct sink *s, struct km_conn *c, int peer_ms, int wait_ms, struct km_err *err);
 int km_sink_set_up(struct sink *s, struct km_err *err);
 
 /* sink_pages.c: BLOCKS starts the streams' threads; FENCE waits for them. */

@@ -45,8 +45,7 @@ static int start_guest(struct sink *s, const json_t *hello, json_t *welcome, str
 	return rc;
 }
 
-int km_sink_accept(struct sink *s, struct km_conn *c, int peer_ms, int wait_ms,
-		       struct km_err *err)
+int km_sink_accept(struct sink *s, struct km_conn *c, int peer_ms, int wait_ms, struct km_err *err)
 {
 	struct pollfd p[] = {
 		{ .fd = s->o->listen_fd, .events = POLLIN },

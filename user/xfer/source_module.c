@@ -38,8 +38,7 @@ void km_source_module_close(struct source *s)
 	if (km_knet_counts(s->knet, f, &err))
 		snprintf(f->why_absent, sizeof(f->why_absent), "%s", err.text);
 	else if (s->t_migrate > 0 && end > s->t_migrate)
-		f->dirtied_pages_per_s =
-			(double)f->dirtied_pages * 1e3 / (end - s->t_migrate);
+		f->dirtied_pages_per_s = (double)f->dirtied_pages * 1e3 / (end - s->t_migrate);
 	km_knet_close(s->knet);
 	s->knet = NULL;
 }

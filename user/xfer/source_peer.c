@@ -67,7 +67,8 @@ static int heard_end(struct source *s, const json_t *j, struct km_err *err)
 	const char *text = json_string_value(json_object_get(j, "error"));
 
 	if (s->go_sent) {
-		snprintf(s->why_dead, sizeof(s->why_dead), "%.400s", text ? text : "no reason given");
+		snprintf(s->why_dead, sizeof(s->why_dead), "%.400s",
+			 text ? text : "no reason given");
 		s->dead = true;
 		return 0;
 	}

@@ -65,7 +65,8 @@ static int open_lanes(struct source *s, struct km_err *err)
 			break;
 		s->m.nlanes = i + 1;
 		rc = km_send_json(&l->conn, KM_OP_STREAM,
-				  json_pack("{s:s,s:i}", "session", s->journal.session, "stream", (int)i),
+				  json_pack("{s:s,s:i}", "session", s->journal.session, "stream",
+					    (int)i),
 				  err);
 		if (!rc)
 			rc = km_recv(&l->conn, &msg, err);

@@ -29,10 +29,10 @@ void km_source_snapshot(struct source *s)
 		double rate = (double)(c->acked_pages - s->last_acked) * KM_PAGE_SIZE * 1e3 /
 			      (t - s->last_rate_at);
 
-		c->goodput_bytes_per_s = c->goodput_bytes_per_s ?
-						 (uint64_t)((double)c->goodput_bytes_per_s * 0.5 +
-							    rate * 0.5) :
-						 (uint64_t)rate;
+		c->goodput_bytes_per_s =
+			c->goodput_bytes_per_s ?
+				(uint64_t)((double)c->goodput_bytes_per_s * 0.5 + rate * 0.5) :
+				(uint64_t)rate;
 		s->last_acked = c->acked_pages;
 		s->last_rate_at = t;
 	}
@@ -72,8 +72,8 @@ static void see_events(struct source *s, int wait_ms)
 
 	while (!km_qmp_event(s->qmp, &ev, wait_ms, NULL)) {
 		const char *name = json_string_value(json_object_get(ev, "event"));
-		const char *st = json_string_value(
-			json_object_get(json_object_get(ev, "data"), "status"));
+		const char *st =
+			json_string_value(json_object_get(json_object_get(ev, "data"), "status"));
 
 		if (name && !strcmp(name, "STOP") && !(s->t_stop > 0)) {
 			s->t_stop = km_now_ms();
@@ -122,10 +122,10 @@ static int send_hashes(struct source *s, uint8_t *buf, struct km_err *err)
 
 			if (!len)
 				break;
-			rc = len < 0 ? km_err_set(err, (int)len, "reading the guest's memory: %s",
-						  strerror((int)-len)) :
-				       km_send(&s->m.control, KM_OP_VERIFY, 0, buf, (size_t)len,
-					       err);
+			rc = len < 0 ?
+				     km_err_set(err, (int)len, "reading the guest's memory: %s",
+						strerror((int)-len)) :
+				     km_send(&s->m.control, KM_OP_VERIFY, 0, buf, (size_t)len, err);
 		}
 	}
 	s->run->verify.unseen = all; /* until they are compared */

@@ -35,7 +35,7 @@ static int hash_page(struct km_guestmem *mem, uint32_t block, uint64_t index, ui
 }
 
 ssize_t km_verifier_build(struct km_guestmem *mem, const struct km_ledger *blocks, uint32_t block,
-			 uint64_t first, uint8_t *buf, uint64_t *n)
+			  uint64_t first, uint8_t *buf, uint64_t *n)
 {
 	uint64_t left = km_ledger_block_pages(blocks, block) - first, hash;
 
@@ -79,8 +79,8 @@ int km_verifier_check(struct km_verifier *v, const uint8_t *buf, size_t len, str
 	block = km_get_le32(buf);
 	n = km_get_le32(buf + 4);
 	first = km_get_le64(buf + 8);
-	if (block >= km_ledger_blocks(v->blocks) || n > KM_VERIFY_PAGES || len != 16 + 8 * (size_t)n ||
-	    first > km_ledger_block_pages(v->blocks, block) ||
+	if (block >= km_ledger_blocks(v->blocks) || n > KM_VERIFY_PAGES ||
+	    len != 16 + 8 * (size_t)n || first > km_ledger_block_pages(v->blocks, block) ||
 	    n > km_ledger_block_pages(v->blocks, block) - first)
 		return km_err_set(err, -EPROTO, "VERIFY of %u pages of block %u", n, block);
 	if (!reachable(v->mem, block)) {

@@ -28,7 +28,7 @@ void km_verifier_init(struct km_verifier *v, const struct km_ledger *blocks,
 /* Source: builds the message for pages first.. of a block; returns its bytes, 0
  * when the block is unreachable, or -errno. *n says how many pages it covers. */
 ssize_t km_verifier_build(struct km_guestmem *mem, const struct km_ledger *blocks, uint32_t block,
-			 uint64_t first, uint8_t *buf, uint64_t *n);
+			  uint64_t first, uint8_t *buf, uint64_t *n);
 /* Destination. */
 int km_verifier_check(struct km_verifier *v, const uint8_t *buf, size_t len, struct km_err *err);
 json_t *km_verifier_json(const struct km_verifier *v);

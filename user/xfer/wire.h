@@ -32,10 +32,10 @@
 #include <stddef.h>
 #include "ledger.h"
 
-#define KM_WIRE_ABI 1u
+#define KM_WIRE_ABI	     1u
 #define KM_WIRE_HEADER_BYTES 32
-#define KM_WIRE_PAYLOAD_MAX (4u << 20)
-#define KM_WIRE_PAGES_MAX 128 /* pages of one PAGES message */
+#define KM_WIRE_PAYLOAD_MAX  (4u << 20)
+#define KM_WIRE_PAGES_MAX    128 /* pages of one PAGES message */
 
 enum km_op {
 	KM_OP_HELLO = 1,
@@ -43,23 +43,23 @@ enum km_op {
 	KM_OP_REFUSE,
 	KM_OP_STREAM,
 	KM_OP_PAGES,
-	KM_OP_ACK,	/* seq: pages applied on this stream so far */
-	KM_OP_FENCE,	/* le64 a stream: what follows waits for so many PAGES messages */
-	KM_OP_SYNC,	/* one multifd SYNC into every channel of the destination QEMU */
-	KM_OP_MAIN,	/* bytes for the destination QEMU's main channel */
-	KM_OP_RP,	/* bytes of its return path */
+	KM_OP_ACK,   /* seq: pages applied on this stream so far */
+	KM_OP_FENCE, /* le64 a stream: what follows waits for so many PAGES messages */
+	KM_OP_SYNC,  /* one multifd SYNC into every channel of the destination QEMU */
+	KM_OP_MAIN,  /* bytes for the destination QEMU's main channel */
+	KM_OP_RP,    /* bytes of its return path */
 	KM_OP_LOADED,
 	KM_OP_FAILED,
-	KM_OP_VERIFY,	/* block, first page, hashes */
+	KM_OP_VERIFY, /* block, first page, hashes */
 	KM_OP_VERIFIED,
 	KM_OP_GO,
 	KM_OP_RUNNING,
-	KM_OP_DEAD,	/* the destination QEMU is gone for certain: the source may run */
+	KM_OP_DEAD, /* the destination QEMU is gone for certain: the source may run */
 	KM_OP_BYE,
 	KM_OP_ABORT,
 	KM_OP_PING,
-	KM_OP_BLOCKS,	/* the RAMBlocks by number, before any page */
-	KM_OP_OUTCOME,	/* on a new connection: what became of this session's guest? */
+	KM_OP_BLOCKS,  /* the RAMBlocks by number, before any page */
+	KM_OP_OUTCOME, /* on a new connection: what became of this session's guest? */
 	KM_OP_LAST,
 };
 
