@@ -14,16 +14,21 @@ SAN ?=
 DEFS ?=
 
 WARN := -Wall -Wextra -Wshadow -Wconversion -Werror
-LIBS := jansson libmnl
+LIBS := jansson libmnl libbpf
+CLANG ?= clang
+# In sbin, which isn't in everybody's PATH.
+BPFTOOL ?= $(or $(shell command -v bpftool),/usr/sbin/bpftool)
 CFLAGS ?= -O2 -g
 ALL_CFLAGS := $(CFLAGS) -std=gnu11 -D_GNU_SOURCE -pthread $(WARN) $(SAN) $(DEFS) \
-	-DKM_VERSION='"$(VERSION)"' -Iuser -Iinclude/uapi -MMD -MP
+	-DKM_VERSION='"$(VERSION)"' -Iuser -Iinclude/uapi -isystem $(BUILD)/bpf -MMD -MP
 LDLIBS := $(shell pkg-config --libs $(LIBS) 2>/dev/null) -pthread
 
 USER_SRC := $(wildcard user/*.c user/*/*.c)
 USER_OBJ := $(USER_SRC:%.c=$(BUILD)/%.o)
 # Everything but main(): what unit tests link with.
 LIB_OBJ := $(filter-out $(BUILD)/user/kmigrate.o,$(USER_OBJ))
+BPF_SRC := $(wildcard bpf/*.bpf.c)
+BPF_SKEL := $(BPF_SRC:bpf/%.bpf.c=$(BUILD)/bpf/%.skel.h)
 UNIT_SRC := $(wildcard selftests/unit/*.c)
 UNIT_BIN := $(UNIT_SRC:%.c=$(BUILD)/%)
 FUZZ_SRC := $(filter-out %/driver.c,$(wildcard selftests/fuzz/*.c))
@@ -46,9 +51,10 @@ NO_KDIR := no kernel headers in $(MODULES)/*/build: apt-get install linux-header
 
 DEPS := build-essential pkg-config libjansson-dev libmnl-dev libxxhash-dev procps \
 	qemu-system-x86 busybox-static cpio kmod jq python3 iproute2 xz-utils util-linux \
-	linux-headers-amd64 man-db dkms valgrind python3-yaml
+	linux-headers-amd64 man-db dkms valgrind python3-yaml \
+	clang bpftool libbpf-dev
 
-.PHONY: all user module no-module faults install uninstall unit-tests fuzz check check-unit demo \
+.PHONY: all user bpf module no-module faults install uninstall unit-tests fuzz check check-unit demo \
 	deps help clean
 all: user $(if $(KDIRS),module,no-module)
 
@@ -59,6 +65,18 @@ $(BUILD)/kmigrate: $(USER_OBJ)
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+# An eBPF program, and the header that carries it into the tool.
+bpf: $(BPF_SKEL)
+.SECONDARY: $(BPF_SKEL:.skel.h=.bpf.o)
+$(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h)
+	@mkdir -p $(@D)
+	$(CLANG) -O2 -g -target bpf -Wall -Wextra -Wno-unused-parameter -Werror -I/usr/include/$(shell uname -m)-linux-gnu \
+		-c -o $@ $<
+$(BUILD)/bpf/%.skel.h: $(BUILD)/bpf/%.bpf.o
+	$(BPFTOOL) gen skeleton $< name $* >$@.new
+	mv $@.new $@
+$(filter $(BUILD)/user/trace/%,$(USER_OBJ)): $(BPF_SKEL)
 
 $(BUILD)/libkmigrate.a: $(LIB_OBJ)
 	rm -f $@
@@ -122,6 +140,7 @@ deps:
 help:
 	@echo "make             the tool, and the module where there are kernel headers (KDIR=)"
 	@echo "make user        the tool alone: $(BUILD)/kmigrate"
+	@echo "make bpf         the eBPF programs alone, which the tool carries"
 	@echo "make module      the module alone: $(BUILD)/kmod/RELEASE/kmigrate.ko"
 	@echo "make install     tool, man page, completion, the module's source for DKMS (DESTDIR, prefix)"
 	@echo "make uninstall   removes them"
@@ -132,6 +151,6 @@ help:
 	@echo "make clean       remove $(BUILD)/user, kmod, selftests"
 
 clean:
-	rm -rf $(addprefix $(BUILD)/,user kmod selftests asan tsan faults kmigrate libkmigrate.a)
+	rm -rf $(addprefix $(BUILD)/,user bpf kmod selftests asan tsan faults kmigrate libkmigrate.a)
 
 -include $(USER_OBJ:.o=.d) $(UNIT_BIN:=.d) $(FUZZ_BIN:=.d)

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Why do vCPUs leave the guest, and how long does each reason keep them out?
+ *
+ * Out is from kvm_exit to the same thread's next kvm_entry: KVM's own work, the time in
+ * the VMM when KVM_RUN returned to it, and the sleep of a halted vCPU. Only threads of
+ * one process count.
+ */
+#include "vmlinux.h"
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+#include "exits.h"
+
+const volatile __u32 tgid = 0;
+
+/* Exits that found a map full. */
+__u64 lost = 0;
+
+struct departure {
+	__u64 at_ns;
+	struct km_exits_key key;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, KM_EXITS_THREADS);
+	__type(key, __u32); /* thread */
+	__type(value, struct departure);
+} away SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, KM_EXITS_KEYS);
+	__type(key, struct km_exits_key);
+	__type(value, struct km_exits_value);
+} exits SEC(".maps");
+
+/* A new value is too large for the stack (512 bytes) and is copied from here. */
+static const struct km_exits_value none;
+
+/* By halves: there is no instruction for it before BPF's v4. */
+static __always_inline __u32 log2_slot(__u64 v)
+{
+	__u32 slot = 0;
+
+	for (__u32 half = KM_EXITS_SLOTS / 2; half; half /= 2) {
+		if (!(v >> half))
+			continue;
+		v >>= half;
+		slot += half;
+	}
+	/* Never more; the mask is for the verifier, which can't know. */
+	return slot & (KM_EXITS_SLOTS - 1);
+}
+
+SEC("tp/kvm/kvm_exit")
+int on_exit(struct trace_event_raw_kvm_exit *ctx)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+	struct departure gone = {};
+	struct km_exits_value *v;
+	__u32 thread = id;
+
+	if (id >> 32 != tgid)
+		return 0;
+	gone.key.vcpu = ctx->vcpu_id;
+	gone.key.isa = ctx->isa;
+	gone.key.reason = ctx->exit_reason;
+	v = bpf_map_lookup_elem(&exits, &gone.key);
+	if (!v) {
+		bpf_map_update_elem(&exits, &gone.key, &none, BPF_NOEXIST);
+		v = bpf_map_lookup_elem(&exits, &gone.key);
+	}
+	if (!v) {
+		__sync_fetch_and_add(&lost, 1);
+		return 0;
+	}
+	__sync_fetch_and_add(&v->exits, 1);
+	gone.at_ns = bpf_ktime_get_ns();
+	if (bpf_map_update_elem(&away, &thread, &gone, BPF_ANY))
+		__sync_fetch_and_add(&lost, 1);
+	return 0;
+}
+
+SEC("tp/kvm/kvm_entry")
+int on_entry(void *ctx)
+{
+	__u64 id = bpf_get_current_pid_tgid(), ns;
+	struct km_exits_value *v;
+	struct departure *gone;
+	__u32 thread = id;
+
+	if (id >> 32 != tgid)
+		return 0;
+	gone = bpf_map_lookup_elem(&away, &thread);
+	if (!gone || !gone->at_ns)
+		return 0;
+	ns = bpf_ktime_get_ns() - gone->at_ns;
+	/* A vCPU that enters twice with no exit between (an exit that KVM took back on
+	 * its fast path has no kvm_exit) was away once. */
+	gone->at_ns = 0;
+	v = bpf_map_lookup_elem(&exits, &gone->key);
+	if (!v)
+		return 0;
+	__sync_fetch_and_add(&v->back, 1);
+	__sync_fetch_and_add(&v->sum_ns, ns);
+	__sync_fetch_and_add(&v->slots[log2_slot(ns)], 1);
+	return 0;
+}
+
+char LICENSE[] SEC("license") = "GPL";

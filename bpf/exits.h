@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What exits.bpf.c keeps, for the program and for who reads it (user/trace/exits.c). */
+#ifndef KM_BPF_EXITS_H
+#define KM_BPF_EXITS_H
+
+#include <linux/types.h>
+
+/* Slot n holds [2^n, 2^(n+1)) ns, and slot 0 also 0. */
+#define KM_EXITS_SLOTS	 64
+/* A guest uses a few dozen reasons: room for 64 vCPUs with 64 each. */
+#define KM_EXITS_KEYS	 4096
+#define KM_EXITS_THREADS 4096
+
+/* Packed by itself: no padding, which would be part of a hash's key. */
+struct km_exits_key {
+	__u32 vcpu; /* KVM's id of it */
+	__u32 isa;  /* whose numbers: KVM_ISA_VMX 1, KVM_ISA_SVM 2 (arch/x86/kvm/trace.h) */
+	__u32 reason;
+};
+
+/* exits counts at the exit; the rest when the vCPU is back in the guest. */
+struct km_exits_value {
+	__u64 exits, back, sum_ns;
+	__u64 slots[KM_EXITS_SLOTS];
+};
+
+#endif

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Answers of eBPF programs: the names of exits, and how histograms are drawn. */
+#include <stdlib.h>
+#include <string.h>
+#include "ktap.h"
+#include "report/trace.h"
+#include "trace/reasons.h"
+
+static void reason(bool *ok)
+{
+	char b[48];
+
+	/* Numbers from AMD's APM 2, appendix C, and Intel's SDM 3D, appendix C. */
+	km_reason_name(b, sizeof(b), 2, 0x78);
+	CHECK(!strcmp(b, "hlt"));
+	km_reason_name(b, sizeof(b), 2, 0x400);
+	CHECK(!strcmp(b, "npf"));
+	km_reason_name(b, sizeof(b), 2, 0xffffffff);
+	CHECK(!strcmp(b, "invalid_guest_state"));
+	km_reason_name(b, sizeof(b), 1, 62);
+	CHECK(!strcmp(b, "pml_full"));
+	km_reason_name(b, sizeof(b), 1, 0x80000021);
+	CHECK(!strcmp(b, "invalid_state (failed entry)"));
+	km_reason_name(b, sizeof(b), 2, 0x7777);
+	CHECK(!strcmp(b, "svm 0x7777"));
+	km_reason_name(b, sizeof(b), 9, 1);
+	CHECK(!strcmp(b, "unknown 0x1"));
+	km_reason_name(b, 4, 1, 62);
+	CHECK(!strcmp(b, "pml"));
+}
+
+static char *drawn(const struct km_trace *t)
+{
+	char *text;
+	size_t size;
+	FILE *f = open_memstream(&text, &size);
+
+	km_text_trace(f, t);
+	fclose(f);
+	return text;
+}
+
+static void histogram(bool *ok)
+{
+	struct km_trace_row row = { .what = "io", .vcpu = 3, .events = 8 };
+	struct km_trace t = { .question = "exits", .seconds = 2, .n = 1, .rows = &row };
+	char *text;
+
+	row.hist.n = 7;
+	row.hist.sum_ns = 7000;
+	row.hist.slots[9] = 2;
+	row.hist.slots[10] = 4;
+	row.hist.slots[12] = 1;
+	text = drawn(&t);
+	CHECK(strstr(text, "@ns[io, vcpu 3]:\n"));
+	/* 52 columns for the largest, the others to scale, gaps shown, nothing outside. */
+	CHECK(strstr(text, "[512, 1K)                 2 |@@@@@@@@@@@@@@@@@@@@@@@@@@ "));
+	CHECK(strstr(text, "[1K, 2K)                  4 |"
+			   "@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@|\n"));
+	CHECK(strstr(text, "[2K, 4K)                  0 |  "));
+	CHECK(strstr(text, "[4K, 8K)                  1 |@@@@@@@@@@@@@ "));
+	CHECK(!strstr(text, "[256, 512)") && !strstr(text, "[8K, 16K)"));
+	CHECK(!strstr(text, "lost"));
+	free(text);
+	/* The ends of the scale: 0 belongs to the first slot. */
+	memset(row.hist.slots, 0, sizeof(row.hist.slots));
+	row.hist.slots[0] = 1;
+	row.hist.slots[KM_HIST_SLOTS - 1] = UINT64_MAX / 64;
+	t.lost = 5;
+	text = drawn(&t);
+	CHECK(strstr(text, "[0, 2) "));
+	CHECK(strstr(text, "[8E, 16E)"));
+	CHECK(strstr(text, "5 events were lost"));
+	free(text);
+	t.n = 0;
+	text = drawn(&t);
+	CHECK(strstr(text, "nothing happened"));
+	free(text);
+}
+
+static void json(bool *ok)
+{
+	struct km_trace_row row = { .what = "hlt", .events = 2, .hist = { .n = 1, .sum_ns = 5 } };
+	struct km_trace t = { .question = "exits", .seconds = 1.5, .n = 1, .rows = &row };
+	json_t *j, *r;
+
+	row.hist.slots[0] = 1;
+	j = km_json_trace(&t);
+	r = json_array_get(json_object_get(j, "rows"), 0);
+	CHECK(json_integer_value(json_object_get(r, "count")) == 2);
+	CHECK(json_integer_value(json_object_get(r, "timed")) == 1);
+	CHECK(json_integer_value(json_object_get(r, "sum_ns")) == 5);
+	r = json_object_get(r, "histogram");
+	CHECK(json_array_size(r) == 1);
+	CHECK(json_integer_value(json_object_get(json_array_get(r, 0), "from_ns")) == 0);
+	json_decref(j);
+}
+
+static const struct ktap_case cases[] = {
+	{ "names of exits", reason },
+	{ "histograms as bpftrace's", histogram },
+	{ "JSON of an answer", json },
+};
+
+KTAP_MAIN(cases)

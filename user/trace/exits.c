@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The question of bpf/exits.bpf.c: why vCPUs leave the guest. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <bpf/bpf.h>
+#include <exits.skel.h>
+#include "../../bpf/exits.h"
+#include "load.h"
+#include "reasons.h"
+#include "trace.h"
+
+_Static_assert(KM_EXITS_SLOTS == KM_HIST_SLOTS, "the same slots on both sides");
+
+static void close_exits(void *state)
+{
+	exits__destroy(state);
+}
+
+static int open_exits(void **state, pid_t pid, struct km_err *err)
+{
+	struct exits *skel;
+	int rc = km_bpf_check("kvm/kvm_exit", err);
+
+	if (rc)
+		return rc;
+	skel = exits__open();
+	if (!skel)
+		return km_bpf_failed(-errno, "exits", err);
+	skel->rodata->tgid = (__u32)pid;
+	rc = exits__load(skel);
+	if (!rc)
+		rc = exits__attach(skel);
+	if (rc) {
+		exits__destroy(skel);
+		return km_bpf_failed(rc, "exits", err);
+	}
+	*state = skel;
+	return 0;
+}
+
+static void fill(struct km_trace_row *row, const struct km_exits_key *key,
+		 const struct km_exits_value *v)
+{
+	km_reason_name(row->what, sizeof(row->what), key->isa, key->reason);
+	row->vcpu = key->vcpu;
+	row->events = v->exits;
+	row->hist.n = v->back;
+	row->hist.sum_ns = v->sum_ns;
+	memcpy(row->hist.slots, v->slots, sizeof(row->hist.slots));
+}
+
+static int by_time(const void *a, const void *b)
+{
+	const struct km_trace_row *x = a, *y = b;
+
+	if (x->hist.sum_ns != y->hist.sum_ns)
+		return x->hist.sum_ns < y->hist.sum_ns ? 1 : -1;
+	return (x->events < y->events) - (x->events > y->events);
+}
+
+static int read_exits(void *state, struct km_trace *out, struct km_err *err)
+{
+	struct exits *skel = state;
+	int map = bpf_map__fd(skel->maps.exits);
+	struct km_exits_key key, *last = NULL;
+	struct km_exits_value v;
+
+	out->n = 0;
+	out->lost = skel->bss->lost;
+	out->rows = calloc(KM_EXITS_KEYS, sizeof(*out->rows));
+	if (!out->rows)
+		return km_err_set(err, -ENOMEM, "out of memory");
+	while (out->n < KM_EXITS_KEYS && !bpf_map_get_next_key(map, last, &key)) {
+		if (!bpf_map_lookup_elem(map, &key, &v))
+			fill(&out->rows[out->n++], &key, &v);
+		last = &key;
+	}
+	qsort(out->rows, out->n, sizeof(*out->rows), by_time);
+	return 0;
+}
+
+const struct km_question km_question_exits = {
+	.name = "exits",
+	.asks = "why vCPUs leave the guest, and how long each reason keeps them out",
+	.probes = "tracepoint:kvm:kvm_exit, tracepoint:kvm:kvm_entry",
+	.open = open_exits,
+	.read = read_exits,
+	.close = close_exits,
+};

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Questions about a guest that eBPF programs answer (bpf/, one file a question). A question
+ * is opened for a process, watches until it is read, and leaves nothing behind when it is
+ * closed, or when the process that asked dies: programs and maps hang on its descriptors.
+ */
+#ifndef KM_TRACE_H
+#define KM_TRACE_H
+
+#include "../model.h"
+
+#define KM_HIST_SLOTS 64 /* slot n holds [2^n, 2^(n+1)) ns */
+
+struct km_hist {
+	uint64_t n, sum_ns;
+	uint64_t slots[KM_HIST_SLOTS];
+};
+
+/* One line of an answer: what happened on which vCPU, how often, and for how long. events
+ * counts more than hist.n while one of them isn't over. */
+struct km_trace_row {
+	char what[48];
+	unsigned int vcpu;
+	uint64_t events;
+	struct km_hist hist;
+};
+
+/* What one question found out. */
+struct km_trace {
+	const char *question;
+	double seconds;
+	uint64_t lost; /* events that did not fit the maps: rows are short of them */
+	size_t n;
+	struct km_trace_row *rows; /* malloc'ed; most time first */
+};
+
+struct km_question {
+	const char *name;
+	const char *asks;   /* in words */
+	const char *probes; /* what it attaches to, as bpftrace names them */
+	/* -EPERM, -ENOENT (this kernel lacks what it needs; err says what), -ENOMEM. */
+	int (*open)(void **state, pid_t pid, struct km_err *err);
+	int (*read)(void *state, struct km_trace *out, struct km_err *err);
+	void (*close)(void *state); /* NULL is fine */
+};
+
+extern const struct km_question km_question_exits;
+
+/* Every question there is, NULL-terminated. */
+extern const struct km_question *const km_questions[];
+
+void km_trace_free(struct km_trace *t);
+
+#endif
