@@ -132,10 +132,12 @@ check: user unit-tests faults
 demo: deps
 	selftests/demo/demo
 
+# A new machine has no lists, or old ones that name packages which are gone.
+APT := DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300
 deps:
 	@echo "installing: $(DEPS)"
-	DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -y \
-		--no-install-recommends $(DEPS)
+	$(APT) update -qq
+	$(APT) install -y --no-install-recommends $(DEPS)
 
 help:
 	@echo "make             the tool, and the module where there are kernel headers (KDIR=)"
