@@ -9,22 +9,36 @@ plan() { # NUMBER
 	echo "1..$1"
 }
 
-check() { # NAME COMMAND [ARGUMENT...]
-	local name=$1
-	shift
+# For what check can't run, as its subshell would lose what it starts: a case that ran
+# already and printed its own comments.
+result() { # STATUS NAME
 	nr=$((nr + 1))
-	if said=$("$@" 2>&1); then
-		echo "ok $nr $name"
+	if [ "$1" = 0 ]; then
+		echo "ok $nr $2"
 	else
-		[ -z "$said" ] || printf '%s\n' "$said" | sed 's/^/# /'
-		echo "not ok $nr $name"
+		echo "not ok $nr $2"
 		failed=1
 	fi
+}
+
+check() { # NAME COMMAND [ARGUMENT...]
+	local name=$1 rc
+	shift
+	said=$("$@" 2>&1)
+	rc=$?
+	[ $rc = 0 ] || [ -z "$said" ] || printf '%s\n' "$said" | sed 's/^/# /'
+	result $rc "$name"
 }
 
 skip() { # NAME REASON
 	nr=$((nr + 1)) skipped=$((skipped + 1))
 	echo "ok $nr $1 # SKIP $2"
+}
+
+# Instead of a plan.
+skip_all() { # REASON
+	plan "0 # SKIP $1"
+	exit 4
 }
 
 # kselftest's exit codes: 4 when nothing could be tried.

@@ -9,26 +9,7 @@ set -u -o pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 top=$(cd "$here/../.." && pwd)
 kernels=(6.1 6.12)
-number=0 failed=0
-
-skip_all() {
-	echo "TAP version 13"
-	echo "1..0 # SKIP $1"
-	exit 4
-}
-
-check() { # NAME COMMAND [ARGUMENT...]
-	local name=$1
-	shift
-	number=$((number + 1))
-	if "$@" >"$tmp/log" 2>&1; then
-		echo "ok $number $name"
-	else
-		sed 's/^/# /' "$tmp/log"
-		echo "not ok $number $name"
-		failed=1
-	fi
-}
+. "$top/selftests/ktap.sh"
 
 own() { # ACTION [OPTION...]
 	local action=$1
@@ -76,8 +57,7 @@ main() {
 	local kernel release
 	tmp=$(mktemp -d) && trap 'rm -rf "$tmp"' EXIT || exit 1
 	version=$(sed -n 's/^PACKAGE_VERSION="\(.*\)"$/\1/p' "$top/dkms.conf")
-	echo "TAP version 13"
-	echo "1..$((3 + 2 * ${#kernels[@]}))"
+	plan $((3 + 2 * ${#kernels[@]}))
 	check "the source can be copied" copy_source
 	check "dkms add" own add
 	for kernel in "${kernels[@]}"; do
@@ -87,7 +67,7 @@ main() {
 		check "$kernel dkms install" install "$release"
 	done
 	check "dkms remove takes all of it away" remove
-	exit $failed
+	finish
 }
 
 # In the namespace.

@@ -13,31 +13,31 @@ here=$(cd "$(dirname "$0")" && pwd)
 
 kill_run() { # MOMENT WHERE JOURNAL
 	setup "$1" '' && stopped $mover && kill -9 $mover && at "$2" && says "$3"
-	finish $? "run killed: $1"
+	over $? "run killed: $1"
 }
 
 kill_receive() { # MOMENT WHERE JOURNAL EXIT
 	setup '' "$1" && stopped $receiver && kill -9 $receiver && ended "$4" && at "$2" && says "$3"
-	finish $? "receive killed: $1"
+	over $? "receive killed: $1"
 }
 
 kill_qemu() { # MOMENT-OF-RUN
 	setup "$1" '' && stopped $mover && kill -9 "$(qemu_of "$b")" && kill -CONT $mover &&
 		ended 1 && at A && says stayed
-	finish $? "destination's QEMU killed: $1"
+	over $? "destination's QEMU killed: $1"
 }
 
 # run seems dead for longer than receive's patience, and then goes on.
 stall_run() { # MOMENT WHERE JOURNAL EXIT
 	setup "$1" '' && stopped $mover && sleep 8 && kill -CONT $mover && ended "$4" && at "$2" &&
 		says "$3"
-	finish $? "run stalled: $1"
+	over $? "run stalled: $1"
 }
 
 stall_receive() { # MOMENT
 	setup '' "$1" && stopped $receiver && ended 1 && [ "$(state "$a")" = running ] &&
 		kill -CONT $receiver && at A && says stayed
-	finish $? "receive stalled: $1"
+	over $? "receive stalled: $1"
 }
 
 # The one case that nobody can decide alone: GO was heard by somebody who does not answer.
@@ -48,7 +48,7 @@ in_doubt() {
 		! "$km" resolve "$id" --side source --wait 1s 2>/dev/null &&
 		kill -CONT $receiver && at B &&
 		"$km" resolve "$id" --side source >/dev/null && at B && says moved
-	finish $? "in doubt, then resolved: the guest had moved"
+	over $? "in doubt, then resolved: the guest had moved"
 }
 
 # Nobody is left to finish: run and its guard are both killed.
@@ -57,12 +57,10 @@ left_behind() { # MOMENT WHERE JOURNAL
 	setup "$1" '' && stopped $mover && pkill -9 -P $mover && kill -9 $mover &&
 		id=$("$km" status --json --open | jq -r '.moves[] | select(.side == "source").id') &&
 		[ -n "$id" ] && "$km" resolve "$id" --side source >/dev/null && at "$2" && says "$3"
-	finish $? "run and its guard killed, then resolved: $1"
+	over $? "run and its guard killed, then resolved: $1"
 }
 
-echo "TAP version 13"
-echo "1..22"
-make -s -C "$guest" >&2 || exit 1
+begin 22
 kill_run set-up A stayed
 kill_run stopped A stayed
 kill_run loaded A stayed
@@ -85,4 +83,4 @@ stall_receive fence
 stall_receive load-done
 in_doubt
 left_behind completed A stayed
-exit $failed
+finish

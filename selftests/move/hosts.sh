@@ -6,7 +6,8 @@
 set -u -o pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
-moves=${MOVES:-10} flat_moves=${MOVES:-4} nr=0 failed=0
+. "$here/../ktap.sh"
+moves=${MOVES:-10} flat_moves=${MOVES:-4}
 
 module() { # KERNEL
 	"$root/kmod/build" "$root/build/kernels/$1/headers" "$root/build/kmod" >&2
@@ -15,18 +16,12 @@ module() { # KERNEL
 moves() { # KERNEL KIND MOVES NAME, then options of pair
 	local kernel=$1 kind=$2 moves=$3 name=$4
 	shift 4
-	nr=$((nr + 1))
-	if "$here/../vm/pair" --kernel "$kernel" --timeout 1500 "$@" -- \
-		"$here/side $kind $moves" "$here/side $kind $moves" | sed 's/^/# /'; then
-		echo "ok $nr $kernel: $name, $moves moves, no page wrong"
-	else
-		echo "not ok $nr $kernel: $name, $moves moves, no page wrong"
-		failed=1
-	fi
+	"$here/../vm/pair" --kernel "$kernel" --timeout 1500 "$@" -- \
+		"$here/side $kind $moves" "$here/side $kind $moves" | sed 's/^/# /'
+	result $? "$kernel: $name, $moves moves, no page wrong"
 }
 
-echo "TAP version 13"
-echo "1..4"
+plan 4
 make -s -C "$here/../guest" >&2 || exit 1
 for kernel in 6.1 6.12; do
 	"$here/../vm/kernels" $kernel >&2 && module $kernel || exit 1
@@ -34,4 +29,4 @@ for kernel in 6.1 6.12; do
 	moves $kernel linux $moves "Linux, with the module" --cores 1 --env MODULE=1
 	moves $kernel flat $flat_moves "the flat guest, without the module"
 done
-exit $failed
+finish

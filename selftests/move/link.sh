@@ -11,14 +11,9 @@ here=$(cd "$(dirname "$0")" && pwd)
 ns=km$$ net=10.79.$(($$ % 254)) address=10.79.$(($$ % 254)).2
 there=(ip netns exec "$ns")
 
-[ "$(id -u)" = 0 ] && ip netns add "$ns" 2>/dev/null || {
-	echo "TAP version 13"
-	echo "1..0 # SKIP no right to make network namespaces"
-	exit 4
-}
+[ "$(id -u)" = 0 ] && ip netns add "$ns" 2>/dev/null ||
+	skip_all "no right to make network namespaces"
 trap 'cleanup; ip link del km$$a 2>/dev/null; ip netns del "$ns"' EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM HUP
 ip link add km$$a type veth peer name km$$b netns "$ns" &&
 	ip addr add "$net.1/24" dev km$$a && ip link set km$$a up &&
 	ip -n "$ns" addr add "$net.2/24" dev km$$b && ip -n "$ns" link set km$$b up &&
@@ -39,20 +34,20 @@ settle() { # of a move in doubt
 cut_before_go() {
 	setup set-up '' && stopped $mover && unplug && kill -CONT $mover && ended 1 &&
 		at A && plug && says stayed
-	finish $? "link cut while pages flow"
+	over $? "link cut while pages flow"
 }
 
 # GO never arrives: the destination gives up, and only it can say so.
 go_lost() {
 	setup decided '' && stopped $mover && unplug && kill -CONT $mover && ended 4 &&
 		journal_says source 'in doubt' && plug && settle && at A && says stayed
-	finish $? "link cut before GO: in doubt, then resolved: stayed"
+	over $? "link cut before GO: in doubt, then resolved: stayed"
 }
 
 answer_lost() {
 	setup '' go-heard && stopped $receiver && unplug && kill -CONT $receiver && ended 4 &&
 		at B && journal_says source 'in doubt' && plug && settle && at B && says moved
-	finish $? "link cut after GO: in doubt, then resolved: moved"
+	over $? "link cut after GO: in doubt, then resolved: moved"
 }
 
 # Nobody of that move is there any more: another receive answers from the journal.
@@ -64,13 +59,13 @@ asked_late() {
 			receiver=$!
 			sleep 1
 		} && settle && at B && says moved
-	finish $? "link cut after GO, asked of a later receive: moved"
+	over $? "link cut after GO, asked of a later receive: moved"
 }
 
 short_cut() {
 	setup set-up '' && stopped $mover && kill -CONT $mover && unplug && sleep 1 && plug &&
 		ended 0 && at B && says moved
-	finish $? "link cut for a second: the move goes on"
+	over $? "link cut for a second: the move goes on"
 }
 
 any_moment() {
@@ -82,9 +77,8 @@ any_moment() {
 	done
 	sleep "$((RANDOM % 3)).$((RANDOM % 10))"
 	unplug
-	wait $mover
+	await_run
 	rc=$?
-	mover=''
 	sleep 1
 	plug
 	echo "# run ended with $rc"
@@ -97,12 +91,10 @@ any_moment() {
 		*) false ;;
 		esac && ok=0 ;;
 	esac
-	finish $ok "link cut at some moment"
+	over $ok "link cut at some moment"
 }
 
-echo "TAP version 13"
-echo "1..8"
-make -s -C "$guest" >&2 || exit 1
+begin 8
 cut_before_go
 go_lost
 answer_lost
@@ -111,4 +103,4 @@ short_cut
 any_moment
 any_moment
 any_moment
-exit $failed
+finish
