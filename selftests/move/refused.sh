@@ -46,9 +46,48 @@ peer() { # FILE
 	rm "$dir/port"
 }
 
+# What calls itself QEMU MAJOR.MINOR: a copy of python that speaks enough QMP.
+fake_qemu() { # MAJOR MINOR
+	[ -e "$dir/qemu-system-fake" ] ||
+		cp "$(python3 -c 'import sys; print(sys.executable)')" "$dir/qemu-system-fake"
+	cat >"$dir/fake.py" <<-'END'
+	import json, os, socket, sys
+	path, version = sys.argv[1], dict(zip(("major", "minor", "micro"), map(int, sys.argv[2:4] + ["0"])))
+	s = socket.socket(socket.AF_UNIX); s.bind(path + ".new"); s.listen(8); os.rename(path + ".new", path)
+	def serve(f):
+	    f.write(json.dumps({"QMP": {"version": {"qemu": version}, "capabilities": []}}) + "\n"); f.flush()
+	    for line in f:
+	        q = json.loads(line)
+	        said = {"status": "running", "running": True} if q["execute"] == "query-status" else {}
+	        f.write(json.dumps({"return": said, "id": q.get("id")}) + "\n"); f.flush()
+	while True:
+	    c, _ = s.accept()
+	    try: serve(c.makefile("rw"))
+	    except OSError: pass
+	    c.close()
+	END
+	rm -f "$dir/fake.sock"
+	"$dir/qemu-system-fake" "$dir/fake.py" "$dir/fake.sock" "$1" "$2" -name fake \
+		-qmp "unix:$dir/fake.sock,server=on,wait=off" &
+	helper=$!
+	until [ -S "$dir/fake.sock" ]; do sleep 0.05; done
+}
+
+# Which engine run takes for such a QEMU, and why. The move itself fails at once.
+engine_for() { # MAJOR MINOR ENGINE WHY
+	local got
+	fake_qemu "$1" "$2"
+	got=$(timeout 60 "$km" run --json --vm "$dir/fake.sock" --to 127.0.0.1:1 2>/dev/null |
+		jq -r '.engine, .engine_why' | xargs)
+	peer_gone
+	[ "$got" = "$3 $4" ] && return 0
+	echo "# QEMU $1.$2: $got"
+	return 1
+}
+
 peer_gone() { kill $helper; wait $helper 2>/dev/null; helper=''; }
 
-begin 18
+begin 25
 
 one_line 3 "no guest nobody" run --vm nobody --to 127.0.0.1
 result $? "unknown guest"
@@ -61,6 +100,22 @@ one_line 3 "no QMP monitor" run --vm $helper --to 127.0.0.1
 result $? "a guest without QMP"
 kill $helper; wait $helper 2>/dev/null; helper=''
 
+fake_qemu 9 1
+one_line 3 "the relay knows QEMU 7.2 to 8.0, and this is 9.1.0" run --vm "$dir/fake.sock" \
+	--to 127.0.0.1:1 --engine relay
+result $? "a QEMU that the relay does not know, and the relay is asked for"
+peer_gone
+
+engine_for 7 1 qemu "the relay knows QEMU 7.2 to 8.0, and this is 7.1.0" &&
+	engine_for 7 2 relay null && engine_for 8 0 relay null &&
+	engine_for 8 1 qemu "the relay knows QEMU 7.2 to 8.0, and this is 8.1.0"
+result $? "a QEMU that the relay does not know: QEMU's own engine, and why"
+
+fake_qemu 5 2
+one_line 3 "its QEMU is older than 6.0" run --vm fake --to 127.0.0.1:1
+result $? "a QEMU that is too old"
+peer_gone
+
 start "$a" || exit 1
 
 python3 -c 'import socket, sys, time
@@ -70,6 +125,23 @@ until [ -e "$dir/held" ]; do sleep 0.1; done
 one_line 3 "in use by another client" run --json --vm "$a/qmp.sock" --to 127.0.0.1
 result $? "a QMP monitor that somebody else has"
 kill $helper; wait $helper 2>/dev/null; helper=''
+
+# kmigrate as a user to whom neither the socket nor /proc/PID of the guest is open.
+somebody_else() {
+	local km=$dir/as-nobody
+	install -m 755 "$root/build/kmigrate" "$dir/kmigrate" && chmod 711 "$dir" || return 1
+	printf '#!/bin/sh\nexec setpriv --reuid=65534 --regid=65534 --clear-groups %s "$@"\n' \
+		"$dir/kmigrate" >"$km"
+	chmod 755 "$km"
+	refused 3 "qmp.sock: connect: Permission denied" --to 127.0.0.1:1 &&
+		one_line 3 "try as root" run --vm "${dir##*/}" --to 127.0.0.1:1
+}
+if [ "$(id -u)" = 0 ]; then
+	somebody_else
+	result $? "a guest of another user"
+else
+	skip "a guest of another user" "only root can become somebody else"
+fi
 
 refused 1 "cannot reach 127.0.0.1 port 1" --to 127.0.0.1:1
 result $? "nobody listens"
@@ -108,11 +180,28 @@ listening --replace pc-i440fx-7.2=pc-i440fx-7.1 &&
 	refused 1 "Machine type received is 'pc-i440fx-7.2'" --to "127.0.0.1:$port" && gone
 result $? "machine types that differ"
 
+listening --replace pc-i440fx-7.2=pc-i440fx-99.0 &&
+	refused 1 "unsupported machine type" --to "127.0.0.1:$port" && gone
+result $? "a destination QEMU that is too old for the machine type"
+
 listening --replace 32M=64M && refused 1 "pc.ram" --to "127.0.0.1:$port" && gone
 result $? "RAM sizes that differ"
 
 listening --append -no-such-option && refused 1 "no-such-option" --to "127.0.0.1:$port" && gone
 result $? "a destination QEMU that does not start"
+
+# In the receiver's mount namespace QEMU's place is taken by what can't be executed.
+no_qemu() {
+	local there=(unshare -m --propagation private sh -c
+		'mount --bind /dev/null "$0" && exec "$@"' "$(readlink "/proc/$(cat "$a/pid")/exe")")
+	listening && refused 1 "is not a QEMU that this host has" --to "127.0.0.1:$port" && gone
+}
+if unshare -m true 2>/dev/null; then
+	no_qemu
+	result $? "no such QEMU at the destination"
+else
+	skip "no such QEMU at the destination" "no mount namespaces here"
+fi
 
 mkdir "$dir/full"
 if mount -t tmpfs -o size=4k none "$dir/full" 2>/dev/null && echo x >"$dir/full/x"; then
@@ -134,10 +223,29 @@ hostile() {
 		head -c 4096 /dev/urandom >"/dev/tcp/127.0.0.1/$port"
 		cat "$dir/abi" >"/dev/tcp/127.0.0.1/$port"
 	done 2>/dev/null
-	timeout 120 "$km" run --vm "$a/qmp.sock" --to "127.0.0.1:$port" >/dev/null 2>"$dir/err" ||
+	timeout 120 "$km" run --vm "$a/qmp.sock" --to "127.0.0.1:$port" >"$dir/report" 2>"$dir/err" ||
 		{ sed 's/^/# /' "$dir/err"; return 1; }
 	wait $receiver
 }
 hostile
 result $? "hostile bytes first, then a move"
+end "$a" "$b"
+
+# The other half of it, a module of another ABI, is in unit/knetabi.c.
+without_module() {
+	local off="dirty rates and hot-page hints are off"
+	rm -rf "$a" "$b"
+	start "$a" && listening && run "$a" && [ "$(state "$b")" = running ] || return 1
+	jq -e --arg off "$off" '.module | .present == false and (.why_absent | contains($off))' \
+		"$a/run.json" >/dev/null && grep -q "$off" "$dir/report" && return 0
+	echo "# $(jq -c .module "$a/run.json")"
+	sed 's/^/# /' "$dir/report"
+	return 1
+}
+if [ -e /sys/module/kmigrate ]; then
+	skip "no module: it moves, and says what is off" "kmigrate.ko is loaded here"
+else
+	without_module
+	result $? "no module: it moves, and says what is off"
+fi
 finish
