@@ -75,7 +75,8 @@ any_moment() {
 		[ -n "$(qemu_of "$b")" ] && break
 		sleep 0.05
 	done
-	sleep "$((RANDOM % 3)).$((RANDOM % 10))"
+	# The move takes a second and a half from here.
+	sleep "$((RANDOM % 2)).$((RANDOM % 6))"
 	unplug
 	await_run
 	rc=$?
