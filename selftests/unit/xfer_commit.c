@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The pure parts of the commit: the return path whose SHUT is held back, the journal. */
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "ktap.h"
@@ -60,10 +62,12 @@ static void journal_keeps(bool *ok)
 	strcpy(j.vm_name, "name \"with\" quotes\n");
 	strcpy(j.host, "h");
 	strcpy(j.session, "s");
+	strcpy(j.note, "n");
 	CHECK(!km_journal_write(&j, true, &err));
 	CHECK(!km_journal_read(&k, j.id, false, &err));
 	CHECK(k.step == KM_STEP_GO && k.vm_pid == 42 && k.was_running && !k.destination);
 	CHECK(!strcmp(k.vm_name, j.vm_name) && !strcmp(k.session, "s"));
+	CHECK(!strcmp(k.note, "n") && !strcmp(k.host, "h"));
 	CHECK(k.owner_pid == getpid());
 	CHECK(km_journal_open(&k));
 	CHECK(km_journal_read(&k, j.id, true, &err) == -ENOENT);
@@ -75,27 +79,85 @@ static void journal_keeps(bool *ok)
 	free(list);
 }
 
+/* A file in the state's folder, not written by km_journal_write(). */
+static void put_file(const char *name, const char *text)
+{
+	char path[PATH_MAX];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", getenv("KMIGRATE_STATE_DIR"), name);
+	f = fopen(path, "w");
+	if (!f || fputs(text, f) < 0 || fclose(f))
+		abort();
+}
+
+static bool remove_file(const char *name)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/%s", getenv("KMIGRATE_STATE_DIR"), name);
+	return !unlink(path);
+}
+
 static void journal_refuses(bool *ok)
 {
 	static const char *const ids[] = { "", "..", "../x", "ABC", "a/b", "a.b" };
-	char path[PATH_MAX];
-	struct km_err err;
 	struct km_journal j, *list;
+	struct km_err err;
 	size_t n;
-	FILE *f;
 
 	for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++)
 		CHECK(km_journal_read(&j, ids[i], false, &err) == -EINVAL);
-	snprintf(path, sizeof(path), "%s/abc.source", getenv("KMIGRATE_STATE_DIR"));
-	f = fopen(path, "w");
-	CHECK(f);
-	fputs("{\"id\": \"abc\", \"step\": \"elsewhere\"}", f);
-	fclose(f);
+	put_file("abc.source", "{\"id\": \"abc\", \"step\": \"elsewhere\"}");
 	CHECK(km_journal_read(&j, "abc", false, &err) == -EBADMSG);
+	put_file("abd.source", "{\"id\": \"../abd\", \"step\": \"moved\"}");
+	CHECK(km_journal_read(&j, "abd", false, &err) == -EBADMSG);
+	put_file("abe.source.new", "{\"id\": \"abe\", \"step\": \"moved\"}");
+	put_file("abe.source~", "{\"id\": \"abe\", \"step\": \"moved\"}");
 	/* Passed over, not fatal. */
 	CHECK(!km_journal_list(&list, &n, &err) && n == 2);
 	free(list);
-	unlink(path);
+	CHECK(remove_file("abc.source") && remove_file("abd.source"));
+	CHECK(remove_file("abe.source.new") && remove_file("abe.source~"));
+}
+
+/* write() takes what fits, and says how much that was. */
+static void journal_on_a_full_disk(bool *ok)
+{
+	struct rlimit all, few = { .rlim_cur = 20 };
+	struct km_journal j = { .step = KM_STEP_STARTED }, k;
+	struct km_err err = { 0 };
+	int rc;
+
+	strcpy(j.id, "f0");
+	CHECK(!km_journal_write(&j, true, &err));
+	j.step = KM_STEP_GO;
+	signal(SIGXFSZ, SIG_IGN);
+	getrlimit(RLIMIT_FSIZE, &all);
+	few.rlim_max = all.rlim_max;
+	setrlimit(RLIMIT_FSIZE, &few);
+	rc = km_journal_write(&j, true, &err);
+	setrlimit(RLIMIT_FSIZE, &all);
+	CHECK(rc < 0 && strstr(err.text, "cannot write the journal"));
+	/* What was there is there, and nothing beside it. */
+	CHECK(!km_journal_read(&k, "f0", false, &err) && k.step == KM_STEP_STARTED);
+	CHECK(!remove_file("f0.source.new") && remove_file("f0.source"));
+}
+
+/* Old entries go when a move begins; one that nobody has settled yet never does. */
+static void journal_forgets(bool *ok)
+{
+	struct km_journal j = { .step = KM_STEP_MOVED };
+	struct km_err err = { 0 };
+	char id[40];
+
+	strcpy(j.id, "a3");
+	CHECK(!km_journal_write(&j, false, &err));
+	put_file("a1.source", "{\"id\": \"a1\", \"step\": \"moved\", \"updated_s\": 1}");
+	put_file("a2.source", "{\"id\": \"a2\", \"step\": \"go\", \"updated_s\": 1}");
+	km_journal_new_id(id);
+	CHECK(km_journal_read(&j, "a1", false, &err) == -ENOENT);
+	CHECK(remove_file("a2.source") && remove_file("a3.source"));
 }
 
 static const struct ktap_case cases[] = {
@@ -103,6 +165,8 @@ static const struct ktap_case cases[] = {
 	{ "return path: hostile bytes", hostile_return_path },
 	{ "journal: what is written is read, by side", journal_keeps },
 	{ "journal: foreign ids and files", journal_refuses },
+	{ "journal: a full disk leaves the entry that was there", journal_on_a_full_disk },
+	{ "journal: what is old and settled goes", journal_forgets },
 };
 
 int main(void)
