@@ -69,14 +69,14 @@ short_cut() {
 }
 
 any_moment() {
-	local rc ok=1
+	local rc ok=1 moment=$((RANDOM % 140))
 	setup '' '' || return
 	for _ in $(seq 100); do
 		[ -n "$(qemu_of "$b")" ] && break
 		sleep 0.05
 	done
-	# The move takes a second and a half from here.
-	sleep "$((RANDOM % 2)).$((RANDOM % 6))"
+	# The move takes 1.4 s from here, or more.
+	sleep "$((moment / 100)).$(printf %02d $((moment % 100)))"
 	unplug
 	await_run
 	rc=$?

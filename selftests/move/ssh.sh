@@ -38,7 +38,7 @@ s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 		StrictModes no
 		UsePAM no
 		PidFile none
-		SetEnv PATH=$1:$PATH HOME=$dir/home KMIGRATE_STATE_DIR=$KMIGRATE_STATE_DIR
+		SetEnv PATH=$1:/usr/bin:/bin HOME=$dir/home KMIGRATE_STATE_DIR=$KMIGRATE_STATE_DIR
 	END
 	"$sshd" -D -e -f "$keys/config" 2>"$keys/sshd.err" &
 	helper=$!
