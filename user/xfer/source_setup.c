@@ -5,12 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 #include "../ctl/ramblocks.h"
 #include "../ctl/vms.h"
 #include "multifd.h"
+#include "rundir.h"
 #include "source_priv.h"
 
 static int say_hello(struct source *s, struct km_err *err)
@@ -85,13 +85,8 @@ static int listen_unix(struct source *s, struct km_err *err)
 {
 	struct sockaddr_un un = { .sun_family = AF_UNIX };
 
-	mkdir("/run/kmigrate", 0700);
-	snprintf(s->dir, sizeof(s->dir), "/run/kmigrate/out-XXXXXX");
-	if (!mkdtemp(s->dir)) {
-		s->dir[0] = '\0';
-		return km_err_set(err, -errno, "cannot make a directory in /run/kmigrate: %s",
-				  strerror(errno));
-	}
+	if (km_rundir_make(s->dir, sizeof(s->dir), "out", err))
+		return err->code;
 	km_guard_say(&s->guard, "dir %s", s->dir);
 	snprintf(un.sun_path, sizeof(un.sun_path), "%s/mig", s->dir);
 	s->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -99,7 +94,7 @@ static int listen_unix(struct source *s, struct km_err *err)
 	    listen(s->listen_fd, KM_STREAMS_MAX + 1))
 		return km_err_set(err, -errno, "cannot listen on %s: %s", un.sun_path,
 				  strerror(errno));
-	return 0;
+	return km_rundir_share(s->dir, "mig", s->vm->pid, err);
 }
 
 static int accept_qemu(struct source *s, int *fd, struct km_err *err)
@@ -112,6 +107,8 @@ static int accept_qemu(struct source *s, int *fd, struct km_err *err)
 			*fd = accept4(s->listen_fd, NULL, NULL, SOCK_CLOEXEC);
 			if (*fd < 0)
 				return km_err_set(err, -errno, "accept: %s", strerror(errno));
+			if (km_rundir_check_peer(*fd, s->vm->pid, err))
+				return err->code;
 			return km_guard_keep(&s->guard, *fd) ?
 				       km_err_set(err, -EPIPE, "the guard process is gone") :
 				       0;
