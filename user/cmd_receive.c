@@ -8,11 +8,12 @@
 #include <unistd.h>
 #include "model.h"
 #include "opts.h"
+#include "xfer/attach.h"
 #include "xfer/frame.h"
 #include "xfer/sink.h"
 
 struct receive_opts {
-	const char *listen, *port, *token;
+	const char *listen, *port, *token, *attach;
 	unsigned int peer_ms;
 	struct km_opt_list replace, append;
 	bool json;
@@ -33,6 +34,9 @@ static const struct km_opt opts[] = {
 	  false },
 	{ "append", KM_OPT_LIST, offsetof(struct receive_opts, append), "ARG",
 	  "a further argument for the QEMU started here; may be repeated", 0, 0, NULL, false },
+	{ "attach", KM_OPT_STRING, offsetof(struct receive_opts, attach), "SOCKET|PID|NAME",
+	  "use the QEMU with this QMP socket, which waits with -incoming defer", 0, 0, NULL,
+	  false },
 	{ "json", KM_OPT_FLAG, offsetof(struct receive_opts, json), NULL,
 	  "print events as JSON, one a line", 0, 0, NULL, false },
 	{ 0 },
@@ -66,7 +70,8 @@ static void say_result(void *ctx, const struct km_sink_result *res, const struct
 	}
 	fflush(stdout);
 	if (res->outcome != KM_OUT_MOVED)
-		fprintf(stderr, "kmigrate receive: %s; no guest was left here\n", err->text);
+		fprintf(stderr, "kmigrate receive: %s; %s\n", err->text,
+			res->waits ? "the QEMU waits as before" : "no guest was left here");
 }
 
 static int run(const struct km_cmd *cmd, int argc, char **argv)
@@ -76,11 +81,18 @@ static int run(const struct km_cmd *cmd, int argc, char **argv)
 	struct km_sink_result res = { 0 };
 	struct km_err err = { 0 };
 	unsigned int npos, port;
+	struct km_attached attached;
 	char token[256];
 	int rc = km_opts_parse(cmd, argc, argv, &o, NULL, 0, &npos);
 
 	if (rc)
 		return rc > 0 ? KM_EXIT_OK : KM_EXIT_USAGE;
+	if (o.attach && (o.replace.n || o.append.n)) {
+		fprintf(stderr,
+			"kmigrate receive: --attach takes no --replace and no --append: the "
+			"QEMU has its arguments already\n");
+		return KM_EXIT_USAGE;
+	}
 	if (o.token && !strcmp(o.token, "-")) {
 		if (!fgets(token, sizeof(token), stdin)) {
 			fprintf(stderr, "kmigrate receive: no token on standard input\n");
@@ -90,11 +102,13 @@ static int run(const struct km_cmd *cmd, int argc, char **argv)
 		o.token = token;
 	}
 	signal(SIGPIPE, SIG_IGN);
-	so.listen_fd = km_listen_tcp(o.listen, o.port, &port, &err);
+	rc = o.attach ? km_attach_open(&attached, o.attach, &err) : 0;
+	so.listen_fd = rc ? -1 : km_listen_tcp(o.listen, o.port, &port, &err);
 	if (so.listen_fd < 0) {
 		fprintf(stderr, "kmigrate receive: %s\n", err.text);
 		return KM_EXIT_REFUSED;
 	}
+	so.attach = o.attach ? &attached : NULL;
 	so.peer_ms = o.peer_ms;
 	so.token = o.token;
 	so.replace = o.replace;
@@ -104,7 +118,11 @@ static int run(const struct km_cmd *cmd, int argc, char **argv)
 	say_listening(&o, port);
 	rc = km_sink_serve(&so, &res, &err);
 	close(so.listen_fd);
-	return rc ? KM_EXIT_FAILED : KM_EXIT_OK;
+	if (o.attach)
+		km_attach_close(&attached);
+	if (rc)
+		return res.waits ? KM_EXIT_REFUSED : KM_EXIT_FAILED;
+	return KM_EXIT_OK;
 }
 
 const struct km_cmd km_cmd_receive = {

@@ -8,172 +8,53 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "fault.h"
 #include "frame.h"
 #include "qmigrate.h"
+#include "rundir.h"
 
-#define ARGS_MAX 1024
-#define RUN_DIR	 "/run/kmigrate"
-
-/* Options of the source's command line that must not be repeated: they belong
- * to that process, or km_destqemu_start() gives its own. */
-static int skip_args(const char *arg, const char *value)
+void km_destqemu_adopt(struct km_destqemu *d, struct km_attached *a, const struct km_guard *guard)
 {
-	static const char *const bare[] = { "-S", "-daemonize" };
-	static const char own_qmp[] = "unix:" RUN_DIR "/";
-	static const char *const valued[] = { "-incoming", "-pidfile", "-loadvm" };
-
-	while (arg[0] == '-' && arg[1] == '-')
-		arg++; /* QEMU takes both forms */
-	for (size_t i = 0; i < 2; i++)
-		if (!strcmp(arg, bare[i]))
-			return 1;
-	for (size_t i = 0; i < 3; i++)
-		if (!strcmp(arg, valued[i]))
-			return 2;
-	/* The monitor that an earlier move added for itself. */
-	if (!strcmp(arg, "-qmp") && value && !strncmp(value, own_qmp, sizeof(own_qmp) - 1))
-		return 2;
-	return 0;
+	d->attached = a;
+	d->pid = a->vm.pid;
+	d->qmp = a->qmp;
+	snprintf(d->monitor, sizeof(d->monitor), "%s", a->vm.qmp);
+	a->qmp = NULL;
+	a->guard = guard;
 }
 
-static char *replaced(const char *arg, const struct km_opt_list *replace)
+/* The settings of one that is attached to are remembered before they are changed.
+ * An answer to migrate-incoming that is missing is no refusal. */
+static int open_incoming(struct km_destqemu *d, bool multifd, unsigned int channels,
+			 const char *uri, struct km_err *err)
 {
-	char *s = strdup(arg);
+	struct km_attached *a = d->attached;
+	int rc = a ? km_attach_begin(a, d->qmp, err) : 0;
 
-	for (unsigned int i = 0; s && i < replace->n; i++) {
-		const char *eq = strchr(replace->v[i], '=');
-		size_t from = eq ? (size_t)(eq - replace->v[i]) : 0;
-		char *at, *t;
-
-		if (!from)
-			continue;
-		for (size_t pos = 0;;) {
-			char key[PATH_MAX];
-
-			snprintf(key, sizeof(key), "%.*s", (int)from, replace->v[i]);
-			at = strstr(s + pos, key);
-			if (!at)
-				break;
-			pos = (size_t)(at - s) + strlen(eq + 1);
-			if (asprintf(&t, "%.*s%s%s", (int)(at - s), s, eq + 1, at + from) < 0)
-				t = NULL;
-			free(s);
-			s = t;
-			if (!s)
-				break;
-		}
+	if (!rc)
+		rc = km_qmig_prepare_dest(d->qmp, multifd, channels, err);
+	if (rc)
+		return rc;
+	km_fault("prepared");
+	if (a) {
+		a->begun = true;
+		km_guard_say(a->guard, "begun %s", d->dir);
 	}
-	return s;
+	rc = km_qmig_incoming(d->qmp, uri, err);
+	if (a && rc == -EREMOTEIO)
+		km_attach_refused(a);
+	if (a && !rc)
+		rc = km_attach_hold(d->qmp, err);
+	return rc;
 }
 
-static int build_argv(char **out, const char *exe, const json_t *argv, const char *dir,
-		      const struct km_opt_list *replace, const struct km_opt_list *append,
-		      struct km_err *err)
-{
-	size_t n = 0, count = json_array_size(argv);
-
-	if (count > ARGS_MAX - 16)
-		return km_err_set(err, -E2BIG, "the source's QEMU has %zu arguments", count);
-	out[n++] = strdup(exe);
-	for (size_t i = 1; i < count; i++) {
-		const char *a = json_string_value(json_array_get(argv, i));
-		int skip = a ? skip_args(a, json_string_value(json_array_get(argv, i + 1))) : 1;
-
-		if (skip) {
-			i += (size_t)skip - 1;
-			continue;
-		}
-		out[n++] = replaced(a, replace);
-	}
-	for (unsigned int i = 0; i < append->n && n < ARGS_MAX - 8; i++)
-		out[n++] = strdup(append->v[i]);
-	out[n++] = strdup("-S");
-	out[n++] = strdup("-incoming");
-	out[n++] = strdup("defer");
-	out[n++] = strdup("-qmp");
-	if (asprintf(&out[n++], "unix:%s/qmp,server=on,wait=off", dir) < 0)
-		out[n - 1] = NULL;
-	out[n] = NULL;
-	for (size_t i = 0; i < n; i++)
-		if (!out[i])
-			return km_err_set(err, -ENOMEM, "out of memory for QEMU's arguments");
-	return 0;
-}
-
-static void exec_qemu(char **argv, const char *dir, const char *log, const struct km_guard *guard)
-{
-	int null = open("/dev/null", O_RDWR), fd = open(log, O_WRONLY | O_CREAT | O_APPEND, 0600);
-
-	if (km_guard_say(guard, "qemu %d %s", getpid(), dir))
-		_exit(126); /* nobody to watch over it */
-	setsid();
-	dup2(null, 0);
-	dup2(fd, 1);
-	dup2(fd, 2);
-	closefrom(3);
-	signal(SIGPIPE, SIG_DFL);
-	execv(argv[0], argv);
-	dprintf(2, "cannot run %s: %s\n", argv[0], strerror(errno));
-	_exit(127);
-}
-
-static int wait_for_monitor(struct km_destqemu *d, struct km_err *err)
-{
-	char path[192], words[256];
-	int rc = -ENOENT;
-
-	snprintf(path, sizeof(path), "%s/qmp", d->dir);
-	for (int i = 0; i < 300; i++) {
-		rc = km_qmp_open(&d->qmp, path, KM_QMP_MS, err);
-		if (!rc)
-			return 0;
-		if (!km_destqemu_alive(d)) {
-			km_destqemu_last_words(d, words, sizeof(words));
-			return km_err_set(err, -ECHILD, "the destination QEMU did not start: %s",
-					  words);
-		}
-		usleep(100000);
-	}
-	return km_err_set(err, rc, "the destination QEMU's monitor does not answer");
-}
-
-int km_destqemu_start(struct km_destqemu *d, const char *exe, const json_t *argv,
-		      const struct km_opt_list *replace, const struct km_opt_list *append,
-		      const struct km_guard *guard, struct km_err *err)
-{
-	char *args[ARGS_MAX] = { NULL }, log[192];
-	const char *base = strrchr(exe, '/');
-	int rc;
-
-	/* The one program a source may have started here. */
-	if (strncmp(base ? base + 1 : exe, "qemu-system-", 12) || access(exe, X_OK))
-		return km_err_set(err, -ENOENT, "%s is not a QEMU that this host has", exe);
-	mkdir(RUN_DIR, 0700);
-	snprintf(d->dir, sizeof(d->dir), RUN_DIR "/in-XXXXXX");
-	if (!mkdtemp(d->dir))
-		return km_err_set(err, -errno, "cannot make %s: %s", d->dir, strerror(errno));
-	snprintf(log, sizeof(log), "%s/log", d->dir);
-	rc = build_argv(args, exe, argv, d->dir, replace, append, err);
-	if (!rc) {
-		d->pid = fork();
-		if (!d->pid)
-			exec_qemu(args, d->dir, log, guard);
-		if (d->pid < 0)
-			rc = km_err_set(err, -errno, "cannot start QEMU: %s", strerror(errno));
-	}
-	for (size_t i = 0; args[i]; i++)
-		free(args[i]);
-	return rc ? rc : wait_for_monitor(d, err);
-}
-
-static int dial_unix(const char *path, struct km_err *err)
+static int dial_qemu(const struct km_destqemu *d, const char *path, struct km_err *err)
 {
 	struct sockaddr_un un = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), rc;
 
 	snprintf(un.sun_path, sizeof(un.sun_path), "%s", path);
 	if (fd < 0 || connect(fd, (struct sockaddr *)&un, sizeof(un))) {
@@ -182,7 +63,10 @@ static int dial_unix(const char *path, struct km_err *err)
 			close(fd);
 		return err && err->code ? err->code : -EIO;
 	}
-	return fd;
+	rc = km_rundir_check_peer(fd, d->pid, err);
+	if (rc)
+		close(fd);
+	return rc ? rc : fd;
 }
 
 int km_destqemu_listen_relay(struct km_destqemu *d, unsigned int channels, const uint8_t uuid[16],
@@ -190,20 +74,24 @@ int km_destqemu_listen_relay(struct km_destqemu *d, unsigned int channels, const
 {
 	uint8_t init[KM_MULTIFD_INIT_BYTES];
 	char path[192], uri[208];
-	int rc = km_qmig_prepare_dest(d->qmp, true, channels, err);
+	int rc = 0;
 
+	if (d->attached)
+		rc = km_rundir_make(d->dir, sizeof(d->dir), "in", err);
+	if (!rc && d->attached)
+		rc = km_rundir_share(d->dir, NULL, d->pid, err);
 	snprintf(path, sizeof(path), "%s/mig", d->dir);
 	snprintf(uri, sizeof(uri), "unix:%s", path);
 	if (!rc)
-		rc = km_qmig_incoming(d->qmp, uri, err);
+		rc = open_incoming(d, true, channels, uri, err);
 	if (rc)
 		return rc;
-	d->main_fd = dial_unix(path, err); /* QEMU 7.2: the first connection is the main one */
+	d->main_fd = dial_qemu(d, path, err); /* QEMU 7.2: the first connection is the main one */
 	if (d->main_fd < 0)
 		return d->main_fd;
 	for (; d->nchannels < channels; d->nchannels++) {
 		struct km_multifd_init i = { .id = (uint8_t)d->nchannels };
-		int fd = dial_unix(path, err);
+		int fd = dial_qemu(d, path, err);
 
 		if (fd < 0)
 			return fd;
@@ -220,10 +108,8 @@ int km_destqemu_listen_relay(struct km_destqemu *d, unsigned int channels, const
 int km_destqemu_listen_tcp(struct km_destqemu *d, unsigned int *port, struct km_err *err)
 {
 	struct km_qmig_status s;
-	int rc = km_qmig_prepare_dest(d->qmp, false, 0, err);
+	int rc = open_incoming(d, false, 0, "tcp:0.0.0.0:0", err);
 
-	if (!rc)
-		rc = km_qmig_incoming(d->qmp, "tcp:0.0.0.0:0", err);
 	if (!rc)
 		rc = km_qmig_query(d->qmp, &s, err);
 	if (!rc && !s.port)
@@ -285,41 +171,10 @@ bool km_destqemu_alive(const struct km_destqemu *d)
 {
 	siginfo_t info = { 0 };
 
+	if (d->attached)
+		return d->pid > 0 && km_attach_alive(d->attached);
 	return d->pid > 0 && !waitid(P_PID, (id_t)d->pid, &info, WEXITED | WNOHANG | WNOWAIT) &&
 	       !info.si_pid;
-}
-
-/* "qemu-system-x86_64: what": the caller says whose words they are. */
-static const char *without_name(const char *line)
-{
-	const char *colon = strstr(line, ": ");
-
-	return !strncmp(line, "qemu-system-", 12) && colon ? colon + 2 : line;
-}
-
-/* A load that fails is told in three lines, the reason first. */
-void km_destqemu_last_words(const struct km_destqemu *d, char *buf, size_t len)
-{
-	enum { LINES = 3 };
-	char path[192], line[LINES][512];
-	unsigned int n = 0, from;
-	size_t used = 0;
-	FILE *f;
-
-	snprintf(buf, len, "it said nothing");
-	snprintf(path, sizeof(path), "%s/log", d->dir);
-	f = fopen(path, "re");
-	if (!f)
-		return;
-	while (fgets(line[n % LINES], sizeof(line[0]), f)) {
-		line[n % LINES][strcspn(line[n % LINES], "\n")] = '\0';
-		n += line[n % LINES][0] != '\0';
-	}
-	fclose(f);
-	from = n > LINES ? n - LINES : 0;
-	for (unsigned int i = from; i < n && used < len; i++)
-		used += (size_t)snprintf(buf + used, len - used, "%s%s", i > from ? "; " : "",
-					 without_name(line[i % LINES]));
 }
 
 void km_destqemu_release(struct km_destqemu *d)
@@ -327,6 +182,8 @@ void km_destqemu_release(struct km_destqemu *d)
 	static const char *const names[] = { "qmp", "mig", "log" };
 	char path[192];
 
+	if (d->attached && d->pid > 0) /* it runs: its settings are its owner's again */
+		km_attach_put_back(d->attached, d->qmp);
 	km_qmp_close(d->qmp);
 	d->qmp = NULL;
 	if (d->main_fd > 0)
@@ -351,6 +208,10 @@ void km_destqemu_end(struct km_destqemu *d)
 	d->pid = 0;
 	if (pid <= 0)
 		return;
+	if (d->attached && d->attached->begun)
+		return km_attach_kill(d->attached);
+	if (d->attached)
+		return km_attach_put_back(d->attached, d->qmp);
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The destination QEMU: started with -S and -incoming defer, fed over unix
- * sockets, told to run only by km_destqemu_go(), killed by anything else.
+ * The destination QEMU: started with -S and -incoming defer (destqemu_start.c)
+ * or found waiting (attach.h), fed over unix sockets, told to run only by
+ * km_destqemu_go(), killed by anything else.
  */
 #ifndef KM_DESTQEMU_H
 #define KM_DESTQEMU_H
@@ -9,11 +10,14 @@
 #include <jansson.h>
 #include "../ctl/qmp.h"
 #include "../opts.h"
+#include "attach.h"
 #include "guard.h"
 #include "multifd.h"
 
 struct km_destqemu {
 	pid_t pid;
+	struct km_attached *attached; /* NULL: our own, a child */
+	char monitor[PATH_MAX];
 	char dir[128]; /* its sockets and its log; removed at the end */
 	struct km_qmp *qmp;
 	int main_fd;
@@ -27,6 +31,8 @@ struct km_destqemu {
 int km_destqemu_start(struct km_destqemu *d, const char *exe, const json_t *argv,
 		      const struct km_opt_list *replace, const struct km_opt_list *append,
 		      const struct km_guard *guard, struct km_err *err);
+/* Takes over what km_attach_open() has found. */
+void km_destqemu_adopt(struct km_destqemu *d, struct km_attached *a, const struct km_guard *guard);
 /* Opens the incoming side: the relay's sockets, or QEMU's own tcp: listener. */
 int km_destqemu_listen_relay(struct km_destqemu *d, unsigned int channels, const uint8_t uuid[16],
 			     struct km_err *err);
@@ -41,7 +47,8 @@ int km_destqemu_go(struct km_destqemu *d, struct km_err *err);
 bool km_destqemu_alive(const struct km_destqemu *d); /* it stays to be waited for */
 /* The last line QEMU wrote, for an error message. */
 void km_destqemu_last_words(const struct km_destqemu *d, char *buf, size_t len);
-/* Kills it; it is gone on return.  Other threads may still use d. */
+/* Kills it; it is gone on return.  One that is attached to and has not begun is left
+ * waiting.  Other threads may still use d. */
 void km_destqemu_end(struct km_destqemu *d);
 /* Closes what leads to it, and removes its folder. */
 void km_destqemu_release(struct km_destqemu *d);

@@ -127,7 +127,7 @@ int km_qmig_prepare_dest(struct km_qmp *q, bool multifd, unsigned int channels, 
 	return rc;
 }
 
-static bool cleaned_up(struct km_qmp *q)
+bool km_qmig_idle(struct km_qmp *q)
 {
 	json_t *list = NULL, *instance;
 	bool clean = true;
@@ -153,7 +153,7 @@ static bool cleaned_up(struct km_qmp *q)
 static int wait_cleaned_up(struct km_qmp *q, struct km_err *err)
 {
 	for (int i = 0; i < CLEAN_UP_MS / 20; i++) {
-		if (cleaned_up(q))
+		if (km_qmig_idle(q))
 			return 0;
 		usleep(20000);
 	}

@@ -30,6 +30,9 @@ int km_qmig_restore(struct km_qmp *q, struct km_qmig_saved *saved, struct km_err
 
 int km_qmig_prepare_dest(struct km_qmp *q, bool multifd, unsigned int channels, struct km_err *err);
 
+/* No migration under way, in or out (QEMU 6.0 and later). */
+bool km_qmig_idle(struct km_qmp *q);
+
 int km_qmig_start(struct km_qmp *q, const char *uri, struct km_err *err);
 int km_qmig_incoming(struct km_qmp *q, const char *uri, struct km_err *err);
 int km_qmig_set_downtime_ms(struct km_qmp *q, unsigned int ms, struct km_err *err);

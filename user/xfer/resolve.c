@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+#include "../ctl/vms.h"
 #include "goback.h"
 #include "outcome.h"
 
@@ -50,14 +51,26 @@ static int resolve_source(struct km_journal *j, enum km_assume assume, int wait_
 			  j->id, why, j->host);
 }
 
+/* The path of a QEMU that was attached to may have gone over to its successor. */
+static bool still_there(const struct km_journal *j)
+{
+	struct km_vm vm;
+
+	return j->qmp[0] && !km_vms_find(j->qmp, &vm, NULL) && vm.pid == j->vm_pid;
+}
+
 static int resolve_destination(struct km_journal *j, enum km_assume assume, struct km_err *err)
 {
 	char state[32] = "";
 	struct km_qmp *q;
 	bool runs;
+	int rc;
 
-	if (!j->qmp[0] || km_qmp_open(&q, j->qmp, KM_QMP_MS, NULL))
+	if (!still_there(j))
 		return settle(j, KM_STEP_STAYED, "its QEMU is gone here", err);
+	rc = km_qmp_open(&q, j->qmp, KM_QMP_MS, err);
+	if (rc)
+		return rc;
 	runs = !km_qmp_run_state(q, state, NULL) && !strcmp(state, "running");
 	if (!runs && assume == KM_ASSUME_MOVED)
 		runs = !km_qmp_exec(q, "cont", NULL, NULL, KM_QMP_MS, err);

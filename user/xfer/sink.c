@@ -7,7 +7,8 @@
  *      +---------------+------------------+-------------------+--> GONE
  *
  * Before GO every failure, and the source's silence, ends in GONE: QEMU is
- * killed (I4).  GO is the commit point (I5); after it QEMU is never killed but
+ * killed (I4), but for one that was attached to in IDLE, which waits on
+ * (attach.h).  GO is the commit point (I5); after it QEMU is never killed but
  * where it refuses to run, and then the source is told DEAD.  A source that has
  * not said BYE may not know: it can ask again (outcome.h), now, or any later
  * `kmigrate receive`, which answers from the journal.
@@ -205,7 +206,10 @@ int km_sink_serve(const struct km_sink_opts *o, struct km_sink_result *res, stru
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_mutex_init(&s->inject, NULL);
 	pthread_cond_init(&s->cond, NULL);
+	if (o->attach)
+		km_destqemu_adopt(&s->q, o->attach, &s->guard);
 	rc = serve(s, err);
+	res->waits = rc && o->attach && !o->attach->begun && km_destqemu_alive(&s->q);
 	res->outcome = rc ? KM_OUT_STAYED : KM_OUT_MOVED;
 	if (rc)
 		give_up(s, err);

@@ -6,8 +6,11 @@
 #include "../model.h"
 #include "../opts.h"
 
+struct km_attached;
+
 struct km_sink_result {
 	enum km_outcome outcome; /* MOVED: runs here; STAYED: runs at the source */
+	bool waits;		 /* the attached QEMU waits on, untouched */
 	pid_t pid;
 	char vm_name[KM_NAME_MAX];
 	uint64_t pages;
@@ -18,6 +21,7 @@ struct km_sink_opts {
 	unsigned int peer_ms;
 	const char *token; /* asked of the source, NULL = none */
 	struct km_opt_list replace, append;
+	struct km_attached *attach; /* take this QEMU (attach.h), NULL = start one */
 	/* Called as soon as it is known how it ended; the source may still have to
 	 * learn of it (sink.c). */
 	void (*ended)(void *ctx, const struct km_sink_result *res, const struct km_err *err);
@@ -25,7 +29,8 @@ struct km_sink_opts {
 };
 
 /* Serves one source from its first message to the end. Returns 0 when the
- * guest is here, else a negative errno; then no QEMU of this move is left. */
+ * guest is here, else a negative errno; then no QEMU of this move is left, but
+ * for an attached one that waits on. */
 int km_sink_serve(const struct km_sink_opts *o, struct km_sink_result *res, struct km_err *err);
 
 #endif

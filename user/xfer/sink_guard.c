@@ -10,6 +10,24 @@
 #include <unistd.h>
 #include "sink_priv.h"
 
+/* What attach.c and destqemu.c say of a QEMU that is not ours. */
+static bool attached_line(struct sink *s, const char *line)
+{
+	struct km_attached *a = s->q.attached;
+
+	if (!strncmp(line, "saved ", 6)) {
+		km_qmig_saved_parse(&a->saved, line + 6);
+	} else if (!strncmp(line, "begun ", 6)) {
+		a->begun = true;
+		snprintf(s->q.dir, sizeof(s->q.dir), "%s", line + 6);
+	} else if (!strcmp(line, "waits")) {
+		a->begun = false;
+	} else {
+		return false;
+	}
+	return true;
+}
+
 static void on_line(void *ctx, char *line)
 {
 	struct sink *s = ctx;
@@ -18,6 +36,9 @@ static void on_line(void *ctx, char *line)
 	if (sscanf(line, "qemu %d %n", &pid, &at) == 1 && at) {
 		s->q.pid = pid;
 		snprintf(s->q.dir, sizeof(s->q.dir), "%s", line + at);
+		snprintf(s->q.monitor, sizeof(s->q.monitor), "%s/qmp", s->q.dir);
+	} else if (s->q.attached && attached_line(s, line)) {
+		return;
 	} else if (!strncmp(line, "session ", 8)) {
 		snprintf(s->journal.session, sizeof(s->journal.session), "%s", line + 8);
 	} else if (!strcmp(line, "loaded")) {
@@ -37,6 +58,8 @@ static bool is_ours(const struct sink *s)
 	ssize_t n;
 	int fd;
 
+	if (s->q.attached)
+		return km_destqemu_alive(&s->q);
 	if (s->q.pid <= 0)
 		return false;
 	snprintf(path, sizeof(path), "/proc/%d/cmdline", s->q.pid);
@@ -59,6 +82,8 @@ static bool is_ours(const struct sink *s)
 
 static void kill_qemu(struct sink *s)
 {
+	if (s->q.attached)
+		km_destqemu_end(&s->q);
 	while (is_ours(s)) {
 		kill(s->q.pid, SIGKILL);
 		usleep(10000);
@@ -70,16 +95,15 @@ static void kill_qemu(struct sink *s)
 /* GO came; its owner may have died before, in or after `cont`. */
 static enum km_verdict make_run(struct sink *s)
 {
-	char path[192], state[32];
 	struct km_qmp *q;
+	char state[32];
 	int rc = -1;
 
 	if (s->ran || s->paused)
 		return is_ours(s) ? KM_VERDICT_RUNNING : KM_VERDICT_DEAD;
-	snprintf(path, sizeof(path), "%s/qmp", s->q.dir);
 	if (!is_ours(s))
 		return KM_VERDICT_DEAD;
-	if (km_qmp_open(&q, path, KM_QMP_MS, NULL))
+	if (km_qmp_open(&q, s->q.monitor, KM_QMP_MS, NULL))
 		return is_ours(s) ? KM_VERDICT_NONE : KM_VERDICT_DEAD;
 	if (!km_qmp_run_state(q, state, NULL))
 		rc = !strcmp(state, "running") ?
@@ -109,15 +133,23 @@ static void on_orphaned(void *ctx, const int *fds, unsigned int nfds)
 {
 	struct sink *s = ctx;
 	enum km_verdict v = KM_VERDICT_DEAD;
+	bool waits = false;
 
-	(void)fds;
-	(void)nfds;
+	if (s->q.attached) {
+		s->q.attached->pidfd = nfds ? fds[0] : -1;
+		s->q.qmp = NULL; /* our copy of it is closed */
+		waits = !s->q.attached->begun;
+	}
 	if (s->go)
 		v = make_run(s);
 	else
 		kill_qemu(s);
+	if (v == KM_VERDICT_RUNNING && s->q.attached)
+		km_destqemu_release(&s->q);
 	if (v == KM_VERDICT_RUNNING)
 		note(s, KM_STEP_MOVED, "the guest runs here");
+	else if (v == KM_VERDICT_DEAD && waits)
+		note(s, KM_STEP_STAYED, "the QEMU here waits as before");
 	else if (v == KM_VERDICT_DEAD)
 		note(s, KM_STEP_STAYED, "its QEMU is gone, the guest belongs to the source");
 	else

@@ -27,6 +27,18 @@ void *km_sink_rp_main(void *arg)
 	}
 }
 
+/* I5, against other monitors of the same QEMU: `cont` before GO. */
+static int check_stands(struct sink *s, struct km_err *err)
+{
+	char state[32];
+	int rc = km_qmp_run_state(s->q.qmp, state, err);
+
+	if (!rc && !strcmp(state, "running"))
+		rc = km_err_set(err, -EPERM,
+				"the destination QEMU was told to run by somebody else");
+	return rc;
+}
+
 static int watch_once(struct sink *s, struct km_err *err)
 {
 	struct km_qmig_status st;
@@ -43,6 +55,9 @@ static int watch_once(struct sink *s, struct km_err *err)
 	}
 	if (strcmp(st.status, "completed"))
 		return 0;
+	rc = check_stands(s, err);
+	if (rc)
+		return rc;
 	s->loaded = true;
 	km_guard_say(&s->guard, "loaded");
 	km_fault("load-done");

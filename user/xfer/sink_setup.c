@@ -32,10 +32,12 @@ static int start_guest(struct sink *s, const json_t *hello, json_t *welcome, str
 	uint8_t uuid[16];
 	int rc;
 
-	if (!exe || !json_is_array(argv) ||
+	if ((!s->q.attached && (!exe || !json_is_array(argv))) ||
 	    parse_uuid(json_string_value(json_object_get(hello, "uuid")), uuid))
 		return km_err_set(err, -EPROTO, "HELLO without exe, argv or uuid");
-	rc = km_destqemu_start(&s->q, exe, argv, &s->o->replace, &s->o->append, &s->guard, err);
+	rc = s->q.attached ? 0 :
+			     km_destqemu_start(&s->q, exe, argv, &s->o->replace, &s->o->append,
+					       &s->guard, err);
 	if (!rc && s->relay)
 		rc = km_destqemu_listen_relay(&s->q, s->nlanes, uuid, err);
 	else if (!rc)
@@ -50,13 +52,17 @@ int km_sink_accept(struct sink *s, struct km_conn *c, int peer_ms, int wait_ms, 
 	struct pollfd p[] = {
 		{ .fd = s->o->listen_fd, .events = POLLIN },
 		{ .fd = s->control.fd > 0 ? s->control.fd : -1, .events = POLLRDHUP },
+		{ .fd = s->q.attached ? s->q.attached->pidfd : -1, .events = POLLIN },
 	};
 	int fd;
 
-	if (poll(p, 2, wait_ms) <= 0)
+	if (poll(p, 3, wait_ms) <= 0)
 		return km_err_set(err, -ETIMEDOUT, "the source did not open its streams");
 	if (p[1].revents)
 		return km_err_set(err, -EPIPE, "the source went away before it opened its streams");
+	if (p[2].revents)
+		return km_err_set(err, -ECHILD, "QEMU %d, which was to take the guest, has ended",
+				  s->q.pid);
 	fd = accept4(s->o->listen_fd, NULL, NULL, SOCK_CLOEXEC);
 	if (fd < 0)
 		return km_err_set(err, -errno, "accept: %s", strerror(errno));
@@ -163,6 +169,8 @@ static int be_ready(struct sink *s, const json_t *hello, struct km_err *err)
 	json_t *welcome = json_object();
 	int rc = read_hello(s, hello, err);
 
+	if (!rc && s->q.attached)
+		rc = km_attach_fits(s->q.attached, hello, err);
 	if (!rc)
 		rc = new_session(s, err);
 	if (!rc) {
@@ -178,7 +186,7 @@ static int be_ready(struct sink *s, const json_t *hello, struct km_err *err)
 		rc = start_guest(s, hello, welcome, err);
 	if (!rc) {
 		s->journal.vm_pid = s->q.pid;
-		snprintf(s->journal.qmp, sizeof(s->journal.qmp), "%s/qmp", s->q.dir);
+		snprintf(s->journal.qmp, sizeof(s->journal.qmp), "%s", s->q.monitor);
 		rc = km_journal_write(&s->journal, false, err);
 	}
 	km_fault("qemu-started");

@@ -28,10 +28,11 @@ static int say_hello(struct source *s, struct km_err *err)
 		json_decref(args);
 		return rc;
 	}
-	hello = json_pack("{s:s,s:s,s:s,s:s,s:o,s:i,s:s,s:b,s:s*}", "id", s->run->id, "name",
-			  s->vm->name, "exe", s->vm->exe, "uuid", s->vm->uuid, "argv", args,
+	hello = json_pack("{s:s,s:s,s:s,s:s,s:o,s:i,s:s,s:b,s:s*,s:s,s:I,s:i}", "id", s->run->id,
+			  "name", s->vm->name, "exe", s->vm->exe, "uuid", s->vm->uuid, "argv", args,
 			  "streams", (int)s->o->streams, "engine", s->o->engine, "paused",
-			  !s->was_running, "token", s->o->token);
+			  !s->was_running, "token", s->o->token, "machine", s->vm->machine,
+			  "ram_bytes", (json_int_t)s->vm->ram_bytes, "vcpus", (int)s->vm->vcpus);
 	rc = km_send_json(&s->m.control, KM_OP_HELLO, hello, err);
 	if (!rc)
 		rc = km_recv_json(&s->m.control, &op, &j, err);
