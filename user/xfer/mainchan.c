@@ -1,225 +1,35 @@
 // SPDX-License-Identifier: GPL-2.0
-#include "mainchan.h"
-
+/* The frame of the main channel (migration/savevm.c); mainchan_priv.h says what is where. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include "bytes.h"
+#include "mainchan_priv.h"
 
 /* migration/savevm.h */
 enum {
 	FILE_MAGIC = 0x5145564d,
 	FILE_VERSION = 3,
-	VM_SECTION_START = 0x01,
-	VM_SECTION_PART = 0x02,
-	VM_SECTION_END = 0x03,
 	VM_SUBSECTION = 0x05,
 	VM_CONFIGURATION = 0x07,
 	VM_COMMAND = 0x08,
-	VM_SECTION_FOOTER = 0x7e,
 	CMD_OPEN_RETURN_PATH = 1,
 	CMD_PING = 2,
 	RAM_VERSION = 4,
 };
 
-/* migration/ram.c, RAM_SAVE_FLAG_*; the low 12 bits of a record's address. */
-enum {
-	F_ZERO = 0x02,
-	F_MEM_SIZE = 0x04,
-	F_PAGE = 0x08,
-	F_EOS = 0x10,
-	F_CONTINUE = 0x20,
-};
-
-struct km_mainchan;
-typedef int (*step_fn)(struct km_mainchan *m, struct km_err *err);
-
-struct km_mainchan {
-	const struct km_mainchan_ops *ops;
-	void *ctx;
-	/* The next step runs when `need` bytes are in acc. */
-	step_fn step;
-	size_t have, need;
-	bool verbatim;
-	bool in_config; /* a configuration subsection may follow */
-	bool ram_started;
-	uint32_t ram_id;
-	uint8_t section;      /* VM_SECTION_* of the RAM section being read */
-	uint64_t blocks_left; /* bytes of the block list not named yet */
-	uint64_t record;      /* the record being read */
-	uint32_t caps_left;
-	char block[256]; /* of the last record that named one */
-	char sub[256];
-	uint8_t acc[4096 + 512];
-};
-
-static int step_type(struct km_mainchan *m, struct km_err *err);
-static int step_record(struct km_mainchan *m, struct km_err *err);
-static int step_block_len(struct km_mainchan *m, struct km_err *err);
-static int step_cap_len(struct km_mainchan *m, struct km_err *err);
-
-static void expect(struct km_mainchan *m, size_t n, step_fn step)
-{
-	m->have = 0;
-	m->need = n;
-	m->step = step;
-}
-
-/* Keeps what is in acc and asks for n bytes more. */
-static void expect_more(struct km_mainchan *m, size_t n, step_fn step)
-{
-	m->need = m->have + n;
-	m->step = step;
-}
-
-static int emit(struct km_mainchan *m, struct km_err *err)
+int km_mainchan_emit(struct km_mainchan *m, struct km_err *err)
 {
 	int rc = m->ops->emit(m->ctx, m->acc, m->have);
 
 	return rc ? km_err_set(err, rc, "main channel: the destination's side is gone") : 0;
 }
 
-static int op_result(int rc, struct km_err *err)
+int km_mainchan_result(int rc, struct km_err *err)
 {
 	if (rc && err && !err->text[0])
 		km_err_set(err, rc, "main channel: a record was not accepted: %s", strerror(-rc));
 	return rc;
-}
-
-/* ---- RAM records ---- */
-
-static int step_footer(struct km_mainchan *m, struct km_err *err)
-{
-	int rc = 0;
-
-	if (m->acc[0] != VM_SECTION_FOOTER || km_get_be32(m->acc + 1) != m->ram_id)
-		return km_err_set(err, -EPROTO, "main channel: RAM section without its footer");
-	if (m->section != VM_SECTION_PART)
-		rc = emit(m, err);
-	if (m->section == VM_SECTION_END)
-		m->verbatim = true;
-	else
-		expect(m, 1, step_type);
-	return rc;
-}
-
-static int record_eos(struct km_mainchan *m, struct km_err *err)
-{
-	int rc = op_result(m->ops->eos(m->ctx, m->section == VM_SECTION_END), err);
-
-	if (rc)
-		return rc;
-	if (m->section != VM_SECTION_PART)
-		rc = emit(m, err);
-	expect(m, 5, step_footer);
-	return rc;
-}
-
-static int step_page_data(struct km_mainchan *m, struct km_err *err)
-{
-	uint64_t offset = m->record & ~0xfffull;
-	const uint8_t *data = m->acc;
-
-	if (m->record & F_ZERO) {
-		/* The fill byte has been 0 since QEMU 1.x; another one is no
-		 * zero page. */
-		if (m->acc[0])
-			return km_err_set(err, -ENOTSUP, "main channel: page filled with %#x",
-					  m->acc[0]);
-		data = NULL;
-	}
-	expect(m, 8, step_record);
-	return op_result(m->ops->page(m->ctx, m->block, offset, data), err);
-}
-
-static void expect_page_data(struct km_mainchan *m)
-{
-	expect(m, m->record & F_ZERO ? 1 : KM_PAGE_SIZE, step_page_data);
-}
-
-static int step_name(struct km_mainchan *m, struct km_err *err)
-{
-	memcpy(m->block, m->acc, m->have);
-	m->block[m->have] = '\0';
-	if (strlen(m->block) != m->have)
-		return km_err_set(err, -EPROTO, "main channel: RAMBlock name with a NUL");
-	expect_page_data(m);
-	return 0;
-}
-
-static int step_name_len(struct km_mainchan *m, struct km_err *err)
-{
-	if (!m->acc[0])
-		return km_err_set(err, -EPROTO, "main channel: RAMBlock without a name");
-	expect(m, m->acc[0], step_name);
-	return 0;
-}
-
-static int step_record(struct km_mainchan *m, struct km_err *err)
-{
-	unsigned int flags;
-	int rc;
-
-	m->record = km_get_be64(m->acc);
-	flags = m->record & 0xfff;
-	switch (flags) {
-	case F_EOS:
-		return record_eos(m, err);
-	case F_MEM_SIZE:
-		if (m->section != VM_SECTION_START)
-			break;
-		m->blocks_left = m->record & ~0xfffull;
-		rc = emit(m, err);
-		if (m->blocks_left)
-			expect(m, 1, step_block_len);
-		else
-			expect(m, 8, step_record);
-		return rc;
-	case F_ZERO:
-	case F_PAGE:
-		expect(m, 1, step_name_len);
-		return 0;
-	case F_ZERO | F_CONTINUE:
-	case F_PAGE | F_CONTINUE:
-		if (!m->block[0])
-			break;
-		expect_page_data(m);
-		return 0;
-	}
-	return km_err_set(err, -ENOTSUP, "main channel: RAM record with flags %#x", flags);
-}
-
-/* ---- the block list of RAM START; emitted entry by entry ---- */
-
-static int step_block(struct km_mainchan *m, struct km_err *err)
-{
-	char name[256];
-	size_t len = m->acc[0];
-	uint64_t used = km_get_be64(m->acc + 1 + len);
-	int rc;
-
-	memcpy(name, m->acc + 1, len);
-	name[len] = '\0';
-	if (strlen(name) != len || !used || used % KM_PAGE_SIZE || used > m->blocks_left)
-		return km_err_set(err, -EPROTO, "main channel: RAMBlock \"%s\" of %#llx bytes",
-				  name, (unsigned long long)used);
-	rc = op_result(m->ops->block(m->ctx, name, used), err);
-	if (!rc)
-		rc = emit(m, err);
-	m->blocks_left -= used;
-	if (m->blocks_left)
-		expect(m, 1, step_block_len);
-	else
-		expect(m, 8, step_record);
-	return rc;
-}
-
-static int step_block_len(struct km_mainchan *m, struct km_err *err)
-{
-	if (!m->acc[0])
-		return km_err_set(err, -EPROTO, "main channel: RAMBlock without a name");
-	expect_more(m, m->acc[0] + 8u, step_block);
-	return 0;
 }
 
 /* ---- section heads ---- */
@@ -233,8 +43,8 @@ static int step_ram_id(struct km_mainchan *m, struct km_err *err)
 				  km_get_be32(m->acc + 1));
 	m->section = m->acc[0];
 	if (m->section != VM_SECTION_PART)
-		rc = emit(m, err);
-	expect(m, 8, step_record);
+		rc = km_mainchan_emit(m, err);
+	expect(m, 8, km_mainchan_record);
 	return rc;
 }
 
@@ -255,8 +65,8 @@ static int step_start(struct km_mainchan *m, struct km_err *err)
 	m->ram_started = true;
 	m->ram_id = km_get_be32(m->acc + 1);
 	m->section = VM_SECTION_START;
-	rc = emit(m, err);
-	expect(m, 8, step_record);
+	rc = km_mainchan_emit(m, err);
+	expect(m, 8, km_mainchan_record);
 	return rc;
 }
 
@@ -269,9 +79,9 @@ static int step_start_len(struct km_mainchan *m, struct km_err *err)
 
 static int step_command_data(struct km_mainchan *m, struct km_err *err)
 {
-	int rc = emit(m, err);
+	int rc = km_mainchan_emit(m, err);
 
-	expect(m, 1, step_type);
+	expect(m, 1, km_mainchan_type);
 	return rc;
 }
 
@@ -292,10 +102,10 @@ static int step_command(struct km_mainchan *m, struct km_err *err)
 
 static int config_done(struct km_mainchan *m, struct km_err *err)
 {
-	int rc = emit(m, err);
+	int rc = km_mainchan_emit(m, err);
 
 	m->in_config = true;
-	expect(m, 1, step_type);
+	expect(m, 1, km_mainchan_type);
 	return rc;
 }
 
@@ -357,7 +167,7 @@ static int step_config(struct km_mainchan *m, struct km_err *err)
 	return 0;
 }
 
-static int step_type(struct km_mainchan *m, struct km_err *err)
+int km_mainchan_type(struct km_mainchan *m, struct km_err *err)
 {
 	uint8_t type = m->acc[0];
 	bool in_config = m->in_config;
@@ -395,8 +205,8 @@ static int step_header(struct km_mainchan *m, struct km_err *err)
 
 	if (km_get_be32(m->acc) != FILE_MAGIC || km_get_be32(m->acc + 4) != FILE_VERSION)
 		return km_err_set(err, -EPROTO, "main channel: not a QEMU migration stream");
-	rc = emit(m, err);
-	expect(m, 1, step_type);
+	rc = km_mainchan_emit(m, err);
+	expect(m, 1, km_mainchan_type);
 	return rc;
 }
 
@@ -431,7 +241,7 @@ int km_mainchan_feed(struct km_mainchan *m, const uint8_t *buf, size_t len, stru
 		int rc;
 
 		if (m->verbatim)
-			return op_result(m->ops->emit(m->ctx, buf, len), err);
+			return km_mainchan_result(m->ops->emit(m->ctx, buf, len), err);
 		n = m->need - m->have;
 		if (n > len)
 			n = len;
