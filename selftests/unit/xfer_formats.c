@@ -229,6 +229,58 @@ static void mainchan_refuses(bool *ok)
 	free(s);
 }
 
+/* A configuration that lists capabilities, then a command that ends the list. */
+static int feed_caps(uint32_t count, const char *first, const char *rest, struct seen *s, size_t *all)
+{
+	struct stream in = { .n = 0 };
+	struct km_err err = { 0 };
+	int rc;
+
+	p32(&in, 0x5145564d);
+	p32(&in, 3);
+	p8(&in, 7);
+	p32(&in, 6);
+	put(&in, "pc-7.2", 6);
+	p8(&in, 5);
+	name(&in, "configuration/capabilities");
+	p32(&in, 0);
+	p32(&in, count);
+	for (uint32_t i = 0; i < count && in.n < sizeof(in.b) / 2; i++)
+		name(&in, i ? rest : first);
+	p8(&in, 8);
+	put(&in, "\0\1\0\0", 4);
+	*all = in.n;
+	s->out.n = 0;
+	rc = feed(&in, 7, s, &err);
+	return rc && !err.text[0] ? 1 : rc;
+}
+
+/* The list is kept whole until it can be passed on: its length is bounded by its count and
+ * by its bytes (36 before it, and 2048 up to the last name's length are what there is). */
+static void mainchan_caps_limit(bool *ok)
+{
+	struct seen *s = calloc(1, sizeof(*s));
+	char long255[256] = "", x30[31] = "", x31[32] = "";
+	size_t all;
+
+	memset(long255, 'x', 255);
+	memset(x30, 'x', 30);
+	memset(x31, 'x', 31);
+	/* Taken, and every byte of it goes on. */
+	CHECK(!feed_caps(0, "", "", s, &all) && s->out.n == all);
+	CHECK(!feed_caps(1, long255, "", s, &all) && s->out.n == all);
+	CHECK(!feed_caps(8, long255, long255, s, &all) && s->out.n == all);
+	CHECK(!feed_caps(64, x30, x30, s, &all) && s->out.n == all);
+	/* Refused, and nothing of it has gone: 19 bytes are header and machine. */
+	CHECK(feed_caps(65, "x", "x", s, &all) == -EPROTO && s->out.n == 19);
+	CHECK(feed_caps(0xffffffff, "x", "x", s, &all) == -EPROTO && s->out.n == 19);
+	CHECK(feed_caps(64, x31, x31, s, &all) == -EPROTO && s->out.n == 19);
+	CHECK(feed_caps(9, long255, long255, s, &all) == -EPROTO && s->out.n == 19);
+	CHECK(feed_caps(2, "", "x", s, &all) == -EPROTO && s->out.n == 19);
+	CHECK(feed_caps(2, "x", "", s, &all) == -EPROTO && s->out.n == 19);
+	free(s);
+}
+
 /* Random bytes, and a good stream with random damage: errors are fine, a crash
  * or a read past the end (ASan) is not. */
 static void mainchan_damage(bool *ok)
@@ -302,6 +354,7 @@ static const struct ktap_case cases[] = {
 	{ "multifd: a stale size in an empty packet is fine", multifd_stale_size },
 	{ "main channel: records go, frames stay, at any chunking", mainchan_strips_records },
 	{ "main channel: what can't be served is refused", mainchan_refuses },
+	{ "main channel: the list of capabilities is bounded", mainchan_caps_limit },
 	{ "main channel: 20000 damaged streams", mainchan_damage },
 	{ "wire: every flipped bit is noticed", wire_seals },
 	{ "wire: PAGES are checked against the blocks", wire_pages },
