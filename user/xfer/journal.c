@@ -72,28 +72,62 @@ static int entry_path(char path[PATH_MAX], const char *id, bool destination, con
 	return 0;
 }
 
-static char *encode(const struct km_journal *j)
+/* JSON is UTF-8; a name need not be, and a sentence may have been cut in the middle
+ * of a character.  That is no reason to lose the record. */
+static json_t *json_text(const char *text)
 {
-	json_t *o = json_pack("{s:s,s:s,s:s,s:s,s:s,s:i,s:s,s:b,s:s,s:s,s:s,s:s,s:i,s:I}", "id",
+	json_t *o = json_string(text);
+	char *plain_text = o ? NULL : strdup(text);
+
+	for (char *p = plain_text; p && *p; p++)
+		if ((unsigned char)*p > 0x7e)
+			*p = '?';
+	if (plain_text)
+		o = json_string(plain_text);
+	free(plain_text);
+	return o;
+}
+
+char *km_journal_text(const struct km_journal *j)
+{
+	json_t *o = json_pack("{s:s,s:s,s:s,s:o,s:o,s:i,s:o,s:b,s:o,s:o,s:o,s:o,s:i,s:I}", "id",
 			      j->id, "side", side(j->destination), "step", km_step_name(j->step),
-			      "vm", j->vm_name, "uuid", j->uuid, "pid", (int)j->vm_pid, "qmp",
-			      j->qmp, "was_running", j->was_running, "host", j->host, "port",
-			      j->port, "session", j->session, "note", j->note, "owner_pid",
-			      (int)j->owner_pid, "updated_s", (json_int_t)j->updated_s);
+			      "vm", json_text(j->vm_name), "uuid", json_text(j->uuid), "pid",
+			      (int)j->vm_pid, "qmp", json_text(j->qmp), "was_running",
+			      j->was_running, "host", json_text(j->host), "port",
+			      json_text(j->port), "session", json_text(j->session), "note",
+			      json_text(j->note), "owner_pid", (int)j->owner_pid, "updated_s",
+			      (json_int_t)j->updated_s);
 	char *text = o ? json_dumps(o, JSON_INDENT(1)) : NULL;
 
 	json_decref(o);
 	return text;
 }
 
+/* What is too long ends at a whole character. */
 static void copy(char *to, size_t len, const json_t *o, const char *key)
 {
 	const char *text = json_string_value(json_object_get(o, key));
+	size_t n = text ? strlen(text) : 0;
 
-	snprintf(to, len, "%s", text ? text : "");
+	if (n >= len)
+		for (n = len - 1; n && (text[n] & 0xc0) == 0x80;)
+			n--;
+	if (n)
+		memcpy(to, text, n);
+	to[n] = '\0';
 }
 
-static int decode(struct km_journal *j, const char *text, size_t len)
+static pid_t pid_of(const json_t *o, const char *key, int *rc)
+{
+	json_int_t v = json_integer_value(json_object_get(o, key));
+
+	if (v < 0 || v > INT_MAX)
+		*rc = -EBADMSG;
+	return (pid_t)v;
+}
+
+int km_journal_parse(struct km_journal *j, const char *text, size_t len)
 {
 	json_t *o = json_loadb(text, len, 0, NULL);
 	char word[32];
@@ -116,8 +150,8 @@ static int decode(struct km_journal *j, const char *text, size_t len)
 	copy(j->port, sizeof(j->port), o, "port");
 	copy(j->session, sizeof(j->session), o, "session");
 	copy(j->note, sizeof(j->note), o, "note");
-	j->vm_pid = (pid_t)json_integer_value(json_object_get(o, "pid"));
-	j->owner_pid = (pid_t)json_integer_value(json_object_get(o, "owner_pid"));
+	j->vm_pid = pid_of(o, "pid", &rc);
+	j->owner_pid = pid_of(o, "owner_pid", &rc);
 	j->was_running = json_is_true(json_object_get(o, "was_running"));
 	j->updated_s = json_integer_value(json_object_get(o, "updated_s"));
 	json_decref(o);
@@ -150,7 +184,7 @@ int km_journal_write(struct km_journal *j, bool to_disk, struct km_err *err)
 		return rc;
 	j->updated_s = time(NULL);
 	j->owner_pid = getpid();
-	text = encode(j);
+	text = km_journal_text(j);
 	if (!text)
 		return km_err_set(err, -ENOMEM, "out of memory for the journal");
 	mkdir(state_dir(), 0700);
@@ -176,7 +210,7 @@ static int read_path(struct km_journal *j, const char *path)
 		rc = -errno;
 	if (fd >= 0 && text) {
 		n = read(fd, text, ENTRY_MAX);
-		rc = n < 0 ? -errno : decode(j, text, (size_t)n);
+		rc = n < 0 ? -errno : km_journal_parse(j, text, (size_t)n);
 	}
 	if (fd >= 0)
 		close(fd);

@@ -44,6 +44,9 @@ int km_journal_write(struct km_journal *j, bool to_disk, struct km_err *err);
 int km_journal_read(struct km_journal *j, const char *id, bool destination, struct km_err *err);
 /* All entries, the oldest first; malloc'ed. */
 int km_journal_list(struct km_journal **list, size_t *n, struct km_err *err);
+/* An entry as its file has it: malloc'ed text, and back (-EBADMSG). */
+char *km_journal_text(const struct km_journal *j);
+int km_journal_parse(struct km_journal *j, const char *text, size_t len);
 const char *km_step_name(enum km_step s);
 /* It is not known yet where the guest is. */
 bool km_journal_open(const struct km_journal *j);
