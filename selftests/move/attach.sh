@@ -166,7 +166,7 @@ loaded_and_stands() {
 other_user() {
 	fresh
 	chmod 711 "$dir"
-	more=(-runas nobody)
+	more=(-runas nobody) # both
 	source_guest && waiting && attach && run && ended 0 && at B && says moved
 	over $? "a QEMU of another user"
 }
@@ -269,6 +269,19 @@ other_guest() { # NAME TEXT OPTION...: of the QEMU that waits
 	over $? "$name"
 }
 
+# It can't make its socket, and says so: another migration may come.
+socket_refused() {
+	local folder
+	fresh
+	chmod 711 "$dir"
+	source_guest && more=(-runas nobody) && waiting && KM_FAULT=prepared attach && run &&
+		stopped $receiver &&
+		folder=$(find /run/kmigrate -maxdepth 1 -name 'in-*' -user nobody -newer "$dir/before") &&
+		[ -d "$folder" ] && chown root "$folder" && kill -CONT $receiver && ended 1 &&
+		received 3 "refused migrate-incoming" && [ ! -e "$folder" ] && still_waits
+	over $? "QEMU refuses the migration: it waits"
+}
+
 refuses() { # EXIT TEXT ARGUMENT...: one line, and nothing listens
 	local want=$1 text=$2 out rc
 	shift 2
@@ -310,7 +323,7 @@ open(sys.argv[2], "w"); sys.stdin.read()' "$b/qmp.sock" "$dir/held" &
 }
 
 echo "TAP version 13"
-echo "1..30"
+echo "1..33"
 make -s -C "$guest" >&2 || exit 1
 verified
 moves "a guest that runs, QEMU started with -S" "" --paused
@@ -336,5 +349,8 @@ ends_early
 wrong_token
 other_guest "another guest's UUID: the QEMU waits" "UUID" --name "${dir##*/}-x"
 other_guest "another machine: the QEMU waits" "pc-i440fx-7.1" --machine pc-i440fx-7.1
+other_guest "less RAM: the QEMU waits" "32 MiB of RAM" --mem 16M
+other_guest "more vCPUs: the QEMU waits" "1 vCPUs" --vcpus 2
+socket_refused
 refused
 exit $failed
