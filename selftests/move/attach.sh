@@ -202,7 +202,7 @@ deaf() {
 	local pid
 	fresh
 	source_guest && waiting && pid=$(qemu_of "$b") && attach && KM_FAULT=set-up run &&
-		stopped $mover && kill -STOP "$pid" && kill -9 $mover && received 1 && at A
+		stopped $mover && kill -STOP "$pid" && kill -9 $mover && received 1 && gone && at A
 	over $? "a QEMU that does not quit is killed"
 }
 
