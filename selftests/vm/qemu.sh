@@ -18,27 +18,8 @@
 # shellcheck disable=SC2154,SC2034 # variables of host
 # shellcheck disable=SC2054 # the commas are QEMU's
 
-# Kernel arguments, and why:
-#   oops=panic panic=-1   an oops ends the run at once (-no-reboot) instead of at its limit
-#   loglevel=5            a UART under emulation is slow; init raises it to 8
-#   rcu_cpu_stall_timeout, watchdog_thresh, hung_task_timeout_secs
-#                         virtual CPUs are threads that wait for a busy machine's CPUs, under
-#                         emulation for seconds on end: near their defaults (21, 10 and 120 s;
-#                         21 s is upstream's) these detectors report the machine's load.
-#                         300 and 60 are the kernel's own maxima (kernel/rcu/tree_stall.h,
-#                         kernel/watchdog.c).
 kernel_arguments() {
-	echo "console=ttyS0 loglevel=5 oops=panic panic=-1" \
-		"rcupdate.rcu_cpu_stall_timeout=300 rcupdate.rcu_exp_cpu_stall_timeout=0" \
-		"watchdog_thresh=60 sysctl.kernel.hung_task_timeout_secs=300" \
-		"random.trust_cpu=on net.ifnames=0 mitigations=off$append"
-}
-
-mebibytes() { # SIZE
-	case $1 in
-	*G) echo $((${1%G} * 1024)) ;;
-	*M) echo "${1%M}" ;;
-	esac
+	echo "console=ttyS0 $common_arguments net.ifnames=0$append"
 }
 
 topology_arguments() {
