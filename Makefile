@@ -55,7 +55,7 @@ DEPS := build-essential pkg-config libjansson-dev libmnl-dev libxxhash-dev procp
 	clang bpftool libbpf-dev openssh-client openssh-server
 
 .PHONY: all user bpf module no-module faults install uninstall unit-tests fuzz check check-unit demo \
-	deps help clean
+	deps help clean bochs bochs-term
 all: user $(if $(KDIRS),module,no-module)
 
 user: $(BUILD)/kmigrate
@@ -127,6 +127,10 @@ check-unit: unit-tests
 check: user unit-tests faults
 	selftests/run all
 
+# The module on a CPU with Intel's page-modification logging, emulated.
+check-pml:
+	@selftests/run selftests/pml/pml.sh
+
 # A new machine has no compiler, so deps comes first, in a make of its own: this one has
 # looked for the libraries already.
 demo: deps
@@ -147,6 +151,7 @@ help:
 	@echo "make install     tool, man page, completion, the module's source for DKMS (DESTDIR, prefix)"
 	@echo "make uninstall   removes them"
 	@echo "make check       every test that can run here"
+	@echo "make check-pml   the module on a CPU with Intel PML, in Bochs"
 	@echo "make check-unit  the fast ones: no root, no KVM"
 	@echo "make demo        two hosts, a Linux guest that moves between them (as root)"
 	@echo "make deps        install what building and testing needs (apt)"

@@ -9,36 +9,9 @@ set -u -o pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 top=$(cd "$here/../.." && pwd)
 out=$top/build/selftests/kmod
-kernels=() programs=()
-number=0 failed=0
 
-result() { # STATUS NAME [WHY]
-	number=$((number + 1))
-	if [ "$1" = 0 ]; then
-		echo "ok $number $2"
-	else
-		echo "not ok $number $2${3:+ # $3}"
-		failed=1
-	fi
-}
-
-# Lines of diagnosis.
-note() { sed -u 's/^/# /'; }
-
-# Every result that a kernel's run must bring, a line each: PROGRAM TAB NAME.
-make_plan() {
-	local program
-	for program in "${programs[@]}"; do
-		"$out/$program" --list | sed "s/^/$program\t/" || return 1
-	done
-}
-
-build_module() { # KERNEL
-	"$top/selftests/vm/kernels" "$1" 2>&1 | note || return 1
-	"$top/kmod/build" "$top/build/kernels/$1/headers" "$top/build/kmod" W=1 \
-		>"$out/build-$1.log" 2>&1 || { note <"$out/build-$1.log"; return 1; }
-	! grep -i -E 'warning[: ]' "$out/build-$1.log" | note
-}
+# shellcheck source=selftests/kmod/lib.sh
+. "$here/lib.sh"
 
 # The host's status is 90 if the kernel complained, else that of `inside`, which is 0.
 # Debian's kernels have no KASAN and no lockdep; but memory that is used after it was freed,
@@ -49,32 +22,19 @@ run_host() { # KERNEL MODULE
 		--log "$out/host-$1.log" --append "slub_debug=FZP,kmalloc-* kfence.sample_interval=20" \
 		--module "$2" --env "KM_MODULE=$2" -- \
 		"$here/inside" "$out" "${programs[@]}" 2>&1 |
-		awk -v "prefix=$1 " -v "first=$((number + 1))" -v "plan=$out/plan" \
-			-f "$here/merge.awk"
+		merge "$1"
 	statuses=("${PIPESTATUS[@]}")
 }
 
 run_kernel() { # KERNEL
-	local module statuses
+	local statuses
 	build_module "$1"
 	result $? "$1 the module builds without a warning"
-	module=$top/build/kmod/$(cat "$top/build/kernels/$1/release")/kmigrate.ko
-	run_host "$1" "$module"
-	number=$((number + $(wc -l <"$out/plan")))
-	[ "${statuses[1]}" = 0 ] || failed=1
-	# SLUB's reports start with "BUG", too, but with no colon behind it.
-	grep -a -E -A 20 'BUG kmalloc-' "$out/host-$1.log" | note && statuses[0]=90
-	result "${statuses[0]}" "$1 the kernel has nothing to complain about" \
-		"the host ended with ${statuses[0]}"
+	run_host "$1" "$(module_of "$1")"
+	conclude "$1" "$out/host-$1.log" "${statuses[@]}"
 }
 
-while getopts k: option; do
-	[ "$option" = k ] || exit 2
-	kernels+=("$OPTARG")
-done
-shift $((OPTIND - 1))
-programs=("$@")
-[ ${#kernels[@]} -gt 0 ] || kernels=(6.1 6.12)
+arguments "$@"
 [ ${#programs[@]} -gt 0 ] || programs=(info vm counts bitmap misuse fuzz life unload)
 
 echo "TAP version 13"
