@@ -52,10 +52,10 @@ NO_KDIR := no kernel headers in $(MODULES)/*/build: apt-get install linux-header
 DEPS := build-essential pkg-config libjansson-dev libmnl-dev libxxhash-dev procps \
 	qemu-system-x86 busybox-static cpio kmod jq python3 iproute2 xz-utils zstd pahole util-linux \
 	linux-headers-amd64 man-db dkms valgrind python3-yaml \
-	clang bpftool libbpf-dev openssh-client openssh-server
+	clang bpftool libbpf-dev openssh-client openssh-server bochs bochs-term
 
-.PHONY: all user bpf module no-module faults install uninstall unit-tests fuzz check check-unit demo \
-	deps help clean bochs bochs-term
+.PHONY: all user bpf module no-module faults install uninstall unit-tests fuzz check check-unit \
+	check-pml demo deps help clean
 all: user $(if $(KDIRS),module,no-module)
 
 user: $(BUILD)/kmigrate
