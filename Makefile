@@ -49,13 +49,15 @@ KDIRS := $(or $(KDIR),$(patsubst %/Makefile,%,$(or \
 NO_KDIR := no kernel headers in $(MODULES)/*/build: apt-get install linux-headers-amd64, or \
 	name them with KDIR=
 
-DEPS := build-essential pkg-config libjansson-dev libmnl-dev libxxhash-dev procps \
-	qemu-system-x86 busybox-static cpio kmod jq python3 iproute2 xz-utils zstd pahole util-linux \
-	linux-headers-amd64 man-db dkms valgrind python3-yaml \
-	clang bpftool libbpf-dev openssh-client openssh-server bochs bochs-term
+# What building and the demo need, and what the tests need besides: openssh-server starts a
+# service, and nobody who only wants to see the demo asked for that.
+DEPS := build-essential pkg-config libjansson-dev libmnl-dev libxxhash-dev libbpf-dev bpftool \
+	clang pahole linux-headers-amd64 qemu-system-x86 busybox-static cpio kmod jq python3 \
+	iproute2 procps xz-utils zstd util-linux
+TEST_DEPS := man-db dkms valgrind python3-yaml bochs bochs-term openssh-client openssh-server
 
 .PHONY: all user bpf module no-module faults install uninstall unit-tests fuzz check check-unit \
-	check-pml demo deps help clean
+	check-pml demo deps demo-deps help clean
 all: user $(if $(KDIRS),module,no-module)
 
 user: $(BUILD)/kmigrate
@@ -133,15 +135,17 @@ check-pml:
 
 # A new machine has no compiler, so deps comes first, in a make of its own: this one has
 # looked for the libraries already.
-demo: deps
+demo: demo-deps
 	selftests/demo/demo
 
 # A new machine has no lists, or old ones that name packages which are gone.
 APT := DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300
-deps:
-	@echo "installing: $(DEPS)"
+deps: INSTALL := $(DEPS) $(TEST_DEPS)
+demo-deps: INSTALL := $(DEPS)
+deps demo-deps:
+	@echo "installing: $(INSTALL)"
 	$(APT) update -qq
-	$(APT) install -y --no-install-recommends $(DEPS)
+	$(APT) install -y --no-install-recommends $(INSTALL)
 
 help:
 	@echo "make             the tool, and the module where there are kernel headers (KDIR=)"
