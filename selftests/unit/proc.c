@@ -54,6 +54,22 @@ static void own_maps(bool *ok)
 	CHECK(km_maps_read(0x7ffffffe, &maps, &n) < 0 && !maps && !n);
 }
 
+/* A heap that grew between two reads of the file. */
+static void grown_maps(bool *ok)
+{
+	char text[] = "1000-2000 r--p 00000000 fe:01 99 /bin/x\n"
+		      "3000-5000 rw-p 00000000 00:00 0 [heap]\n"
+		      "3000-9000 rw-p 00000000 00:00 0 [heap]\n"
+		      "a000-b000 rw-p 00000000 00:00 0";
+	struct km_map *maps;
+	size_t n;
+
+	CHECK(!km_maps_of(text, &maps, &n) && n == 3);
+	CHECK(maps[0].end == 0x2000 && maps[1].start == 0x3000 && maps[1].end == 0x9000);
+	CHECK(maps[2].start == 0xa000);
+	free(maps);
+}
+
 static void unix_lines(bool *ok)
 {
 	const char *text =
@@ -101,7 +117,9 @@ static void own_argv(bool *ok)
 }
 
 static const struct ktap_case cases[] = {
-	{ "lines of maps", map_lines }, { "maps of a process", own_maps },
+	{ "lines of maps", map_lines },
+	{ "maps of a process", own_maps },
+	{ "maps that grew meanwhile", grown_maps },
 	{ "lines of net/unix", unix_lines }, { "descriptors of a process", own_fds },
 	{ "argv of a process", own_argv },
 };

@@ -97,40 +97,61 @@ bool km_maps_parse(const char *line, struct km_map *m)
 	return true;
 }
 
-int km_maps_read(pid_t pid, struct km_map **maps, size_t *n)
+static bool make_room(struct km_map **maps, size_t n, size_t *room)
+{
+	struct km_map *more;
+
+	if (n < *room)
+		return true;
+	*room = *room ? *room * 2 : 128;
+	more = realloc(*maps, *room * sizeof(**maps));
+	if (more)
+		*maps = more;
+	return more;
+}
+
+int km_maps_of(char *text, struct km_map **maps, size_t *n)
 {
 	size_t room = 0;
+
+	*maps = NULL;
+	*n = 0;
+	for (char *p = text, *next; *p; p = next) {
+		char *eol = strchrnul(p, '\n');
+		struct km_map m;
+
+		next = *eol ? eol + 1 : eol;
+		*eol = '\0'; /* sscanf() looks for the end of its text first */
+		if (!km_maps_parse(p, &m))
+			continue;
+		/* The kernel goes on where the last read() ended: a mapping that has grown
+		 * since (a heap) comes again, and the later word is the true one. */
+		while (*n && (*maps)[*n - 1].end > m.start)
+			(*n)--;
+		if (!make_room(maps, *n, &room)) {
+			free(*maps);
+			*maps = NULL;
+			*n = 0;
+			return -ENOMEM;
+		}
+		(*maps)[(*n)++] = m;
+	}
+	return 0;
+}
+
+int km_maps_read(pid_t pid, struct km_map **maps, size_t *n)
+{
 	char *text;
+	int rc;
 
 	*maps = NULL;
 	*n = 0;
 	text = km_proc_read(pid, "maps", NULL);
 	if (!text)
 		return errno ? -errno : -ENOMEM;
-	for (char *p = text; *p;) {
-		char *eol = strchrnul(p, '\n');
-
-		if (*n == room) {
-			room = room ? room * 2 : 128;
-			struct km_map *more = realloc(*maps, room * sizeof(**maps));
-
-			if (!more) {
-				free(text);
-				free(*maps);
-				*maps = NULL;
-				return -ENOMEM;
-			}
-			*maps = more;
-		}
-		char *next = *eol ? eol + 1 : eol;
-
-		*eol = '\0'; /* sscanf() looks for the end of its text first */
-		if (km_maps_parse(p, &(*maps)[*n]))
-			(*n)++;
-		p = next;
-	}
+	rc = km_maps_of(text, maps, n);
 	free(text);
-	return 0;
+	return rc;
 }
 
 enum km_backing km_map_backing(const struct km_map *m)

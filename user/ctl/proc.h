@@ -13,8 +13,10 @@ struct km_map {
 	bool read, write, exec, shared;
 };
 
-/* Sorted by start, malloc'ed. */
+/* Sorted by start, none over another, malloc'ed. */
 int km_maps_read(pid_t pid, struct km_map **maps, size_t *n);
+/* The same from the file's text, which is written to. */
+int km_maps_of(char *text, struct km_map **maps, size_t *n);
 /* false when the line is not one. */
 bool km_maps_parse(const char *line, struct km_map *m);
 enum km_backing km_map_backing(const struct km_map *m);
