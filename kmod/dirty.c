@@ -19,32 +19,20 @@
  * belongs to. local64_t makes the addition safe against an interrupt on the same
  * CPU that gets here, too (kvm_xen_set_evtchn_fast()).
  */
-#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
-
-#include <linux/ftrace.h>
-#include <linux/mutex.h>
-#include <linux/printk.h>
 #include <linux/slab.h>
-#include <linux/workqueue.h>
 
 #include "compat/compat.h"
 #include "dirty.h"
+#include "hook.h"
+#include "track.h"
 #include "vm.h"
 
-#define LINGER_JIFFIES	HZ
-
-/* By name: 6.18 exports it to KVM's own modules only. */
-static unsigned char hooked_name[] = "mark_page_dirty_in_slot";
-
-/* Protects what follows, and with it the hook's presence. */
-static DEFINE_MUTEX(hook_lock);
-static unsigned int hook_users;
-static bool hooked;
-
-static void count(struct km_dirty *dirty, struct kvm *kvm,
-		  const struct kvm_memory_slot *slot, gfn_t gfn)
+static void count(struct km_vm *vm, struct kvm *kvm, const struct kvm_memory_slot *slot,
+		  gfn_t gfn)
 {
+	struct km_track *track = smp_load_acquire(&vm->track);
 	struct kvm_vcpu *vcpu = km_compat_running_vcpu();
+	struct km_dirty *dirty = &vm->dirty;
 	struct km_dirty_counter *counter;
 	const unsigned long *bitmap;
 	u64 rel = gfn - slot->base_gfn;
@@ -60,10 +48,13 @@ static void count(struct km_dirty *dirty, struct kvm *kvm,
 
 	/* There is no bitmap when the VM uses a dirty ring. */
 	bitmap = READ_ONCE(slot->dirty_bitmap);
-	if (bitmap && test_bit_le(rel, bitmap))
+	if (bitmap && test_bit_le(rel, bitmap)) {
 		local64_inc(&counter->repeats);
-	else
-		local64_inc(&counter->pages);
+		return;
+	}
+	local64_inc(&counter->pages);
+	if (track)
+		km_heat_mark(&track->heat, slot, rel);
 }
 
 static void notrace hook(unsigned long ip, unsigned long parent_ip,
@@ -87,101 +78,27 @@ static void notrace hook(unsigned long ip, unsigned long parent_ip,
 	rcu_read_lock();
 	vm = km_vm_find_rcu(kvm);
 	if (vm)
-		count(&vm->dirty, kvm, slot, gfn);
+		count(vm, kvm, slot, gfn);
 	rcu_read_unlock();
 }
 
-static struct ftrace_ops hook_ops = {
-	.func	= hook,
-	/*
-	 * PERMANENT: else writing 0 to kernel.ftrace_enabled would silently stop
-	 * the counting. Neither IPMODIFY nor SAVE_REGS: nothing is changed.
-	 */
-	.flags	= FTRACE_OPS_FL_RECURSION | FTRACE_OPS_FL_RCU |
-		  FTRACE_OPS_FL_PERMANENT,
-};
-
-static int hook_add(void)
-{
-	int err;
-
-	/*
-	 * Must not be ignored: an ops whose filter is empty hooks every function
-	 * of the kernel.
-	 */
-	err = ftrace_set_filter(&hook_ops, hooked_name, sizeof(hooked_name) - 1, 1);
-	if (err)
-		return err;
-	return register_ftrace_function(&hook_ops);
-}
-
-static void hook_remove(void)
-{
-	/* Returns when no CPU and no preempted task is in the hook any more. */
-	int err = unregister_ftrace_function(&hook_ops);
-
-	/* Only if ftrace has shut itself down after a bug; then nothing calls us. */
-	WARN_ON_ONCE(err);
-}
-
-static void unhook(struct work_struct *work)
-{
-	mutex_lock(&hook_lock);
-	if (hooked && !hook_users) {
-		hook_remove();
-		hooked = false;
-	}
-	mutex_unlock(&hook_lock);
-}
-
-/*
- * The hook outlives its last user by LINGER_JIFFIES. Removing it waits until every task
- * has been seen outside of ftrace's trampolines (synchronize_rcu_tasks()), and who comes
- * meanwhile must wait as well, in a doit handler: without this, a client that takes one
- * VM after another would at each.
- */
-static DECLARE_DELAYED_WORK(unhook_work, unhook);
+KM_HOOK(dirty_hook, "mark_page_dirty_in_slot", hook);
 
 /* Where ftrace can't be used the VM isn't counted, and km_dirty::counting says so. */
 void km_dirty_start(struct km_dirty *dirty)
 {
-	int err = 0;
-
-	mutex_lock(&hook_lock);
-	if (!hooked)
-		err = hook_add();
-	if (!err) {
-		hooked = true;
-		hook_users++;
-	}
-	mutex_unlock(&hook_lock);
-
-	if (err)
-		pr_warn_ratelimited("can't hook %s (%d): pages are not counted\n",
-				    hooked_name, err);
-	dirty->counting = !err;
+	dirty->counting = !km_hook_get(&dirty_hook);
 }
 
 void km_dirty_stop(struct km_dirty *dirty)
 {
-	if (!dirty->counting)
-		return;
-	mutex_lock(&hook_lock);
-	if (!--hook_users)
-		schedule_delayed_work(&unhook_work, LINGER_JIFFIES);
-	mutex_unlock(&hook_lock);
+	if (dirty->counting)
+		km_hook_put(&dirty_hook);
 }
 
-/*
- * All users have gone. The filter isn't freed before: ftrace_free_filter() leaves
- * dangling pointers, which the next ftrace_set_filter() would free again. That one
- * replaces a filter that is there.
- */
 void km_dirty_fini(void)
 {
-	cancel_delayed_work_sync(&unhook_work);
-	unhook(NULL);
-	ftrace_free_filter(&hook_ops);
+	km_hook_fini(&dirty_hook);
 }
 
 /*
@@ -238,4 +155,20 @@ void km_dirty_read_other(const struct km_dirty *dirty, struct km_counts *counts)
 		counts->pages += one.pages;
 		counts->repeats += one.repeats;
 	}
+}
+
+/* Pages, by all vCPUs and by none. */
+u64 km_dirty_total(const struct km_dirty *dirty)
+{
+	struct km_counts one;
+	unsigned int i;
+	u64 pages;
+
+	km_dirty_read_other(dirty, &one);
+	pages = one.pages;
+	for (i = 0; i < dirty->nr_vcpus; i++) {
+		km_dirty_read_vcpu(dirty, i, &one);
+		pages += one.pages;
+	}
+	return pages;
 }

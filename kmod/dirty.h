@@ -36,6 +36,8 @@ void km_dirty_read_vcpu(const struct km_dirty *dirty, unsigned int idx,
 			struct km_counts *counts);
 void km_dirty_read_other(const struct km_dirty *dirty, struct km_counts *counts);
 
+u64 km_dirty_total(const struct km_dirty *dirty);
+
 void km_dirty_fini(void);
 
 #endif /* KM_DIRTY_H */

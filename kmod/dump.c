@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Answers in many messages: memory slots and vCPUs. Between two calls a dump holds
+ * Answers in many messages: memory slots, vCPUs, what tracking found. Between two calls a dump holds
  * nothing, so that a reader who stops reading keeps neither session nor VM; what it
  * does pin until its socket is closed is the module (netlink_dump_start()).
  */
@@ -15,6 +15,7 @@
 #include "reply.h"
 #include "session.h"
 #include "slot.h"
+#include "track.h"
 #include "vcpu.h"
 #include "vm.h"
 
@@ -22,7 +23,11 @@
 struct dump {
 	u32 session;
 	u32 vcpu;			/* the next index */
-	struct km_slot_pos slot;	/* the next slot */
+	union {
+		struct km_slot_pos slot;	/* the next slot */
+		struct km_harvest_pos page;	/* or page */
+		struct km_heat_pos region;	/* or region */
+	};
 };
 
 /* One call's work. */
@@ -78,8 +83,10 @@ static void *start_message(struct part *part, u8 cmd)
 	return hdr;
 }
 
-static int put_slot(struct sk_buff *skb, const struct kvm_memory_slot *slot)
+static int put_slot(struct sk_buff *skb, const struct km_session *session,
+		    const struct kvm_memory_slot *slot)
 {
+	bool ours = km_track_owns(session->vm, slot->as_id, slot->id);
 	bool logging = kvm_slot_dirty_track_enabled(slot);
 	struct nlattr *nest = nla_nest_start(skb, KMIGRATE_A_SLOT);
 
@@ -93,7 +100,7 @@ static int put_slot(struct sk_buff *skb, const struct kvm_memory_slot *slot)
 	    nla_put_u64_64bit(skb, KMIGRATE_A_SLOT_USERSPACE_ADDR,
 			      slot->userspace_addr, KMIGRATE_A_SLOT_PAD) ||
 	    nla_put_u32(skb, KMIGRATE_A_SLOT_FLAGS, slot->flags) ||
-	    nla_put_u32(skb, KMIGRATE_A_SLOT_LOGGING, km_reply_logging(logging)) ||
+	    nla_put_u32(skb, KMIGRATE_A_SLOT_LOGGING, km_reply_logging(logging, ours)) ||
 	    (km_slot_is_internal(slot) &&
 	     nla_put_flag(skb, KMIGRATE_A_SLOT_INTERNAL)))
 		return -EMSGSIZE;
@@ -108,7 +115,7 @@ static int slot_message(const struct kvm_memory_slot *slot, void *ctx)
 
 	if (!hdr)
 		return -EMSGSIZE;
-	if (put_slot(part->skb, slot)) {
+	if (put_slot(part->skb, part->session, slot)) {
 		genlmsg_cancel(part->skb, hdr);
 		return -EMSGSIZE;
 	}
@@ -189,6 +196,100 @@ int km_dump_vcpus(struct sk_buff *skb, struct netlink_callback *cb)
 		if (!err)
 			dump->vcpu++;
 	}
+	km_reply_leave(part.session);
+	return skb->len ? skb->len : err;
+}
+
+static int put_extent(const struct km_harvest_extent *extent, void *ctx)
+{
+	struct sk_buff *skb = ((struct part *)ctx)->skb;
+	struct nlattr *nest = nla_nest_start(skb, KMIGRATE_A_EXTENT);
+
+	if (!nest)
+		return -EMSGSIZE;
+	if (nla_put_u32(skb, KMIGRATE_A_EXTENT_AS_ID, extent->as_id) ||
+	    nla_put_u64_64bit(skb, KMIGRATE_A_EXTENT_GFN, extent->gfn,
+			      KMIGRATE_A_EXTENT_PAD) ||
+	    nla_put_u32(skb, KMIGRATE_A_EXTENT_NPAGES, extent->npages)) {
+		nla_nest_cancel(skb, nest);
+		return -EMSGSIZE;
+	}
+	nla_nest_end(skb, nest);
+	return 0;
+}
+
+/* One message that holds as many as fit; the next call goes on. */
+int km_dump_extents(struct sk_buff *skb, struct netlink_callback *cb)
+{
+	struct part part = { .skb = skb, .cb = cb };
+	struct kvm *kvm;
+	u32 harvest;
+	int empty;
+	void *hdr;
+
+	part.session = enter(cb, &kvm);
+	if (IS_ERR(part.session))
+		return PTR_ERR(part.session);
+	hdr = start_message(&part, KMIGRATE_CMD_EXTENT_GET);
+	if (!hdr) {
+		km_reply_leave(part.session);
+		return -EMSGSIZE;
+	}
+	empty = skb->len;
+	km_track_walk_harvest(part.session->vm, &dump_of(cb)->page, &harvest, put_extent, &part);
+	cb->seq = harvest ?: 1;
+	if (skb->len == empty) {
+		genlmsg_cancel(skb, hdr);
+	} else {
+		genl_dump_check_consistent(cb, hdr);
+		genlmsg_end(skb, hdr);
+	}
+	km_reply_leave(part.session);
+	return skb->len;
+}
+
+static int put_region(struct sk_buff *skb, const struct km_heat_region *region)
+{
+	struct nlattr *nest = nla_nest_start(skb, KMIGRATE_A_REGION);
+
+	if (!nest ||
+	    nla_put_u32(skb, KMIGRATE_A_REGION_AS_ID, region->as_id) ||
+	    nla_put_u64_64bit(skb, KMIGRATE_A_REGION_GFN, region->gfn, KMIGRATE_A_REGION_PAD) ||
+	    nla_put_u32(skb, KMIGRATE_A_REGION_NPAGES, region->npages) ||
+	    nla_put_u32(skb, KMIGRATE_A_REGION_PAGES_1S, region->seen[2]) ||
+	    nla_put_u32(skb, KMIGRATE_A_REGION_PAGES_10S, region->seen[3]) ||
+	    nla_put_u32(skb, KMIGRATE_A_REGION_PAGES_60S, region->seen[4]))
+		return -EMSGSIZE;
+	nla_nest_end(skb, nest);
+	return 0;
+}
+
+static int region_message(const struct km_heat_region *region, void *ctx)
+{
+	struct part *part = ctx;
+	void *hdr = start_message(part, KMIGRATE_CMD_REGION_GET);
+
+	if (!hdr)
+		return -EMSGSIZE;
+	if (put_region(part->skb, region)) {
+		genlmsg_cancel(part->skb, hdr);
+		return -EMSGSIZE;
+	}
+	genlmsg_end(part->skb, hdr);
+	return 0;
+}
+
+int km_dump_regions(struct sk_buff *skb, struct netlink_callback *cb)
+{
+	struct part part = { .skb = skb, .cb = cb };
+	struct kvm *kvm;
+	int err;
+
+	part.session = enter(cb, &kvm);
+	if (IS_ERR(part.session))
+		return PTR_ERR(part.session);
+	err = km_track_walk_regions(part.session->vm, &dump_of(cb)->region, region_message,
+				    &part);
 	km_reply_leave(part.session);
 	return skb->len ? skb->len : err;
 }

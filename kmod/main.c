@@ -4,6 +4,7 @@
 #include <linux/module.h>
 
 #include "dirty.h"
+#include "drive.h"
 #include "netlink.h"
 #include "session.h"
 #include "version.h"
@@ -32,6 +33,7 @@ err_session:
 	km_session_fini();
 err_vm:
 	km_vm_fini();
+	km_drive_fini();
 	km_dirty_fini();
 	return err;
 }
@@ -41,6 +43,7 @@ static void __exit km_exit(void)
 	km_netlink_fini();
 	km_session_fini();
 	km_vm_fini();
+	km_drive_fini();
 	km_dirty_fini();
 }
 

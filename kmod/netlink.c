@@ -13,6 +13,7 @@
 #include "mech.h"
 #include "netlink.h"
 #include "reply.h"
+#include "reply_track.h"
 #include "session.h"
 #include "version.h"
 
@@ -27,6 +28,18 @@ static const struct nla_policy session_policy[KMIGRATE_A_SESSION + 1] = {
 static const struct nla_policy test_policy[KMIGRATE_A_EXTENT + 1] = {
 	[KMIGRATE_A_SESSION]	= { .type = NLA_U32 },
 	[KMIGRATE_A_EXTENT]	= NLA_POLICY_NESTED(km_reply_extent_policy),
+};
+
+/* NLA_POLICY_RANGE() has 16 bits with a sign for each end. Not const before 6.7. */
+static struct netlink_range_validation interval_range = {
+	.min = 10,
+	.max = 60000,
+};
+
+static const struct nla_policy start_policy[KMIGRATE_A_INTERVAL_MS + 1] = {
+	[KMIGRATE_A_SESSION]	= { .type = NLA_U32 },
+	[KMIGRATE_A_DRIVE]	= { .type = NLA_FLAG },
+	[KMIGRATE_A_INTERVAL_MS] = NLA_POLICY_FULL_RANGE(NLA_U32, &interval_range),
 };
 
 /* GENL_ADMIN_PERM, which all commands have, asks for CAP_NET_ADMIN only. */
@@ -50,12 +63,15 @@ static int put_param(struct sk_buff *msg, const struct km_mech_param *param)
 
 static int put_info(struct sk_buff *msg)
 {
-	u32 features = KMIGRATE_FEATURES_COUNT | KMIGRATE_FEATURES_TEST;
+	u32 features = KMIGRATE_FEATURES_COUNT | KMIGRATE_FEATURES_TEST |
+		       KMIGRATE_FEATURES_TRACK;
 	struct km_mech mech;
 	unsigned int i;
 
 	if (KM_COMPAT_KNOWS_VCPU)
 		features |= KMIGRATE_FEATURES_VCPU_COUNT;
+	if (KM_COMPAT_CAN_DRIVE)
+		features |= KMIGRATE_FEATURES_DRIVE;
 
 	km_mech_get(&mech);
 	if (nla_put_u32(msg, KMIGRATE_A_ABI_VERSION, KMIGRATE_ABI_VERSION) ||
@@ -164,6 +180,31 @@ static int test_doit(struct sk_buff *skb, struct genl_info *info)
 	return check_caller(skb) ?: km_reply_test(skb, info);
 }
 
+static int track_start_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	return check_caller(skb) ?: km_reply_track_start(skb, info);
+}
+
+static int track_stop_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	return check_caller(skb) ?: km_reply_track_stop(skb, info);
+}
+
+static int track_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	return check_caller(skb) ?: km_reply_track(skb, info);
+}
+
+static int harvest_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	return check_caller(skb) ?: km_reply_harvest(skb, info);
+}
+
+static int windows_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	return check_caller(skb) ?: km_reply_windows(skb, info);
+}
+
 static int dump_start(struct netlink_callback *cb)
 {
 	return check_caller(cb->skb) ?: km_dump_start(cb);
@@ -202,6 +243,29 @@ static const struct genl_ops ops[] = {
 	}, {
 		COMMAND(KMIGRATE_CMD_TEST, test_policy),
 		.doit = test_doit,
+	}, {
+		COMMAND(KMIGRATE_CMD_TRACK_START, start_policy),
+		.doit = track_start_doit,
+	}, {
+		COMMAND(KMIGRATE_CMD_TRACK_STOP, session_policy),
+		.doit = track_stop_doit,
+	}, {
+		COMMAND(KMIGRATE_CMD_TRACK_GET, session_policy),
+		.doit = track_doit,
+	}, {
+		COMMAND(KMIGRATE_CMD_HARVEST, session_policy),
+		.doit = harvest_doit,
+	}, {
+		COMMAND(KMIGRATE_CMD_EXTENT_GET, session_policy),
+		.start = dump_start,
+		.dumpit = km_dump_extents,
+	}, {
+		COMMAND(KMIGRATE_CMD_WINDOW_GET, session_policy),
+		.doit = windows_doit,
+	}, {
+		COMMAND(KMIGRATE_CMD_REGION_GET, session_policy),
+		.start = dump_start,
+		.dumpit = km_dump_regions,
 	},
 };
 

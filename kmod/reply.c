@@ -11,6 +11,7 @@
 #include "reply.h"
 #include "session.h"
 #include "slot.h"
+#include "track.h"
 #include "vcpu.h"
 #include "vm.h"
 
@@ -82,10 +83,11 @@ static struct km_session *enter(struct sk_buff *skb, struct genl_info *info,
 			      info->extack);
 }
 
-/* Logging is the VMM's alone until the module can drive it, too. */
-enum kmigrate_logging km_reply_logging(bool logging)
+enum kmigrate_logging km_reply_logging(bool logging, bool ours)
 {
-	return logging ? KMIGRATE_LOGGING_VMM : KMIGRATE_LOGGING_NONE;
+	if (!logging)
+		return KMIGRATE_LOGGING_NONE;
+	return ours ? KMIGRATE_LOGGING_KMIGRATE : KMIGRATE_LOGGING_VMM;
 }
 
 static int put_vm(struct sk_buff *msg, const struct km_session *session,
@@ -93,6 +95,7 @@ static int put_vm(struct sk_buff *msg, const struct km_session *session,
 {
 	struct km_slot_totals totals;
 	pid_t pid = km_vm_pid(kvm);
+	u32 ours = km_track_nr_owned(session->vm);
 	u32 ring = kvm->dirty_ring_size;
 	struct km_mech mech;
 
@@ -102,7 +105,8 @@ static int put_vm(struct sk_buff *msg, const struct km_session *session,
 	    (pid && nla_put_u32(msg, KMIGRATE_A_VMM_PID, pid)) ||
 	    nla_put_u32(msg, KMIGRATE_A_MECHANISM,
 			ring ? KMIGRATE_MECHANISM_DIRTY_RING : mech.mechanism) ||
-	    nla_put_u32(msg, KMIGRATE_A_LOGGING, km_reply_logging(totals.logging)) ||
+	    nla_put_u32(msg, KMIGRATE_A_LOGGING, km_reply_logging(totals.logging,
+							   totals.logging == ours)) ||
 	    nla_put_u32(msg, KMIGRATE_A_COUNTING, session->vm->dirty.counting) ||
 	    nla_put_u32(msg, KMIGRATE_A_NR_SLOTS, totals.slots) ||
 	    nla_put_u32(msg, KMIGRATE_A_NR_VCPUS, km_vcpu_count(kvm)) ||

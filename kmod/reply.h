@@ -26,6 +26,6 @@ int km_reply_test(struct sk_buff *skb, struct genl_info *info);
 struct km_session *km_reply_enter(struct sock *sk, u32 id, struct kvm **kvm,
 				  struct netlink_ext_ack *extack);
 void km_reply_leave(struct km_session *session);
-enum kmigrate_logging km_reply_logging(bool logging);
+enum kmigrate_logging km_reply_logging(bool logging, bool ours);
 
 #endif /* KM_REPLY_H */

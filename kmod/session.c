@@ -48,6 +48,7 @@
 #include <net/sock.h>
 
 #include "session.h"
+#include "track.h"
 #include "vm.h"
 
 static DEFINE_XARRAY_ALLOC1(sessions);
@@ -59,6 +60,7 @@ void km_session_put(struct km_session *session)
 {
 	if (!refcount_dec_and_test(&session->refs))
 		return;
+	km_track_abandon(session->vm, session);
 	km_vm_put(session->vm);
 	sock_put(session->sk);
 	kvfree(session);

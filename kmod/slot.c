@@ -7,8 +7,11 @@
  * was replaced, and with it bitmaps that are no longer used.
  */
 #include <linux/bitops.h>
+#include <linux/bsearch.h>
 #include <linux/kvm_host.h>
 #include <linux/minmax.h>
+#include <linux/slab.h>
+#include <linux/sort.h>
 
 #include "compat/compat.h"
 #include "slot.h"
@@ -29,6 +32,21 @@ static unsigned int sequence(struct kvm_memslots **slots, int nr)
 		seq = seq * 31 + ((u32)generation ^ (u32)(generation >> 32));
 	}
 	return seq ?: 1;	/* 0 means "not set": genl_dump_check_consistent() */
+}
+
+/* Another number whenever the slots are others; never 0. */
+unsigned int km_slot_sequence(struct kvm *kvm)
+{
+	struct kvm_memslots *slots[KM_COMPAT_MAX_AS_IDS];
+	int i, srcu, nr = km_compat_nr_as_ids(kvm);
+	unsigned int seq;
+
+	srcu = srcu_read_lock(&kvm->srcu);
+	for (i = 0; i < nr; i++)
+		slots[i] = __kvm_memslots(kvm, i);
+	seq = sequence(slots, nr);
+	srcu_read_unlock(&kvm->srcu, srcu);
+	return seq;
 }
 
 /*
@@ -85,6 +103,83 @@ void km_slot_count(struct kvm *kvm, struct km_slot_totals *totals)
 bool km_slot_is_internal(const struct kvm_memory_slot *slot)
 {
 	return slot->id >= KVM_USER_MEM_SLOTS;
+}
+
+/* Can it be logged, and is it the guest's to write? */
+bool km_slot_is_usable(const struct kvm_memory_slot *slot)
+{
+	return !km_slot_is_internal(slot) &&
+	       !(slot->flags & ~(KVM_MEM_LOG_DIRTY_PAGES));
+}
+
+struct fill {
+	struct km_slot_list *list;
+	unsigned int room;
+};
+
+static int list_slot(const struct kvm_memory_slot *slot, void *ctx)
+{
+	struct fill *fill = ctx;
+
+	if (!km_slot_is_usable(slot))
+		return 0;
+	if (fill->list->nr == fill->room)
+		return -EAGAIN;		/* slots were added since they were counted */
+	fill->list->ids[fill->list->nr++] = (struct km_slot_id){
+		.as_id = slot->as_id,
+		.id = slot->id,
+		.gfn = slot->base_gfn,
+		.npages = slot->npages,
+		.logging = kvm_slot_dirty_track_enabled(slot),
+	};
+	return 0;
+}
+
+static int by_key(const void *a, const void *b)
+{
+	const struct km_slot_id *x = a, *y = b;
+	u32 kx = km_slot_key(x->as_id, x->id), ky = km_slot_key(y->as_id, y->id);
+
+	return (kx > ky) - (kx < ky);
+}
+
+/* The usable slots of one state of the VM. km_slot_list_free() must follow if it is 0. */
+int km_slot_list(struct kvm *kvm, struct km_slot_list *list)
+{
+	struct fill fill = { .list = list };
+	struct km_slot_totals totals;
+	struct km_slot_pos pos;
+	unsigned int seq, tries = 0;
+	int err;
+
+	do {
+		km_slot_count(kvm, &totals);
+		fill.room = totals.slots + 16;
+		list->nr = 0;
+		list->ids = kvcalloc(fill.room, sizeof(*list->ids), GFP_KERNEL);
+		if (!list->ids)
+			return -ENOMEM;
+		pos = (struct km_slot_pos){};
+		err = km_slot_walk(kvm, &pos, &seq, list_slot, &fill);
+		if (err)
+			kvfree(list->ids);
+	} while (err && ++tries < 8);
+	if (err)
+		return err;
+	sort(list->ids, list->nr, sizeof(*list->ids), by_key, NULL);
+	return 0;
+}
+
+const struct km_slot_id *km_slot_in_list(const struct km_slot_list *list, u32 key)
+{
+	const struct km_slot_id id = { .as_id = km_slot_key_as_id(key), .id = (u16)key };
+
+	return bsearch(&id, list->ids, list->nr, sizeof(id), by_key);
+}
+
+void km_slot_list_free(struct km_slot_list *list)
+{
+	kvfree(list->ids);
 }
 
 /* Sets bits from @bit on for the dirty pages of @extent, returns how many were looked at. */

@@ -46,6 +46,7 @@
 #include <linux/wait.h>
 
 #include "compat/compat.h"
+#include "track.h"
 #include "vm.h"
 
 #define POLL_JIFFIES	HZ
@@ -75,11 +76,12 @@ static void free_rcu(struct rcu_head *rcu)
 {
 	struct km_vm *vm = container_of(rcu, struct km_vm, rcu);
 
+	km_track_free(vm->track);
 	km_dirty_free(&vm->dirty);
 	kfree(vm);
 }
 
-static void unref(struct km_vm *vm)
+void km_vm_unref(struct km_vm *vm)
 {
 	if (!refcount_dec_and_test(&vm->refs))
 		return;
@@ -89,24 +91,29 @@ static void unref(struct km_vm *vm)
 		wake_up(&no_vms);
 }
 
-/* Runs @work after @delay, or sooner if it was going to. The work gets a reference. */
-static void queue(struct km_vm *vm, unsigned long delay)
+/*
+ * Runs @work after @delay, or sooner if it was going to; a @delay of 0 is at once. The
+ * work gets a reference, and must drop it. Any context, and under RCU also for a VM that
+ * may be going: then it does nothing.
+ */
+void km_vm_queue(struct km_vm *vm, struct delayed_work *work, unsigned long delay)
 {
 	bool was_queued;
 
-	refcount_inc(&vm->refs);
+	if (!refcount_inc_not_zero(&vm->refs))
+		return;
 	if (delay)
-		was_queued = !queue_delayed_work(vm_wq, &vm->work, delay);
+		was_queued = !queue_delayed_work(vm_wq, work, delay);
 	else
-		was_queued = mod_delayed_work(vm_wq, &vm->work, 0);
+		was_queued = mod_delayed_work(vm_wq, work, 0);
 	if (was_queued)
-		unref(vm);	/* it had one already, so this isn't the last */
+		km_vm_unref(vm);	/* it had one already, so this isn't the last */
 }
 
 static void end(struct km_vm *vm)
 {
 	WRITE_ONCE(vm->ending, true);
-	queue(vm, 0);
+	km_vm_queue(vm, &vm->work, 0);
 }
 
 /*
@@ -150,17 +157,20 @@ static void release(struct km_vm *vm)
 	struct file *file;
 	struct kvm *kvm;
 
-	mutex_lock(&vms_lock);
-	if (!hlist_unhashed(&vm->node))
-		hash_del_rcu(&vm->node);
-	mutex_unlock(&vms_lock);
-
 	down_write(&vm->lock);
 	kvm = vm->kvm;
 	file = vm->file;
 	vm->kvm = NULL;
 	vm->file = NULL;
 	up_write(&vm->lock);
+
+	/* While its log may be ours the VM is in the table, where drive.c's hooks look. */
+	km_track_shutdown(vm, kvm);
+
+	mutex_lock(&vms_lock);
+	if (!hlist_unhashed(&vm->node))
+		hash_del_rcu(&vm->node);
+	mutex_unlock(&vms_lock);
 
 	if (vm->watched)
 		mmu_notifier_unregister(&vm->mn, kvm->mm);
@@ -184,9 +194,9 @@ static void work(struct work_struct *work)
 	if (READ_ONCE(vm->ending) || abandoned(vm))
 		release(vm);
 	else
-		queue(vm, POLL_JIFFIES);
+		km_vm_queue(vm, &vm->work, POLL_JIFFIES);
 out:
-	unref(vm);
+	km_vm_unref(vm);
 }
 
 /* Takes over the references to file and kvm, unless it fails. */
@@ -257,7 +267,7 @@ static struct km_vm *find_or_create(struct file *file, struct kvm *kvm)
 		hash_add_rcu(vms, &vm->node, (unsigned long)kvm);
 	mutex_unlock(&vms_lock);
 	if (!other) {
-		queue(vm, 0);
+		km_vm_queue(vm, &vm->work, 0);
 		return vm;
 	}
 
@@ -298,6 +308,12 @@ struct km_vm *km_vm_get(int fd)
 	return find_or_create(file, kvm);
 }
 
+/* Another use, for who has one already. */
+void km_vm_hold(struct km_vm *vm)
+{
+	refcount_inc(&vm->users);
+}
+
 void km_vm_put(struct km_vm *vm)
 {
 	if (!refcount_dec_and_mutex_lock(&vm->users, &vms_lock))
@@ -308,13 +324,15 @@ void km_vm_put(struct km_vm *vm)
 	mutex_unlock(&vms_lock);
 
 	end(vm);
-	unref(vm);
+	km_vm_unref(vm);
 }
 
 /* NULL if the VM is gone; else km_vm_exit() must follow soon, in the same context. */
 struct kvm *km_vm_enter(struct km_vm *vm)
 {
-	down_read(&vm->lock);
+	/* Only release() writes: if it is waiting for a reader, it is not waited for. */
+	if (!down_read_trylock(&vm->lock))
+		return NULL;
 	if (vm->kvm && !READ_ONCE(vm->ending))
 		return vm->kvm;
 	up_read(&vm->lock);

@@ -13,6 +13,7 @@
 #include "dirty.h"
 
 struct file;
+struct km_track;
 struct kvm;
 
 /* A VM that at least one session is open on. Its life is told in vm.c. */
@@ -20,9 +21,10 @@ struct km_vm {
 	struct hlist_node node;		/* in the table, by @key */
 	const struct kvm *key;		/* compared only */
 	struct km_dirty dirty;
+	struct km_track *track;		/* set once, with cmpxchg() */
 
-	refcount_t users;		/* sessions; drops under the table's lock */
-	refcount_t refs;		/* 1 for all users, 1 for @work if queued */
+	refcount_t users;		/* sessions and tracking; drops under the table's lock */
+	refcount_t refs;		/* 1 for all users, 1 for each work that is queued */
 
 	struct rw_semaphore lock;	/* @kvm and @file: set to NULL once */
 	struct kvm *kvm;
@@ -40,10 +42,14 @@ int km_vm_init(void);
 void km_vm_fini(void);
 
 struct km_vm *km_vm_get(int fd);
+void km_vm_hold(struct km_vm *vm);
 void km_vm_put(struct km_vm *vm);
 
 struct kvm *km_vm_enter(struct km_vm *vm);
 void km_vm_exit(struct km_vm *vm);
+
+void km_vm_queue(struct km_vm *vm, struct delayed_work *work, unsigned long delay);
+void km_vm_unref(struct km_vm *vm);
 
 pid_t km_vm_pid(struct kvm *kvm);
 struct km_vm *km_vm_find_rcu(const struct kvm *key);

@@ -114,4 +114,26 @@ static __always_inline struct kvm_vcpu *km_compat_running_vcpu(void)
 #define KM_COMPAT_KNOWS_VCPU	false
 #endif
 
+/* What __kvm_set_memory_region() takes. */
+#ifdef HAVE_KVM_USERSPACE_MEMORY_REGION2
+#define km_compat_region	kvm_userspace_memory_region2
+#else
+#define km_compat_region	kvm_userspace_memory_region
+#endif
+
+/* Can the module switch a slot's dirty logging on and off? With slots_lock held. */
+#ifdef HAVE_EXPORT___KVM_SET_MEMORY_REGION
+#define KM_COMPAT_CAN_DRIVE	true
+static inline int km_compat_set_region(struct kvm *kvm, const struct km_compat_region *region)
+{
+	return __kvm_set_memory_region(kvm, region);
+}
+#else
+#define KM_COMPAT_CAN_DRIVE	false
+static inline int km_compat_set_region(struct kvm *kvm, const struct km_compat_region *region)
+{
+	return -EOPNOTSUPP;
+}
+#endif
+
 #endif /* KM_COMPAT_H */

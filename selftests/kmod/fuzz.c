@@ -96,7 +96,7 @@ static void put_attributes(struct nlmsghdr *nlh)
 static struct nlmsghdr *make_good(char *buffer)
 {
 	uint8_t cmd = (uint8_t)(1 + pick(KMIGRATE_CMD_MAX));
-	bool dump = cmd == KMIGRATE_CMD_SLOT_GET || cmd == KMIGRATE_CMD_VCPU_GET;
+	bool dump = nl_is_dump(cmd);
 	struct nlmsghdr *nlh = nl_request(&nl, buffer, cmd, dump ? NLM_F_DUMP : 0);
 	unsigned int i;
 

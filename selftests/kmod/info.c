@@ -41,7 +41,8 @@ static void versions(void)
 	CHECK_EQ(info.abi, KMIGRATE_ABI_VERSION);
 	CHECK(!strcmp(info.version, "0.1.0"));
 	CHECK_EQ(info.features, KMIGRATE_FEATURES_COUNT | KMIGRATE_FEATURES_VCPU_COUNT |
-		 KMIGRATE_FEATURES_TEST);
+		 KMIGRATE_FEATURES_TEST | KMIGRATE_FEATURES_TRACK |
+		 KMIGRATE_FEATURES_DRIVE);
 	CHECK_EQ(info.sessions, 0);
 	CHECK_EQ(info.max_sessions, KMIGRATE_MAX_SESSIONS);
 	CHECK_EQ(info.max_extents, KMIGRATE_MAX_TEST_EXTENTS);
@@ -110,9 +111,9 @@ static void expect_no_authority(struct nl *nl)
 	CHECK_EQ(nl_info(nl, &info), -EPERM);
 	CHECK_EQ(nl_attach(nl, 0, &session), -EPERM);
 	for (cmd = KMIGRATE_CMD_VM_DETACH; cmd <= KMIGRATE_CMD_MAX; cmd++) {
-		bool dump = cmd == KMIGRATE_CMD_SLOT_GET || cmd == KMIGRATE_CMD_VCPU_GET;
+		uint16_t flags = nl_is_dump(cmd) ? NLM_F_DUMP : 0;
 
-		CHECK_EQ(nl_command(nl, cmd, dump ? NLM_F_DUMP : 0, 1, NULL, NULL), -EPERM);
+		CHECK_EQ(nl_command(nl, cmd, flags, 1, NULL, NULL), -EPERM);
 	}
 }
 

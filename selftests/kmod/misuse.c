@@ -82,7 +82,7 @@ static void bad_attributes(void)
 
 	REQUIRE(start());
 	for (cmd = KMIGRATE_CMD_VM_ATTACH; cmd <= KMIGRATE_CMD_MAX; cmd++) {
-		bool dump = cmd == KMIGRATE_CMD_SLOT_GET || cmd == KMIGRATE_CMD_VCPU_GET;
+		bool dump = nl_is_dump(cmd);
 		uint16_t flags = dump ? NLM_F_DUMP : 0;
 		uint16_t type = cmd == KMIGRATE_CMD_VM_ATTACH ? KMIGRATE_A_VM_FD :
 				KMIGRATE_A_SESSION;

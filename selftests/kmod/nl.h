@@ -91,6 +91,12 @@ int nl_vcpus(struct nl *nl, uint32_t session, struct nl_vcpu *vcpus, int max);
 int nl_test(struct nl *nl, uint32_t session, const struct nl_extent *extents,
 	    unsigned int nr, struct nl_test *test);
 
+static inline bool nl_is_dump(uint8_t cmd)
+{
+	return cmd == KMIGRATE_CMD_SLOT_GET || cmd == KMIGRATE_CMD_VCPU_GET ||
+	       cmd == KMIGRATE_CMD_EXTENT_GET || cmd == KMIGRATE_CMD_REGION_GET;
+}
+
 /* Sessions that are open on this machine, or a negative errno. */
 int nl_sessions(void);
 

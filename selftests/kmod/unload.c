@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "kmod.h"
+#include "nltrack.h"
 
 static const char *module;
 
@@ -107,6 +108,8 @@ static void at_full_load(void)
 			break;
 		for (i = 0; i < 20; i++)
 			CHECK_EQ(nl_attach(&nl, children[i % 2].vm, &session), 0);
+		/* The memory that the VMM doesn't log is driven. */
+		CHECK_EQ(nl_track_start(&nl, session, true, 10), 0);
 		usleep((useconds_t)round * 50000);
 		err = unload();
 		nl_close(&nl);
@@ -131,6 +134,7 @@ static void while_vmm_dies(void)
 		REQUIRE_EQ(vmm_spawn(&child), 0);
 		REQUIRE_EQ(nl_open(&nl), 0);
 		CHECK_EQ(nl_attach(&nl, child.vm, &session), 0);
+		CHECK_EQ(nl_track_start(&nl, session, true, 10), 0);
 		close(child.vm);
 		CHECK_EQ(vmm_order(&child, VMM_BUSY), 0);
 		vmm_kill(&child);

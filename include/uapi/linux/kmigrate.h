@@ -230,6 +230,143 @@
  *   -ERANGE      no such address space; an extent of 0 pages
  *   -EOPNOTSUPP  the VM uses a dirty ring and has no bitmap
  *   -ENOMEM
+ *
+ *
+ * KMIGRATE_CMD_TRACK_START (do)
+ * -----------------------------
+ *
+ * Tracks the VM's pages: keeps, for each, when it was last seen to become dirty
+ * (1/2048 of the guest's memory), and samples the rate. With KMIGRATE_A_DRIVE it also
+ * switches dirty logging on for every slot that isn't logging, and harvests it: each
+ * interval, to re-arm the log, and when KMIGRATE_CMD_HARVEST asks. Without it, pages are
+ * seen while the VMM logs, and once for each harvest of the VMM's.
+ *
+ * Answers before anything is done: KMIGRATE_CMD_TRACK_GET says what came of it. One
+ * session at a time tracks a VM; all sessions of the VM can read what it finds. The
+ * owner may send it again to change the interval.
+ *
+ * A slot that the VMM changes is the VMM's from then on, before KVM acts on the change,
+ * and when the VMM switches logging on for a slot that the module had switched on, the
+ * module gives all of them back and only observes: KMIGRATE_TRACK_GAVE_WAY.
+ *
+ *   request:
+ *     KMIGRATE_A_SESSION: u32
+ *     KMIGRATE_A_DRIVE: flag
+ *     KMIGRATE_A_INTERVAL_MS: u32, 10 to 60000, optional; absent: no harvest but those
+ *         asked for, and a sample each second
+ *   reply: (acknowledgment only)
+ *
+ * Errors:
+ *   -EBUSY       another session tracks the VM, or its tracking is still being undone
+ *   -EOPNOTSUPP  can't drive: the VM uses a dirty ring, or see KMIGRATE_FEATURES_DRIVE
+ *   -ENOMEM
+ *
+ *
+ * KMIGRATE_CMD_TRACK_STOP (do)
+ * ----------------------------
+ *
+ * Undoes all that KMIGRATE_CMD_TRACK_START did, soon. The end of the session does, too.
+ *
+ *   request:
+ *     KMIGRATE_A_SESSION: u32
+ *   reply: (acknowledgment only)
+ *
+ * Errors:
+ *   -ENOENT  also: this session does not track
+ *
+ *
+ * KMIGRATE_CMD_TRACK_GET (do)
+ * ---------------------------
+ *
+ *   request:
+ *     KMIGRATE_A_SESSION: u32
+ *   reply:
+ *     KMIGRATE_A_SESSION: u32
+ *     KMIGRATE_A_TRACK: u32, enum kmigrate_track
+ *     KMIGRATE_A_TRACK_ERROR: u32, with KMIGRATE_TRACK_FAILED: a positive errno; ENOMEM
+ *         also when tables for all tracked VMs would exceed what the host allows
+ *     KMIGRATE_A_DRIVE: flag
+ *     KMIGRATE_A_INTERVAL_MS: u32, 0 if there is none
+ *     KMIGRATE_A_TRACK_BYTES: u64, kernel memory that the tracking takes
+ *     KMIGRATE_A_MISSED: u64, pages that were dirtied in slots without a table: those
+ *         of slots that the VMM has just added
+ *     KMIGRATE_A_NR_HARVESTS: u32, harvests so far
+ *     KMIGRATE_A_HARVEST: u32, the newest one asked for whose pages are kept, or 0
+ *     KMIGRATE_A_HARVEST_PAGES: u64, pages of the last harvest of any kind
+ *     KMIGRATE_A_HARVEST_NS: u64, and how long it took
+ *
+ *
+ * KMIGRATE_CMD_HARVEST (do)
+ * -------------------------
+ *
+ * Asks for a harvest whose pages are kept. It is there when KMIGRATE_CMD_TRACK_GET has a
+ * KMIGRATE_A_HARVEST that is not older than the answer's.
+ *
+ *   request:
+ *     KMIGRATE_A_SESSION: u32
+ *   reply:
+ *     KMIGRATE_A_SESSION: u32
+ *     KMIGRATE_A_HARVEST: u32, its number, never 0
+ *
+ * Errors:
+ *   -ENOENT     also: this session does not drive
+ *   -ECANCELED  it gave way to the VMM
+ *   and the error of a tracking that has failed
+ *
+ *
+ * KMIGRATE_CMD_EXTENT_GET (dump)
+ * ------------------------------
+ *
+ * The pages of the last harvest that was asked for, as runs, sorted by address space,
+ * slot and gfn. If another one took its place meanwhile, some messages carry
+ * NLM_F_DUMP_INTR.
+ *
+ *   request:
+ *     KMIGRATE_A_SESSION: u32
+ *   each message:
+ *     KMIGRATE_A_SESSION: u32
+ *     KMIGRATE_A_EXTENT: nest, multi
+ *       KMIGRATE_A_EXTENT_AS_ID: u32
+ *       KMIGRATE_A_EXTENT_GFN: u64
+ *       KMIGRATE_A_EXTENT_NPAGES: u32
+ *
+ *
+ * KMIGRATE_CMD_WINDOW_GET (do)
+ * ----------------------------
+ *
+ * How many pages were dirtied in the last 10 ms, 100 ms, 1 s, 10 s and 60 s. A page counts
+ * once in UNIQUE, which is the working set at that time scale, and each time that it became
+ * dirty in PAGES. The finest scale that means something is the interval between harvests.
+ *
+ *   request:
+ *     KMIGRATE_A_SESSION: u32
+ *   reply:
+ *     KMIGRATE_A_SESSION: u32
+ *     KMIGRATE_A_WINDOW: nest, multi
+ *       KMIGRATE_A_WINDOW_MS: u32
+ *       KMIGRATE_A_WINDOW_UNIQUE: u64
+ *       KMIGRATE_A_WINDOW_NS: u64, the time that WINDOW_PAGES is for: between two
+ *           samples, at least WINDOW_MS; absent while there are none so far apart
+ *       KMIGRATE_A_WINDOW_PAGES: u64, absent with WINDOW_NS
+ *
+ *
+ * KMIGRATE_CMD_REGION_GET (dump)
+ * ------------------------------
+ *
+ * Regions of 512 pages of a slot (its last one may be smaller) in which a page was dirtied
+ * within the last 60 s, one message each, sorted by address space, slot and gfn.
+ *
+ *   request:
+ *     KMIGRATE_A_SESSION: u32
+ *   each message:
+ *     KMIGRATE_A_SESSION: u32
+ *     KMIGRATE_A_REGION: nest
+ *       KMIGRATE_A_REGION_AS_ID: u32
+ *       KMIGRATE_A_REGION_GFN: u64
+ *       KMIGRATE_A_REGION_NPAGES: u32
+ *       KMIGRATE_A_REGION_PAGES_1S: u32, pages dirtied within the last second
+ *       KMIGRATE_A_REGION_PAGES_10S: u32
+ *       KMIGRATE_A_REGION_PAGES_60S: u32
  */
 #ifndef _UAPI_LINUX_KMIGRATE_H
 #define _UAPI_LINUX_KMIGRATE_H
@@ -260,8 +397,19 @@ enum kmigrate_mechanism {
 enum kmigrate_logging {
 	KMIGRATE_LOGGING_NONE,
 	KMIGRATE_LOGGING_VMM,
-	/* not before the module can drive logging itself */
 	KMIGRATE_LOGGING_KMIGRATE,
+};
+
+/* Where the tracking of a VM stands. */
+enum kmigrate_track {
+	KMIGRATE_TRACK_OFF,
+	/* asked for; the log is being switched on */
+	KMIGRATE_TRACK_STARTING,
+	KMIGRATE_TRACK_ON,
+	/* the VMM logs by itself since: observed, not driven any more */
+	KMIGRATE_TRACK_GAVE_WAY,
+	/* see KMIGRATE_A_TRACK_ERROR; nothing is left switched on */
+	KMIGRATE_TRACK_FAILED,
 };
 
 /* What the module can do on this kernel. */
@@ -272,6 +420,10 @@ enum kmigrate_features {
 	KMIGRATE_FEATURES_VCPU_COUNT = 2,
 	/* the live dirty bitmap can be read (TEST) */
 	KMIGRATE_FEATURES_TEST = 4,
+	/* pages can be tracked (TRACK_START) */
+	KMIGRATE_FEATURES_TRACK = 8,
+	/* and dirty logging can be switched on for it */
+	KMIGRATE_FEATURES_DRIVE = 16,
 };
 
 enum {
@@ -305,6 +457,18 @@ enum {
 	KMIGRATE_A_BITMAP,
 	KMIGRATE_A_NR_DIRTY,
 	KMIGRATE_A_NR_UNTRACKED,
+	KMIGRATE_A_DRIVE,
+	KMIGRATE_A_INTERVAL_MS,
+	KMIGRATE_A_TRACK,
+	KMIGRATE_A_TRACK_ERROR,
+	KMIGRATE_A_TRACK_BYTES,
+	KMIGRATE_A_MISSED,
+	KMIGRATE_A_NR_HARVESTS,
+	KMIGRATE_A_HARVEST,
+	KMIGRATE_A_HARVEST_PAGES,
+	KMIGRATE_A_HARVEST_NS,
+	KMIGRATE_A_WINDOW,
+	KMIGRATE_A_REGION,
 
 	__KMIGRATE_A_MAX,
 	KMIGRATE_A_MAX = (__KMIGRATE_A_MAX - 1)
@@ -356,6 +520,30 @@ enum {
 };
 
 enum {
+	KMIGRATE_A_WINDOW_PAD = 1,
+	KMIGRATE_A_WINDOW_MS,
+	KMIGRATE_A_WINDOW_UNIQUE,
+	KMIGRATE_A_WINDOW_NS,
+	KMIGRATE_A_WINDOW_PAGES,
+
+	__KMIGRATE_A_WINDOW_MAX,
+	KMIGRATE_A_WINDOW_MAX = (__KMIGRATE_A_WINDOW_MAX - 1)
+};
+
+enum {
+	KMIGRATE_A_REGION_PAD = 1,
+	KMIGRATE_A_REGION_AS_ID,
+	KMIGRATE_A_REGION_GFN,
+	KMIGRATE_A_REGION_NPAGES,
+	KMIGRATE_A_REGION_PAGES_1S,
+	KMIGRATE_A_REGION_PAGES_10S,
+	KMIGRATE_A_REGION_PAGES_60S,
+
+	__KMIGRATE_A_REGION_MAX,
+	KMIGRATE_A_REGION_MAX = (__KMIGRATE_A_REGION_MAX - 1)
+};
+
+enum {
 	KMIGRATE_CMD_INFO = 1,
 	KMIGRATE_CMD_VM_ATTACH,
 	KMIGRATE_CMD_VM_DETACH,
@@ -364,6 +552,13 @@ enum {
 	KMIGRATE_CMD_VCPU_GET,
 	KMIGRATE_CMD_COUNTS_GET,
 	KMIGRATE_CMD_TEST,
+	KMIGRATE_CMD_TRACK_START,
+	KMIGRATE_CMD_TRACK_STOP,
+	KMIGRATE_CMD_TRACK_GET,
+	KMIGRATE_CMD_HARVEST,
+	KMIGRATE_CMD_EXTENT_GET,
+	KMIGRATE_CMD_WINDOW_GET,
+	KMIGRATE_CMD_REGION_GET,
 
 	__KMIGRATE_CMD_MAX,
 	KMIGRATE_CMD_MAX = (__KMIGRATE_CMD_MAX - 1)

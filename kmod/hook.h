@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef KM_HOOK_H
+#define KM_HOOK_H
+
+#include <linux/ftrace.h>
+#include <linux/list.h>
+
+/* A hook on one of KVM's functions, for all VMs. hook.c's lock protects all but @ops. */
+struct km_hook {
+	struct ftrace_ops ops;
+	unsigned char *name;
+	unsigned int users;
+	struct list_head placed;
+};
+
+/*
+ * PERMANENT: else writing 0 to kernel.ftrace_enabled would silently stop the hook.
+ * Neither IPMODIFY nor SAVE_REGS: nothing is changed. @func runs with preemption
+ * disabled, under RCU, maybe with interrupts off.
+ */
+#define KM_HOOK(hook, function, callback)					\
+	static unsigned char hook##_name[] = (function);			\
+	static struct km_hook hook = {						\
+		.ops = {							\
+			.func = (callback),					\
+			.flags = FTRACE_OPS_FL_RECURSION | FTRACE_OPS_FL_RCU |	\
+				 FTRACE_OPS_FL_PERMANENT,			\
+		},								\
+		.name = hook##_name,						\
+		.placed = LIST_HEAD_INIT(hook.placed),				\
+	}
+
+int km_hook_get(struct km_hook *hook);
+void km_hook_put(struct km_hook *hook);
+void km_hook_fini(struct km_hook *hook);
+
+#endif /* KM_HOOK_H */
