@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Answers in many messages: memory slots, vCPUs, what tracking found. Between two calls a dump holds
- * nothing, so that a reader who stops reading keeps neither session nor VM; what it
- * does pin until its socket is closed is the module (netlink_dump_start()).
+ * Answers in many messages: memory slots, vCPUs, what tracking found. Between two calls
+ * a dump holds nothing, so that a reader who stops reading keeps neither session nor VM;
+ * what it does pin until its socket is closed is the module (netlink_dump_start()).
  */
 #include <linux/build_bug.h>
 #include <linux/err.h>

@@ -60,7 +60,7 @@ void km_session_put(struct km_session *session)
 {
 	if (!refcount_dec_and_test(&session->refs))
 		return;
-	km_track_abandon(session->vm, session);
+	km_track_stop(session->vm, session);
 	km_vm_put(session->vm);
 	sock_put(session->sk);
 	kvfree(session);

@@ -355,6 +355,7 @@ out:
 	return err;
 }
 
+/* Also for a session that goes, whether its VM is still there or not. */
 int km_track_stop(struct km_vm *vm, const struct km_session *session)
 {
 	struct km_track *track = smp_load_acquire(&vm->track);
@@ -371,12 +372,6 @@ int km_track_stop(struct km_vm *vm, const struct km_session *session)
 	}
 	mutex_unlock(&track->lock);
 	return err;
-}
-
-/* The session goes, whether its VM is still there or not. */
-void km_track_abandon(struct km_vm *vm, const struct km_session *session)
-{
-	km_track_stop(vm, session);
 }
 
 /* Asks for a harvest whose pages are kept. *nr is its number in km_track_status::kept. */

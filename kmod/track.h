@@ -56,7 +56,6 @@ int km_track_start(struct km_vm *vm, const struct km_session *session,
 		   const struct km_track_ask *ask);
 int km_track_stop(struct km_vm *vm, const struct km_session *session);
 int km_track_harvest(struct km_vm *vm, const struct km_session *session, u32 *nr);
-void km_track_abandon(struct km_vm *vm, const struct km_session *session);
 
 /* What was dirtied within the last @ms. */
 struct km_track_window {
