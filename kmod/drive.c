@@ -12,8 +12,8 @@
  * bit. Had we cleared one after that, a page of the guest would be lost.
  *
  * All that matters happens under kvm->slots_lock, KVM's own:
- *   - __kvm_set_memory_region() is called with it held. Its hook, in the VMM's thread,
- *     takes the slot from us (vmm_sets()).
+ *   - __kvm_set_memory_region() is called with it held. Its hook (watch.c), in the VMM's
+ *     thread, takes the slot from us (km_drive_vmm_sets()).
  *   - We call the same function with it held, after a look at @ours.
  *   - KVM_CLEAR_DIRTY_LOG takes it, calls kvm_arch_sync_dirty_log(), and only then reads
  *     which bits it is to clear. The hook of that one, in our thread, looks at @ours; if
@@ -41,40 +41,36 @@
 #include "slot.h"
 #include "track.h"
 #include "vm.h"
+#include "watch.h"
 
 /* Of a request: its structure has a page, the bits have the rest. 8 GiB of guest memory. */
 #define HEADER_BYTES	PAGE_SIZE
 #define BITS_BYTES	(256u << 10)
 #define BITS		(BITS_BYTES * BITS_PER_BYTE)
 
-static struct km_drive *drive_of(const struct kvm *kvm)
+static struct km_drive *drive_of(struct km_vm *vm)
 {
-	struct km_vm *vm = km_vm_find_rcu(kvm);
 	struct km_track *track = vm ? smp_load_acquire(&vm->track) : NULL;
 
 	return track ? &track->drive : NULL;
 }
 
-/* The VMM adds, deletes, moves or changes a slot. With slots_lock held. */
-static void notrace vmm_sets(unsigned long ip, unsigned long parent_ip,
-			     struct ftrace_ops *ops, struct ftrace_regs *fregs)
+/*
+ * Somebody adds, deletes, moves or changes a slot; unless it is us, the slot is the VMM's.
+ * With slots_lock held, in a hook: ahead of the change.
+ */
+void notrace km_drive_vmm_sets(struct km_vm *vm, const struct km_compat_region *region)
 {
-	const struct kvm *kvm = (const struct kvm *)km_compat_ftrace_arg(fregs, 0);
-	const struct km_compat_region *region =
-		(const struct km_compat_region *)km_compat_ftrace_arg(fregs, 1);
 	u32 as_id = region->slot >> 16, id = (u16)region->slot;
-	struct km_drive *drive;
+	struct km_drive *drive = drive_of(vm);
 
-	rcu_read_lock();
-	drive = drive_of(kvm);
-	if (drive && READ_ONCE(drive->driver) != current && km_drive_owns(drive, as_id, id)) {
-		clear_bit(id, drive->ours[as_id]);
-		if (region->flags & KVM_MEM_LOG_DIRTY_PAGES) {
-			WRITE_ONCE(drive->gave_way, true);
-			km_track_kick(drive);
-		}
+	if (!drive || READ_ONCE(drive->driver) == current || !km_drive_owns(drive, as_id, id))
+		return;
+	clear_bit(id, drive->ours[as_id]);
+	if (region->flags & KVM_MEM_LOG_DIRTY_PAGES) {
+		WRITE_ONCE(drive->gave_way, true);
+		km_track_kick(drive);
 	}
-	rcu_read_unlock();
 }
 
 /* KVM is about to read which bits to clear. With slots_lock held. */
@@ -87,7 +83,7 @@ static void notrace driver_syncs(unsigned long ip, unsigned long parent_ip,
 	struct km_drive *drive;
 
 	rcu_read_lock();
-	drive = drive_of(kvm);
+	drive = drive_of(km_vm_find_rcu(kvm));
 	if (drive && READ_ONCE(drive->driver) == current &&
 	    !km_drive_owns(drive, slot->as_id, slot->id)) {
 		memset(drive->scratch.kernel + HEADER_BYTES, 0, BITS_BYTES);
@@ -96,7 +92,6 @@ static void notrace driver_syncs(unsigned long ip, unsigned long parent_ip,
 	rcu_read_unlock();
 }
 
-KM_HOOK(set_hook, "__kvm_set_memory_region", vmm_sets);
 KM_HOOK(sync_hook, "kvm_arch_sync_dirty_log", driver_syncs);
 
 bool km_drive_owns(const struct km_drive *drive, u32 as_id, u32 id)
@@ -153,12 +148,12 @@ int km_drive_prepare(struct km_drive *drive)
 	if (!KM_COMPAT_CAN_DRIVE)
 		return -EOPNOTSUPP;
 	if (!drive->hooked) {
-		err = km_hook_get(&set_hook);
+		err = km_watch_hook();
 		if (err)
 			return err;
 		err = km_hook_get(&sync_hook);
 		if (err) {
-			km_hook_put(&set_hook);
+			km_watch_unhook();
 			return err;
 		}
 		drive->hooked = true;
@@ -250,7 +245,7 @@ void km_drive_release(struct km_drive *drive, struct kvm *kvm)
 	km_scratch_unmap(&drive->scratch);
 	if (drive->hooked) {
 		km_hook_put(&sync_hook);
-		km_hook_put(&set_hook);
+		km_watch_unhook();
 		drive->hooked = false;
 	}
 }
@@ -378,5 +373,4 @@ u64 km_drive_bytes(const struct km_drive *drive)
 void km_drive_fini(void)
 {
 	km_hook_fini(&sync_hook);
-	km_hook_fini(&set_hook);
 }

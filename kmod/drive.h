@@ -9,6 +9,7 @@
 
 struct file;
 struct km_slot_list;
+struct km_vm;
 struct kvm;
 
 /*
@@ -45,6 +46,8 @@ void km_drive_free(struct km_drive *drive);
 
 void km_drive_enter(struct km_drive *drive);
 void km_drive_exit(struct km_drive *drive);
+
+void km_drive_vmm_sets(struct km_vm *vm, const struct km_compat_region *region);
 
 int km_drive_prepare(struct km_drive *drive);
 

@@ -5,10 +5,12 @@
 
 #include "dirty.h"
 #include "drive.h"
+#include "event.h"
 #include "netlink.h"
 #include "session.h"
 #include "version.h"
 #include "vm.h"
+#include "watch.h"
 
 static int __init km_init(void)
 {
@@ -34,16 +36,19 @@ err_session:
 err_vm:
 	km_vm_fini();
 	km_drive_fini();
+	km_watch_fini();
 	km_dirty_fini();
 	return err;
 }
 
 static void __exit km_exit(void)
 {
+	km_event_fini();
 	km_netlink_fini();
 	km_session_fini();
 	km_vm_fini();
 	km_drive_fini();
+	km_watch_fini();
 	km_dirty_fini();
 }
 

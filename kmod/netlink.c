@@ -64,7 +64,7 @@ static int put_param(struct sk_buff *msg, const struct km_mech_param *param)
 static int put_info(struct sk_buff *msg)
 {
 	u32 features = KMIGRATE_FEATURES_COUNT | KMIGRATE_FEATURES_TEST |
-		       KMIGRATE_FEATURES_TRACK;
+		       KMIGRATE_FEATURES_TRACK | KMIGRATE_FEATURES_EVENT;
 	struct km_mech mech;
 	unsigned int i;
 
@@ -269,6 +269,14 @@ static const struct genl_ops ops[] = {
 	},
 };
 
+/* As for commands: who may not ask may not listen. */
+static const struct genl_multicast_group groups[] = {
+	{
+		.name = KMIGRATE_MCGRP_EVENTS,
+		.flags = GENL_MCAST_CAP_NET_ADMIN | GENL_MCAST_CAP_SYS_ADMIN,
+	},
+};
+
 /*
  * Not in other network namespaces (.netnsok), as authority is over the host.
  * .parallel_ops: else each command would hold up all of generic netlink.
@@ -280,6 +288,8 @@ struct genl_family km_netlink_family __ro_after_init = {
 	.parallel_ops	= true,
 	.ops		= ops,
 	.n_ops		= ARRAY_SIZE(ops),
+	.mcgrps		= groups,
+	.n_mcgrps	= ARRAY_SIZE(groups),
 };
 
 int __init km_netlink_init(void)

@@ -102,6 +102,7 @@ static int put_vm(struct sk_buff *msg, const struct km_session *session,
 	km_mech_get(&mech);
 	km_slot_count(kvm, &totals);
 	if (nla_put_u32(msg, KMIGRATE_A_SESSION, session->id) ||
+	    nla_put_u64_64bit(msg, KMIGRATE_A_VM_ID, session->vm->id, KMIGRATE_A_PAD) ||
 	    (pid && nla_put_u32(msg, KMIGRATE_A_VMM_PID, pid)) ||
 	    nla_put_u32(msg, KMIGRATE_A_MECHANISM,
 			ring ? KMIGRATE_MECHANISM_DIRTY_RING : mech.mechanism) ||

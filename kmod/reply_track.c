@@ -111,6 +111,7 @@ static int put_track(struct km_session *session, struct kvm *kvm, struct sk_buff
 	    nla_put_u64_64bit(msg, KMIGRATE_A_MISSED, km_track_missed(session->vm),
 			      KMIGRATE_A_PAD) ||
 	    nla_put_u32(msg, KMIGRATE_A_NR_HARVESTS, status.done) ||
+	    nla_put_u32(msg, KMIGRATE_A_OVERRUNS, status.overruns) ||
 	    nla_put_u32(msg, KMIGRATE_A_HARVEST, status.kept) ||
 	    nla_put_u64_64bit(msg, KMIGRATE_A_HARVEST_PAGES, status.pages, KMIGRATE_A_PAD) ||
 	    nla_put_u64_64bit(msg, KMIGRATE_A_HARVEST_NS, status.harvest_ns, KMIGRATE_A_PAD))

@@ -21,6 +21,7 @@
 #include <linux/slab.h>
 #include <linux/timekeeping.h>
 
+#include "event.h"
 #include "session.h"
 #include "slot.h"
 #include "track.h"
@@ -125,16 +126,32 @@ static int harvest(struct km_track *track, struct kvm *kvm)
 	return err;
 }
 
+/* Finer scales than this harvest's mean nothing. Said once a second, counted always. */
+static void overrun(struct km_track *track, u64 now)
+{
+	u32 overruns;
+
+	mutex_lock(&track->lock);
+	overruns = ++track->status.overruns;
+	mutex_unlock(&track->lock);
+	if (track->overrun_ns && now - track->overrun_ns < NSEC_PER_SEC)
+		return;
+	track->overrun_ns = now;
+	km_event_send_overrun(track->vm, overruns);
+}
+
 static bool is_due(struct km_track *track, const struct km_track_status *status)
 {
+	u64 interval_ns = status->interval_ms * NSEC_PER_MSEC;
 	u64 now = ktime_get_ns();
 
-	if (status->asked != status->kept)
+	if (interval_ns && now >= track->next_ns) {
+		if (track->next_ns && now - track->next_ns >= interval_ns)
+			overrun(track, now);
+		track->next_ns = now + interval_ns;
 		return true;
-	if (!status->interval_ms || now < track->next_ns)
-		return false;
-	track->next_ns = now + status->interval_ms * NSEC_PER_MSEC;
-	return true;
+	}
+	return status->asked != status->kept;
 }
 
 /* In the VMM's mm. */
@@ -151,6 +168,7 @@ static int drive(struct km_track *track, struct kvm *kvm, const struct km_track_
 	if (READ_ONCE(track->drive.gave_way)) {
 		km_drive_release(&track->drive, kvm);
 		set_state(track, KMIGRATE_TRACK_GAVE_WAY, 0);
+		km_event_send(track->vm, KMIGRATE_EVENT_GAVE_WAY);
 		return 0;
 	}
 	set_state(track, KMIGRATE_TRACK_ON, 0);
@@ -198,6 +216,8 @@ static void undo(struct km_track *track, struct kvm *kvm)
 	km_heat_clear(&track->heat);
 	WRITE_ONCE(track->drive.gave_way, false);
 	track->slots_seen = 0;
+	track->next_ns = 0;
+	track->overrun_ns = 0;
 
 	mutex_lock(&track->lock);
 	km_harvest_free(track->harvest);

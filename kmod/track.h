@@ -23,6 +23,7 @@ struct km_track_status {
 	bool drive;
 	u32 interval_ms;
 	u32 asked, done;		/* harvests */
+	u32 overruns;			/* harvests that came an interval late, or more */
 	u64 pages, harvest_ns;		/* of the last */
 	u32 kept;			/* the harvest whose pages are kept, or 0 */
 };
@@ -43,7 +44,8 @@ struct km_track {
 	struct km_heat heat;
 	struct km_drive drive;
 	/* Only @work looks. */
-	u64 next_ns;			/* when the next harvest is due */
+	u64 next_ns;			/* when the next harvest is due; 0: at once */
+	u64 overrun_ns;			/* when listeners were last told of one */
 	unsigned int slots_seen;	/* km_slot_sequence() of the last look; 0: none yet */
 };
 

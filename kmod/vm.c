@@ -8,7 +8,7 @@
  *   - a reference to struct kvm (kvm_get_kvm_safe()), which readers walk, and
  *     whose address is the key that the hook looks up. While the key is in the
  *     table, the reference keeps the address from being used for another VM;
- *   - a use of the hook (km_dirty_start());
+ *   - a use of each of two hooks (km_dirty_start(), km_watch_start());
  *   - once watch() ran, an mmu_notifier on the VMM's mm, and with it mm_count. Never
  *     mm_users for longer than it takes to register: that would keep the memory of
  *     a VMM that exits.
@@ -46,6 +46,7 @@
 #include <linux/wait.h>
 
 #include "compat/compat.h"
+#include "event.h"
 #include "track.h"
 #include "vm.h"
 
@@ -60,6 +61,8 @@ static struct workqueue_struct *vm_wq;
 /* km_vms that are not freed yet, hollow ones included. */
 static atomic_t nr_vms = ATOMIC_INIT(0);
 static DECLARE_WAIT_QUEUE_HEAD(no_vms);
+
+static atomic64_t last_id = ATOMIC64_INIT(0);
 
 /* For the hook: no lock, no reference. */
 struct km_vm *km_vm_find_rcu(const struct kvm *key)
@@ -174,7 +177,11 @@ static void release(struct km_vm *vm)
 
 	if (vm->watched)
 		mmu_notifier_unregister(&vm->mn, kvm->mm);
+	km_watch_stop(vm);
 	km_dirty_stop(&vm->dirty);
+	/* Else it is the sessions that have gone, and the VM lives on. */
+	if (refcount_read(&vm->users))
+		km_event_send(vm, KMIGRATE_EVENT_VM_GONE);
 	kvm_put_kvm(kvm);
 	fput(file);
 }
@@ -216,6 +223,7 @@ static struct km_vm *create(struct file *file, struct kvm *kvm)
 	}
 
 	vm->key = kvm;
+	vm->id = atomic64_inc_return(&last_id);
 	vm->kvm = kvm;
 	vm->file = file;
 	vm->mn.ops = &mn_ops;
@@ -227,6 +235,7 @@ static struct km_vm *create(struct file *file, struct kvm *kvm)
 	atomic_inc(&nr_vms);
 
 	km_dirty_start(&vm->dirty);
+	km_watch_start(vm);
 	return vm;
 }
 
@@ -268,6 +277,7 @@ static struct km_vm *find_or_create(struct file *file, struct kvm *kvm)
 	mutex_unlock(&vms_lock);
 	if (!other) {
 		km_vm_queue(vm, &vm->work, 0);
+		km_vm_queue(vm, &vm->watch.work, 0);
 		return vm;
 	}
 

@@ -11,6 +11,7 @@
 #include <linux/workqueue.h>
 
 #include "dirty.h"
+#include "watch.h"
 
 struct file;
 struct km_track;
@@ -20,7 +21,9 @@ struct kvm;
 struct km_vm {
 	struct hlist_node node;		/* in the table, by @key */
 	const struct kvm *key;		/* compared only */
+	u64 id;				/* never another's */
 	struct km_dirty dirty;
+	struct km_watch watch;
 	struct km_track *track;		/* set once, with cmpxchg() */
 
 	refcount_t users;		/* sessions and tracking; drops under the table's lock */

@@ -37,6 +37,10 @@ def entry_name(entry):
     return entry["name"] if isinstance(entry, dict) else entry
 
 
+def groups():
+    return SPEC["mcast-groups"]["list"]
+
+
 def spec_numbers():
     """What the specification defines: C name to number."""
     numbers = {}
@@ -80,6 +84,7 @@ def check_numbers(problems):
     if run.returncode:
         problems += [line for line in run.stderr.splitlines() if "error" in line]
     known = set(numbers) | {"KMIGRATE_FAMILY_NAME", "KMIGRATE_FAMILY_VERSION"}
+    known |= {c_name(SPEC["name"], "mcgrp", group["name"]) for group in groups()}
     for name in sorted(set(re.findall(r"\bKMIGRATE_\w+", code(HEADER.read_text())))):
         if name not in known:
             problems.append(f"{name} is in the header only")
@@ -90,11 +95,11 @@ def documented():
     trees = {}
     place = None
     for line in HEADER.read_text().splitlines():
-        head = re.match(r" \* (KMIGRATE_CMD_\w+) \((do|dump)\)$", line)
+        head = re.match(r" \* (KMIGRATE_CMD_\w+) \((do|dump|notification)\)$", line)
         if head:
             place = [head.group(1), head.group(2), None]
             continue
-        direction = re.match(r" \*   (request|reply|each message):", line)
+        direction = re.match(r" \*   (request|reply|(?:each )?message):", line)
         if direction and place:
             place[2] = "request" if direction.group(1) == "request" else "reply"
             trees[tuple(place)] = {}
@@ -124,6 +129,10 @@ def specified():
                                          if a["type"] != "pad"])
 
     for operation in SPEC["operations"]["list"]:
+        if "event" in operation:
+            key = (c_name(SPEC["name"], "cmd", operation["name"]), "notification", "reply")
+            trees[key] = {}
+            add(trees[key], sets[operation["attribute-set"]], operation["event"]["attributes"])
         for kind in ("do", "dump"):
             if kind not in operation:
                 continue
@@ -155,10 +164,14 @@ def check_trees(problems):
 
 
 def check_rights(problems):
-    """All commands need authority, and the specification must say so."""
-    for operation in SPEC["operations"]["list"]:
-        if operation.get("flags") != ["admin-perm"]:
-            problems.append(f"{operation['name']}: no admin-perm")
+    """All commands and groups need authority, and the specification must say so."""
+    commands = [o for o in SPEC["operations"]["list"] if "event" not in o]
+    for needs in commands + groups():
+        if needs.get("flags") != ["admin-perm"]:
+            problems.append(f"{needs['name']}: no admin-perm")
+    events = {o.get("mcgrp") for o in SPEC["operations"]["list"] if "event" in o}
+    if events != {group["name"] for group in groups()}:
+        problems.append(f"events go to {events}")
 
 
 def check_versions(problems):

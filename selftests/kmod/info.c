@@ -14,6 +14,7 @@
 #include <linux/genetlink.h>
 
 #include "kmod.h"
+#include "nlevent.h"
 
 /* 0 or 1 for N or Y, -1 if there is no such parameter. */
 static int module_param(const char *module, const char *name)
@@ -42,7 +43,7 @@ static void versions(void)
 	CHECK(!strcmp(info.version, "0.1.0"));
 	CHECK_EQ(info.features, KMIGRATE_FEATURES_COUNT | KMIGRATE_FEATURES_VCPU_COUNT |
 		 KMIGRATE_FEATURES_TEST | KMIGRATE_FEATURES_TRACK |
-		 KMIGRATE_FEATURES_DRIVE);
+		 KMIGRATE_FEATURES_DRIVE | KMIGRATE_FEATURES_EVENT);
 	CHECK_EQ(info.sessions, 0);
 	CHECK_EQ(info.max_sessions, KMIGRATE_MAX_SESSIONS);
 	CHECK_EQ(info.max_extents, KMIGRATE_MAX_TEST_EXTENTS);
@@ -110,11 +111,16 @@ static void expect_no_authority(struct nl *nl)
 
 	CHECK_EQ(nl_info(nl, &info), -EPERM);
 	CHECK_EQ(nl_attach(nl, 0, &session), -EPERM);
-	for (cmd = KMIGRATE_CMD_VM_DETACH; cmd <= KMIGRATE_CMD_MAX; cmd++) {
+	for (cmd = KMIGRATE_CMD_VM_DETACH; cmd <= NL_LAST_COMMAND; cmd++) {
 		uint16_t flags = nl_is_dump(cmd) ? NLM_F_DUMP : 0;
 
 		CHECK_EQ(nl_command(nl, cmd, flags, 1, NULL, NULL), -EPERM);
 	}
+}
+
+static void expect_deaf(struct nl *nl)
+{
+	CHECK_EQ(nl_join(nl, KMIGRATE_MCGRP_EVENTS), -EPERM);
 }
 
 static void without(unsigned int cap)
@@ -125,8 +131,10 @@ static void without(unsigned int cap)
 	REQUIRE_EQ(drop(cap), 0);
 	/* A sender without it, on a socket of one who had it. */
 	expect_no_authority(&before);
+	expect_deaf(&before);
 	if (CHECK_EQ(nl_open(&after), 0)) {
 		expect_no_authority(&after);
+		expect_deaf(&after);
 		/*
 		 * A sender who has it, on a socket of one who had not, and who
 		 * doesn't say where it goes: might be tricked into a write().
@@ -194,6 +202,7 @@ static void other_user_body(void)
 		_exit(KSFT_SKIP);
 	REQUIRE_EQ(nl_open(&nl), 0);
 	expect_no_authority(&nl);
+	expect_deaf(&nl);
 	nl_close(&nl);
 }
 
@@ -209,6 +218,7 @@ static void unknown_commands(void)
 
 	REQUIRE_EQ(nl_open(&nl), 0);
 	CHECK_EQ(nl_command(&nl, 0, 0, 0, NULL, NULL), -EOPNOTSUPP);
+	CHECK_EQ(nl_command(&nl, KMIGRATE_CMD_EVENT, 0, 0, NULL, NULL), -EOPNOTSUPP);
 	CHECK_EQ(nl_command(&nl, KMIGRATE_CMD_MAX + 1, 0, 0, NULL, NULL), -EOPNOTSUPP);
 	CHECK_EQ(nl_command(&nl, 255, 0, 0, NULL, NULL), -EOPNOTSUPP);
 	/* A dump of what can't be dumped, and the reverse. */

@@ -81,7 +81,7 @@ static void bad_attributes(void)
 	size_t i;
 
 	REQUIRE(start());
-	for (cmd = KMIGRATE_CMD_VM_ATTACH; cmd <= KMIGRATE_CMD_MAX; cmd++) {
+	for (cmd = KMIGRATE_CMD_VM_ATTACH; cmd <= NL_LAST_COMMAND; cmd++) {
 		bool dump = nl_is_dump(cmd);
 		uint16_t flags = dump ? NLM_F_DUMP : 0;
 		uint16_t type = cmd == KMIGRATE_CMD_VM_ATTACH ? KMIGRATE_A_VM_FD :

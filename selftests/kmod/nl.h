@@ -39,6 +39,7 @@ struct nl_info {
 };
 
 struct nl_vm {
+	uint64_t id;
 	uint32_t session, pid, mechanism, logging, counting;
 	uint32_t slots, vcpus, manual, ring;
 };
@@ -90,6 +91,9 @@ int nl_slots(struct nl *nl, uint32_t session, struct nl_slot *slots, int max);
 int nl_vcpus(struct nl *nl, uint32_t session, struct nl_vcpu *vcpus, int max);
 int nl_test(struct nl *nl, uint32_t session, const struct nl_extent *extents,
 	    unsigned int nr, struct nl_test *test);
+
+/* What comes after it is sent by the module. */
+#define NL_LAST_COMMAND	KMIGRATE_CMD_REGION_GET
 
 static inline bool nl_is_dump(uint8_t cmd)
 {

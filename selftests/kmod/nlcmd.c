@@ -136,6 +136,7 @@ static int vm_cb(const struct nlmsghdr *nlh, void *data)
 {
 	static const struct field fields[] = {
 		FIELD(SESSION, nl_vm, session),
+		FIELD(VM_ID, nl_vm, id),
 		FIELD(VMM_PID, nl_vm, pid),
 		FIELD(MECHANISM, nl_vm, mechanism),
 		FIELD(LOGGING, nl_vm, logging),

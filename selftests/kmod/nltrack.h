@@ -6,7 +6,7 @@
 #include "nl.h"
 
 struct nl_track {
-	uint32_t session, state, error, interval_ms, harvests, harvest;
+	uint32_t session, state, error, interval_ms, harvests, harvest, overruns;
 	uint64_t bytes, missed, pages, ns;
 	bool drive;
 };

@@ -109,6 +109,8 @@
  *     KMIGRATE_A_SESSION: u32
  *   reply:
  *     KMIGRATE_A_SESSION: u32
+ *     KMIGRATE_A_VM_ID: u64, the VM's number, the same for all sessions that are open on
+ *         it at a time, and never another VM's while the module is loaded
  *     KMIGRATE_A_VMM_PID: u32, process id of the VMM as seen from the sender's
  *         PID namespace; absent when it can't be seen from there
  *     KMIGRATE_A_MECHANISM: u32, enum kmigrate_mechanism, of this VM
@@ -291,6 +293,8 @@
  *     KMIGRATE_A_MISSED: u64, pages that were dirtied in slots without a table: those
  *         of slots that the VMM has just added
  *     KMIGRATE_A_NR_HARVESTS: u32, harvests so far
+ *     KMIGRATE_A_OVERRUNS: u32, those that began a whole interval after they were due, or
+ *         later: the interval is too short for this VM or this host
  *     KMIGRATE_A_HARVEST: u32, the newest one asked for whose pages are kept, or 0
  *     KMIGRATE_A_HARVEST_PAGES: u64, pages of the last harvest of any kind
  *     KMIGRATE_A_HARVEST_NS: u64, and how long it took
@@ -367,12 +371,26 @@
  *       KMIGRATE_A_REGION_PAGES_1S: u32, pages dirtied within the last second
  *       KMIGRATE_A_REGION_PAGES_10S: u32
  *       KMIGRATE_A_REGION_PAGES_60S: u32
+ *
+ *
+ * KMIGRATE_CMD_EVENT (notification)
+ * ---------------------------------
+ *
+ * What happened to a VM that a session is open on. Sent, never to be asked for, to the
+ * multicast group KMIGRATE_MCGRP_EVENTS, which takes the rights of a command to join.
+ * A listener that reads too slowly gets ENOBUFS from its socket, and should ask anew.
+ *
+ *   message:
+ *     KMIGRATE_A_VM_ID: u64, see VM_GET
+ *     KMIGRATE_A_EVENT: u32, enum kmigrate_event
+ *     KMIGRATE_A_OVERRUNS: u32, with KMIGRATE_EVENT_OVERRUN: see TRACK_GET
  */
 #ifndef _UAPI_LINUX_KMIGRATE_H
 #define _UAPI_LINUX_KMIGRATE_H
 
 #define KMIGRATE_FAMILY_NAME	"kmigrate"
 #define KMIGRATE_FAMILY_VERSION	1
+#define KMIGRATE_MCGRP_EVENTS	"events"
 
 #define KMIGRATE_ABI_VERSION		1
 #define KMIGRATE_MAX_SESSIONS		1024
@@ -412,6 +430,21 @@ enum kmigrate_track {
 	KMIGRATE_TRACK_FAILED,
 };
 
+/* What happened to a VM. */
+enum kmigrate_event {
+	KMIGRATE_EVENT_NONE,
+	/* the VMM switched dirty logging on for a slot, the first of this VM */
+	KMIGRATE_EVENT_LOGGING_ON,
+	/* and off again for the last; changes that last a moment may go unsaid */
+	KMIGRATE_EVENT_LOGGING_OFF,
+	/* its process has exited, or has closed it: sessions answer -ESRCH */
+	KMIGRATE_EVENT_VM_GONE,
+	/* the module drove the log, and the VMM began to: KMIGRATE_TRACK_GAVE_WAY */
+	KMIGRATE_EVENT_GAVE_WAY,
+	/* a harvest began an interval late, or more; said once a second at most */
+	KMIGRATE_EVENT_OVERRUN,
+};
+
 /* What the module can do on this kernel. */
 enum kmigrate_features {
 	/* the module was built to count dirtied pages (COUNTS_GET) */
@@ -424,6 +457,8 @@ enum kmigrate_features {
 	KMIGRATE_FEATURES_TRACK = 8,
 	/* and dirty logging can be switched on for it */
 	KMIGRATE_FEATURES_DRIVE = 16,
+	/* events are sent (EVENT) */
+	KMIGRATE_FEATURES_EVENT = 32,
 };
 
 enum {
@@ -469,6 +504,9 @@ enum {
 	KMIGRATE_A_HARVEST_NS,
 	KMIGRATE_A_WINDOW,
 	KMIGRATE_A_REGION,
+	KMIGRATE_A_VM_ID,
+	KMIGRATE_A_EVENT,
+	KMIGRATE_A_OVERRUNS,
 
 	__KMIGRATE_A_MAX,
 	KMIGRATE_A_MAX = (__KMIGRATE_A_MAX - 1)
@@ -559,6 +597,7 @@ enum {
 	KMIGRATE_CMD_EXTENT_GET,
 	KMIGRATE_CMD_WINDOW_GET,
 	KMIGRATE_CMD_REGION_GET,
+	KMIGRATE_CMD_EVENT,
 
 	__KMIGRATE_CMD_MAX,
 	KMIGRATE_CMD_MAX = (__KMIGRATE_CMD_MAX - 1)
