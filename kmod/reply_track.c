@@ -114,7 +114,9 @@ static int put_track(struct km_session *session, struct kvm *kvm, struct sk_buff
 	    nla_put_u32(msg, KMIGRATE_A_OVERRUNS, status.overruns) ||
 	    nla_put_u32(msg, KMIGRATE_A_HARVEST, status.kept) ||
 	    nla_put_u64_64bit(msg, KMIGRATE_A_HARVEST_PAGES, status.pages, KMIGRATE_A_PAD) ||
-	    nla_put_u64_64bit(msg, KMIGRATE_A_HARVEST_NS, status.harvest_ns, KMIGRATE_A_PAD))
+	    nla_put_u64_64bit(msg, KMIGRATE_A_HARVEST_NS, status.harvest_ns, KMIGRATE_A_PAD) ||
+	    nla_put_u64_64bit(msg, KMIGRATE_A_HARVEST_SUM_NS, status.harvest_sum_ns,
+			      KMIGRATE_A_PAD))
 		return -EMSGSIZE;
 	return 0;
 }

@@ -116,6 +116,7 @@ static int harvest(struct km_track *track, struct kvm *kvm)
 		track->status.done++;
 		track->status.pages = sum.pages;
 		track->status.harvest_ns = ktime_get_ns() - start;
+		track->status.harvest_sum_ns += track->status.harvest_ns;
 		if (nr) {
 			swap(track->harvest, sum.keep);
 			track->status.kept = nr;

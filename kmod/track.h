@@ -25,6 +25,7 @@ struct km_track_status {
 	u32 asked, done;		/* harvests */
 	u32 overruns;			/* harvests that came an interval late, or more */
 	u64 pages, harvest_ns;		/* of the last */
+	u64 harvest_sum_ns;		/* of all */
 	u32 kept;			/* the harvest whose pages are kept, or 0 */
 };
 

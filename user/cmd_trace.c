@@ -1,18 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /* kmigrate trace: where a guest's time goes. */
 #include <errno.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 #include "ctl/vms.h"
 #include "model.h"
 #include "opts.h"
 #include "report/report.h"
 #include "report/trace.h"
+#include "wait.h"
 #include "xfer/clock.h"
 
 #define QUESTIONS_MAX 16
@@ -70,20 +67,6 @@ static const struct km_question *find_question(const char *name)
 	return NULL;
 }
 
-/* Until the time is over, the guest is gone or somebody has seen enough. */
-static void watch(pid_t pid, unsigned int seconds, int signals)
-{
-	struct pollfd fds[] = {
-		{ .fd = signals, .events = POLLIN },
-		{ .fd = (int)syscall(SYS_pidfd_open, pid, 0), .events = POLLIN },
-	};
-
-	if (fds[1].fd >= 0) { /* else it is gone already */
-		poll(fds, 2, (int)(seconds * 1000));
-		close(fds[1].fd);
-	}
-}
-
 struct asked {
 	const struct km_question *question;
 	void *state;
@@ -114,22 +97,16 @@ static int trace(pid_t pid, struct asked *asked, size_t n, const struct trace_op
 		 struct km_err *err)
 {
 	size_t opened = 0;
-	sigset_t set;
-	int rc = 0, signals;
+	int rc = 0, signals = km_wait_signals(err);
 	double start_ms;
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	signals = signalfd(-1, &set, SFD_CLOEXEC);
 	if (signals < 0)
-		return km_err_set(err, -errno, "signalfd: %s", strerror(errno));
+		return signals;
 	for (; opened < n && !rc; opened += !rc)
 		rc = asked[opened].question->open(&asked[opened].state, pid, err);
 	if (!rc) {
 		start_ms = km_now_ms();
-		watch(pid, o->seconds, signals);
+		km_wait(pid, o->seconds * 1000, signals);
 		rc = show(asked, n, (km_now_ms() - start_ms) / 1e3, o->json, err);
 	}
 	while (opened--)

@@ -92,6 +92,52 @@ struct km_module_facts {
 	double dirtied_pages_per_s;
 };
 
+/* What a guest dirties: `kmigrate dirty` and `kmigrate top`. */
+#define KM_DIRTY_WINDOWS 5
+#define KM_DIRTY_REGIONS 10
+#define KM_DIRTY_VCPUS	 256
+
+struct km_dirty_window {
+	uint32_t ms;
+	uint64_t unique_pages; /* the working set at this time scale */
+	bool has_rate;
+	double pages_per_s;
+};
+
+struct km_dirty_region {
+	uint64_t gfn, npages;
+	uint32_t pages_1s, pages_10s, pages_60s; /* dirtied within the last ... */
+};
+
+struct km_dirty {
+	char vm_name[KM_NAME_MAX];
+	pid_t vm_pid;
+	uint64_t ram_bytes;
+	char source[16];	   /* kmigrate.ko or qemu */
+	char why_qemu[KM_ERR_MAX]; /* "" unless it is */
+	char mechanism[32];
+	char state[16];	  /* driven, observed, gave-way, failed */
+	bool vmm_logs;	  /* at the end */
+	double tracked_s; /* since then: no window reaches further back */
+	double seconds;	  /* that pages are of */
+	uint64_t pages;	  /* dirtied in that time; one that is written again in between
+				harvests counts once */
+	double pages_per_s;
+	unsigned int vcpus;
+	uint64_t pages_by_vcpu[KM_DIRTY_VCPUS];
+	uint64_t pages_by_none; /* KVM's own writes */
+	unsigned int windows;
+	struct km_dirty_window window[KM_DIRTY_WINDOWS];
+	unsigned int regions; /* the hottest, most pages first */
+	struct km_dirty_region region[KM_DIRTY_REGIONS];
+	/* What it cost. */
+	uint32_t interval_ms;
+	uint32_t harvests, overruns;
+	double harvest_ms;     /* of all */
+	uint64_t tables_bytes; /* kernel memory */
+	uint64_t missed_pages; /* in slots that were too new to have a table */
+};
+
 /* The counters of a move; one writer, snapshots for the progress line. */
 struct km_counters {
 	uint64_t listed_pages; /* page names QEMU handed over, repeats counted */

@@ -24,6 +24,22 @@ static void vcpu(struct nlmsghdr *nlh)
 	mnl_attr_nest_end(nlh, nest);
 }
 
+static void tracked(struct nlmsghdr *nlh)
+{
+	struct nlattr *nest = mnl_attr_nest_start(nlh, KMIGRATE_A_WINDOW);
+
+	mnl_attr_put_u32(nlh, KMIGRATE_A_WINDOW_MS, 1000);
+	mnl_attr_put_u64(nlh, KMIGRATE_A_WINDOW_UNIQUE, 77);
+	mnl_attr_put_u64(nlh, KMIGRATE_A_WINDOW_NS, 1000000000);
+	mnl_attr_put_u64(nlh, KMIGRATE_A_WINDOW_PAGES, 100);
+	mnl_attr_nest_end(nlh, nest);
+	nest = mnl_attr_nest_start(nlh, KMIGRATE_A_REGION);
+	mnl_attr_put_u64(nlh, KMIGRATE_A_REGION_GFN, 512);
+	mnl_attr_put_u32(nlh, KMIGRATE_A_REGION_PAGES_10S, 9);
+	mnl_attr_nest_end(nlh, nest);
+	mnl_attr_put_u32(nlh, KMIGRATE_A_TRACK, KMIGRATE_TRACK_ON);
+}
+
 static void reply(struct nlmsghdr *nlh)
 {
 	static const uint8_t bitmap[40] = { 1, 2, 3 };
@@ -38,7 +54,7 @@ size_t fuzz_seed(unsigned int i, uint8_t buf[FUZZ_MAX])
 {
 	struct nlmsghdr *nlh;
 
-	if (i >= 4)
+	if (i >= 5)
 		return 0;
 	memset(buf, 0, 512);
 	nlh = mnl_nlmsg_put_header(buf);
@@ -47,7 +63,9 @@ size_t fuzz_seed(unsigned int i, uint8_t buf[FUZZ_MAX])
 		slot(nlh);
 	if (i == 1 || i == 3)
 		vcpu(nlh);
-	if (i >= 2)
+	if (i == 4)
+		tracked(nlh);
+	else if (i >= 2)
 		reply(nlh);
 	return nlh->nlmsg_len;
 }
@@ -73,6 +91,20 @@ static bool slots(const struct nlmsghdr *nlh)
 	return any;
 }
 
+/* As often as there is room for regions, and once more. */
+static bool tracking(const struct nlmsghdr *nlh)
+{
+	struct km_dirty d = { 0 };
+	struct km_knet_state state;
+	bool any = !km_knetmsg_track(nlh, &d, &state) && state.state;
+
+	for (unsigned int i = 0; i <= KM_DIRTY_REGIONS; i++)
+		any |= !km_knetmsg_region(nlh, &d);
+	any |= !km_knetmsg_windows(nlh, &d) && d.windows;
+	must(d.windows <= KM_DIRTY_WINDOWS && d.regions <= KM_DIRTY_REGIONS);
+	return any;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	struct km_module_facts *facts;
@@ -89,7 +121,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		return 0;
 	}
 	facts = calloc(1, sizeof(*facts));
-	any = slots(nlh) | !km_knetmsg_vcpu(nlh, facts);
+	any = slots(nlh) | tracking(nlh) | !km_knetmsg_vcpu(nlh, facts);
 	must(facts->vcpus <= 256);
 	if (!km_knetmsg_reply(nlh, &r)) {
 		const uint8_t *end = (const uint8_t *)nlh + nlh->nlmsg_len;

@@ -46,6 +46,7 @@ static int track_cb(const struct nlmsghdr *nlh, void *data)
 		case KMIGRATE_A_OVERRUNS: track->overruns = mnl_attr_get_u32(attr); break;
 		case KMIGRATE_A_HARVEST: track->harvest = mnl_attr_get_u32(attr); break;
 		case KMIGRATE_A_HARVEST_PAGES: track->pages = mnl_attr_get_u64(attr); break;
+		case KMIGRATE_A_HARVEST_SUM_NS: track->sum_ns = mnl_attr_get_u64(attr); break;
 		case KMIGRATE_A_HARVEST_NS: track->ns = mnl_attr_get_u64(attr); break;
 		default: return MNL_CB_ERROR;
 		}

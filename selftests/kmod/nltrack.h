@@ -7,7 +7,7 @@
 
 struct nl_track {
 	uint32_t session, state, error, interval_ms, harvests, harvest, overruns;
-	uint64_t bytes, missed, pages, ns;
+	uint64_t bytes, missed, pages, ns, sum_ns;
 	bool drive;
 };
 

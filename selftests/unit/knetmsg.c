@@ -43,6 +43,64 @@ static void replies(bool *ok)
 	CHECK(km_knetmsg_reply(nlh, &r) == -EPROTO);
 }
 
+static void add_window(struct nlmsghdr *nlh, uint32_t ms, uint64_t unique, uint64_t ns,
+		       uint64_t pages)
+{
+	struct nlattr *nest = mnl_attr_nest_start(nlh, KMIGRATE_A_WINDOW);
+
+	mnl_attr_put_u32(nlh, KMIGRATE_A_WINDOW_MS, ms);
+	mnl_attr_put_u64(nlh, KMIGRATE_A_WINDOW_UNIQUE, unique);
+	if (ns) {
+		mnl_attr_put_u64(nlh, KMIGRATE_A_WINDOW_NS, ns);
+		mnl_attr_put_u64(nlh, KMIGRATE_A_WINDOW_PAGES, pages);
+	}
+	mnl_attr_nest_end(nlh, nest);
+}
+
+static void windows(bool *ok)
+{
+	struct nlmsghdr *nlh = begin();
+	struct km_dirty d = { .windows = 3 };
+
+	mnl_attr_put_u32(nlh, KMIGRATE_A_SESSION, 1);
+	add_window(nlh, 10, 5, 0, 0);
+	add_window(nlh, 1000, 70, 2000000000, 300);
+	CHECK(!km_knetmsg_windows(nlh, &d));
+	CHECK(d.windows == 2 && d.window[0].ms == 10 && d.window[0].unique_pages == 5);
+	CHECK(!d.window[0].has_rate && d.window[1].has_rate);
+	CHECK(d.window[1].pages_per_s > 149.9 && d.window[1].pages_per_s < 150.1);
+	for (unsigned int i = 0; i < 2 * KM_DIRTY_WINDOWS; i++)
+		add_window(nlh, 60000, 1, 0, 0); /* a later version may have more */
+	CHECK(!km_knetmsg_windows(nlh, &d));
+	CHECK(d.windows == KM_DIRTY_WINDOWS && d.window[1].ms == 1000);
+}
+
+static int add_region(struct km_dirty *d, uint32_t as, uint64_t gfn, uint32_t in_10s)
+{
+	struct nlmsghdr *nlh = begin();
+	struct nlattr *nest = mnl_attr_nest_start(nlh, KMIGRATE_A_REGION);
+
+	mnl_attr_put_u32(nlh, KMIGRATE_A_REGION_AS_ID, as);
+	mnl_attr_put_u64(nlh, KMIGRATE_A_REGION_GFN, gfn);
+	mnl_attr_put_u32(nlh, KMIGRATE_A_REGION_NPAGES, 512);
+	mnl_attr_put_u32(nlh, KMIGRATE_A_REGION_PAGES_10S, in_10s);
+	mnl_attr_nest_end(nlh, nest);
+	return km_knetmsg_region(nlh, d);
+}
+
+/* The hottest of many, in order, whatever the order in which they come. */
+static void regions(bool *ok)
+{
+	struct km_dirty d = { 0 };
+
+	for (uint32_t i = 0; i < 37; i++)
+		CHECK(!add_region(&d, 0, 512 * i, (i * 14) % 37)); /* 0 to 36, each once */
+	CHECK(!add_region(&d, 1, 0, 500)); /* system management mode's view */
+	CHECK(d.regions == KM_DIRTY_REGIONS);
+	for (uint32_t i = 0; i < d.regions; i++)
+		CHECK(d.region[i].pages_10s == 36 - i && d.region[i].npages == 512);
+}
+
 static int add_slot(struct km_slots *s, uint32_t as, uint64_t hva, uint64_t gfn, uint64_t npages)
 {
 	struct nlmsghdr *nlh = begin();
@@ -170,6 +228,8 @@ static const struct ktap_case cases[] = {
 	{ "replies", replies },
 	{ "memory slots and addresses", slots },
 	{ "vCPUs", vcpus },
+	{ "windows", windows },
+	{ "regions: the hottest", regions },
 	{ "requests that are split", extents },
 	{ "damaged messages", damaged },
 	{ "no module: says what is off", absent },

@@ -38,4 +38,14 @@ int km_knet_counts(struct km_knet *k, struct km_module_facts *facts, struct km_e
 int km_knet_test(struct km_knet *k, const uint64_t *hva, unsigned int n, bool *dirty,
 		 struct km_err *err);
 
+/*
+ * Tracks the pages of the VM that is attached (KMIGRATE_CMD_TRACK_START): drive switches
+ * its dirty log on and harvests it each interval_ms, else only what the VMM logs is seen.
+ * Returns when it is on. -EBUSY: somebody else tracks it. -EOPNOTSUPP: it can't be driven.
+ */
+int km_knet_track(struct km_knet *k, bool drive, unsigned int interval_ms, struct km_err *err);
+
+/* What tracking has found so far, and since attach; leaves the VM's name, RAM and pid. */
+int km_knet_dirty(struct km_knet *k, struct km_dirty *d, struct km_err *err);
+
 #endif

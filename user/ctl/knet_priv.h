@@ -20,9 +20,9 @@ struct km_slots {
 
 /* The attributes of a reply that we read; what is absent stays 0. */
 struct km_reply {
-	uint32_t abi_version, features, mechanism, session, nr_dirty;
+	uint32_t abi_version, features, mechanism, session, nr_dirty, logging;
 	bool has_mechanism;
-	uint64_t elapsed_ns, pages;
+	uint64_t elapsed_ns, pages, unattributed;
 	const uint8_t *bitmap; /* in the message */
 	uint32_t bitmap_bytes;
 };
@@ -44,7 +44,8 @@ struct km_knet {
 	uint16_t family;
 	uint32_t session; /* 0 = none */
 	struct km_slots slots;
-	uint64_t idle_ns; /* of the session, when nothing had been dirtied yet */
+	uint64_t track_ns; /* of the session, when its tracking was on */
+	uint64_t idle_ns;  /* of the session, when nothing had been dirtied yet */
 	uint8_t *buf;
 	char ext_ack[128]; /* the kernel's sentence about the last error */
 };
@@ -66,6 +67,15 @@ const char *km_knetmsg_mechanism(uint32_t mechanism);
 int km_knetmsg_reply(const struct nlmsghdr *nlh, struct km_reply *r);
 int km_knetmsg_slot(const struct nlmsghdr *nlh, struct km_slots *slots);
 int km_knetmsg_vcpu(const struct nlmsghdr *nlh, struct km_module_facts *facts);
+
+/* knettrackmsg.c: what each adds to *d. */
+struct km_knet_state {
+	uint32_t state, error; /* enum kmigrate_track; a positive errno */
+	bool drive;
+};
+int km_knetmsg_track(const struct nlmsghdr *nlh, struct km_dirty *d, struct km_knet_state *state);
+int km_knetmsg_windows(const struct nlmsghdr *nlh, struct km_dirty *d);
+int km_knetmsg_region(const struct nlmsghdr *nlh, struct km_dirty *d);
 
 /* false: no slot holds it. */
 bool km_knetmsg_gfn(const struct km_slots *slots, uint64_t hva, uint64_t *gfn);

@@ -2,55 +2,9 @@
 #include "knet_priv.h"
 
 #include <errno.h>
-#include <linux/genetlink.h>
 #include <stdlib.h>
 #include <string.h>
-
-struct table {
-	unsigned int max;
-	const struct nlattr *a[KMIGRATE_A_MAX + 1];
-};
-
-static int collect(const struct nlattr *attr, void *data)
-{
-	struct table *t = data;
-
-	if (mnl_attr_get_type(attr) <= t->max)
-		t->a[mnl_attr_get_type(attr)] = attr;
-	return MNL_CB_OK; /* newer modules may say more */
-}
-
-/* Numbers of the wrong length are as good as absent. */
-static uint32_t get_u32(const struct nlattr *a)
-{
-	return a && mnl_attr_get_payload_len(a) == sizeof(uint32_t) ? mnl_attr_get_u32(a) : 0;
-}
-
-static uint64_t get_u64(const struct nlattr *a)
-{
-	return a && mnl_attr_get_payload_len(a) == sizeof(uint64_t) ? mnl_attr_get_u64(a) : 0;
-}
-
-static int parse_top(const struct nlmsghdr *nlh, struct table *t)
-{
-	memset(t, 0, sizeof(*t));
-	t->max = KMIGRATE_A_MAX;
-	/* The kernel pads every attribute. libmnl rounds the end of a message up, so a
-	 * last attribute could reach past it. */
-	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(struct genlmsghdr) ||
-	    nlh->nlmsg_len % NLMSG_ALIGNTO)
-		return -EPROTO;
-	return mnl_attr_parse(nlh, sizeof(struct genlmsghdr), collect, t) < 0 ? -EPROTO : 0;
-}
-
-static int parse_nest(const struct nlattr *nest, unsigned int max, struct table *t)
-{
-	memset(t, 0, sizeof(*t));
-	t->max = max;
-	if (!nest)
-		return -EPROTO;
-	return mnl_attr_parse_nested(nest, collect, t) < 0 ? -EPROTO : 0;
-}
+#include "knetattr.h"
 
 const char *km_knetmsg_mechanism(uint32_t mechanism)
 {
@@ -70,20 +24,22 @@ const char *km_knetmsg_mechanism(uint32_t mechanism)
 
 int km_knetmsg_reply(const struct nlmsghdr *nlh, struct km_reply *r)
 {
-	struct table t;
-	int rc = parse_top(nlh, &t);
+	struct km_attrs t;
+	int rc = km_attrs_top(nlh, &t);
 
 	if (rc)
 		return rc;
 	memset(r, 0, sizeof(*r));
-	r->abi_version = get_u32(t.a[KMIGRATE_A_ABI_VERSION]);
-	r->features = get_u32(t.a[KMIGRATE_A_FEATURES]);
+	r->abi_version = km_attr_u32(t.a[KMIGRATE_A_ABI_VERSION]);
+	r->features = km_attr_u32(t.a[KMIGRATE_A_FEATURES]);
 	r->has_mechanism = t.a[KMIGRATE_A_MECHANISM] != NULL;
-	r->mechanism = get_u32(t.a[KMIGRATE_A_MECHANISM]);
-	r->session = get_u32(t.a[KMIGRATE_A_SESSION]);
-	r->elapsed_ns = get_u64(t.a[KMIGRATE_A_ELAPSED_NS]);
-	r->pages = get_u64(t.a[KMIGRATE_A_PAGES]);
-	r->nr_dirty = get_u32(t.a[KMIGRATE_A_NR_DIRTY]);
+	r->mechanism = km_attr_u32(t.a[KMIGRATE_A_MECHANISM]);
+	r->session = km_attr_u32(t.a[KMIGRATE_A_SESSION]);
+	r->elapsed_ns = km_attr_u64(t.a[KMIGRATE_A_ELAPSED_NS]);
+	r->pages = km_attr_u64(t.a[KMIGRATE_A_PAGES]);
+	r->unattributed = km_attr_u64(t.a[KMIGRATE_A_UNATTRIBUTED]);
+	r->logging = km_attr_u32(t.a[KMIGRATE_A_LOGGING]);
+	r->nr_dirty = km_attr_u32(t.a[KMIGRATE_A_NR_DIRTY]);
 	if (t.a[KMIGRATE_A_BITMAP]) {
 		r->bitmap = mnl_attr_get_payload(t.a[KMIGRATE_A_BITMAP]);
 		r->bitmap_bytes = mnl_attr_get_payload_len(t.a[KMIGRATE_A_BITMAP]);
@@ -93,20 +49,20 @@ int km_knetmsg_reply(const struct nlmsghdr *nlh, struct km_reply *r)
 
 int km_knetmsg_slot(const struct nlmsghdr *nlh, struct km_slots *slots)
 {
-	struct table t;
+	struct km_attrs t;
 	struct km_slot s;
-	int rc = parse_top(nlh, &t);
+	int rc = km_attrs_top(nlh, &t);
 
 	if (!rc)
-		rc = parse_nest(t.a[KMIGRATE_A_SLOT], KMIGRATE_A_SLOT_MAX, &t);
+		rc = km_attrs_nest(t.a[KMIGRATE_A_SLOT], KMIGRATE_A_SLOT_MAX, &t);
 	if (rc)
 		return rc;
 	/* Address space 1 is the same memory as seen in system management mode. */
-	if (get_u32(t.a[KMIGRATE_A_SLOT_AS_ID]) || t.a[KMIGRATE_A_SLOT_INTERNAL])
+	if (km_attr_u32(t.a[KMIGRATE_A_SLOT_AS_ID]) || t.a[KMIGRATE_A_SLOT_INTERNAL])
 		return 0;
-	s.hva = get_u64(t.a[KMIGRATE_A_SLOT_USERSPACE_ADDR]);
-	s.gfn = get_u64(t.a[KMIGRATE_A_SLOT_GFN]);
-	s.npages = get_u64(t.a[KMIGRATE_A_SLOT_NPAGES]);
+	s.hva = km_attr_u64(t.a[KMIGRATE_A_SLOT_USERSPACE_ADDR]);
+	s.gfn = km_attr_u64(t.a[KMIGRATE_A_SLOT_GFN]);
+	s.npages = km_attr_u64(t.a[KMIGRATE_A_SLOT_NPAGES]);
 	if (!s.hva || !s.npages || s.npages > (UINT64_MAX - s.hva) >> KM_PAGE_SHIFT ||
 	    s.gfn + s.npages < s.gfn)
 		return -EPROTO;
@@ -125,18 +81,18 @@ int km_knetmsg_slot(const struct nlmsghdr *nlh, struct km_slots *slots)
 
 int km_knetmsg_vcpu(const struct nlmsghdr *nlh, struct km_module_facts *facts)
 {
-	struct table t;
+	struct km_attrs t;
 	uint32_t index;
-	int rc = parse_top(nlh, &t);
+	int rc = km_attrs_top(nlh, &t);
 
 	if (!rc)
-		rc = parse_nest(t.a[KMIGRATE_A_VCPU], KMIGRATE_A_VCPU_MAX, &t);
+		rc = km_attrs_nest(t.a[KMIGRATE_A_VCPU], KMIGRATE_A_VCPU_MAX, &t);
 	if (rc)
 		return rc;
-	index = get_u32(t.a[KMIGRATE_A_VCPU_INDEX]);
+	index = km_attr_u32(t.a[KMIGRATE_A_VCPU_INDEX]);
 	if (index >= sizeof(facts->dirtied_by_vcpu) / sizeof(facts->dirtied_by_vcpu[0]))
 		return 0;
-	facts->dirtied_by_vcpu[index] = get_u64(t.a[KMIGRATE_A_VCPU_PAGES]);
+	facts->dirtied_by_vcpu[index] = km_attr_u64(t.a[KMIGRATE_A_VCPU_PAGES]);
 	if (facts->vcpus <= index)
 		facts->vcpus = index + 1;
 	return 0;

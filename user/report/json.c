@@ -3,66 +3,26 @@
 
 #include <stdlib.h>
 #include <string.h>
-
-/* Guests' names and paths are bytes; JSON wants UTF-8. What is not becomes '?'. */
-static json_t *text(const char *s)
-{
-	json_t *j = json_string(s);
-	char *copy;
-
-	if (j)
-		return j;
-	copy = strdup(s);
-	for (char *p = copy; p && *p; p++)
-		if ((unsigned char)*p >= 0x80)
-			*p = '?';
-	j = copy ? json_string(copy) : NULL;
-	free(copy);
-	return j ? j : json_null();
-}
-
-/* "" means that there is nothing to say. */
-static json_t *text_or_null(const char *s)
-{
-	return *s ? text(s) : json_null();
-}
-
-static json_t *number(uint64_t v)
-{
-	return json_integer((json_int_t)(v > INT64_MAX ? INT64_MAX : v));
-}
-
-/* JSON has no nan or inf, and json_real(nan) is NULL. */
-static json_t *real(double v)
-{
-	json_t *j = json_real(v);
-
-	return j ? j : json_null();
-}
-
-static void put(json_t *o, const char *key, json_t *value)
-{
-	json_object_set_new(o, key, value);
-}
+#include "jsonval.h"
 
 json_t *km_json_vm(const struct km_vm *vm)
 {
 	json_t *o = json_object();
 
-	put(o, "name", text(vm->name));
-	put(o, "pid", number((uint64_t)vm->pid));
-	put(o, "vcpus", number(vm->vcpus));
-	put(o, "ram_bytes", number(vm->ram_bytes));
-	put(o, "backing", text(km_backing_name(vm->backing)));
-	put(o, "accelerator", text(km_accel_name(vm->accel)));
-	put(o, "state", text_or_null(vm->state));
-	put(o, "machine", text_or_null(vm->machine));
-	put(o, "uuid", text_or_null(vm->uuid));
-	put(o, "qemu_version", text_or_null(vm->qemu_version));
-	put(o, "exe", text_or_null(vm->exe));
-	put(o, "qmp", text_or_null(vm->qmp));
-	put(o, "movable", json_boolean(!vm->unmovable[0]));
-	put(o, "unmovable_because", text_or_null(vm->unmovable));
+	km_j_put(o, "name", km_j_text(vm->name));
+	km_j_put(o, "pid", km_j_number((uint64_t)vm->pid));
+	km_j_put(o, "vcpus", km_j_number(vm->vcpus));
+	km_j_put(o, "ram_bytes", km_j_number(vm->ram_bytes));
+	km_j_put(o, "backing", km_j_text(km_backing_name(vm->backing)));
+	km_j_put(o, "accelerator", km_j_text(km_accel_name(vm->accel)));
+	km_j_put(o, "state", km_j_text_or_null(vm->state));
+	km_j_put(o, "machine", km_j_text_or_null(vm->machine));
+	km_j_put(o, "uuid", km_j_text_or_null(vm->uuid));
+	km_j_put(o, "qemu_version", km_j_text_or_null(vm->qemu_version));
+	km_j_put(o, "exe", km_j_text_or_null(vm->exe));
+	km_j_put(o, "qmp", km_j_text_or_null(vm->qmp));
+	km_j_put(o, "movable", json_boolean(!vm->unmovable[0]));
+	km_j_put(o, "unmovable_because", km_j_text_or_null(vm->unmovable));
 	return o;
 }
 
@@ -70,20 +30,20 @@ static json_t *counters(const struct km_counters *c)
 {
 	json_t *o = json_object();
 
-	put(o, "listed_pages", number(c->listed_pages));
-	put(o, "merged_pages", number(c->merged_pages));
-	put(o, "sent_pages", number(c->sent_pages));
-	put(o, "zero_pages", number(c->zero_pages));
-	put(o, "raw_pages", number(c->raw_pages));
-	put(o, "acked_pages", number(c->acked_pages));
-	put(o, "backlog_pages", number(c->backlog_pages));
-	put(o, "payload_bytes", number(c->payload_bytes));
-	put(o, "device_bytes", number(c->device_bytes));
-	put(o, "wire_bytes", number(c->wire_bytes));
-	put(o, "rounds", number(c->rounds));
-	put(o, "qemu_remaining_bytes", number(c->qemu_remaining_bytes));
-	put(o, "qemu_dirty_pages_per_s", number(c->dirty_pages_per_s));
-	put(o, "goodput_bytes_per_s", number(c->goodput_bytes_per_s));
+	km_j_put(o, "listed_pages", km_j_number(c->listed_pages));
+	km_j_put(o, "merged_pages", km_j_number(c->merged_pages));
+	km_j_put(o, "sent_pages", km_j_number(c->sent_pages));
+	km_j_put(o, "zero_pages", km_j_number(c->zero_pages));
+	km_j_put(o, "raw_pages", km_j_number(c->raw_pages));
+	km_j_put(o, "acked_pages", km_j_number(c->acked_pages));
+	km_j_put(o, "backlog_pages", km_j_number(c->backlog_pages));
+	km_j_put(o, "payload_bytes", km_j_number(c->payload_bytes));
+	km_j_put(o, "device_bytes", km_j_number(c->device_bytes));
+	km_j_put(o, "wire_bytes", km_j_number(c->wire_bytes));
+	km_j_put(o, "rounds", km_j_number(c->rounds));
+	km_j_put(o, "qemu_remaining_bytes", km_j_number(c->qemu_remaining_bytes));
+	km_j_put(o, "qemu_dirty_pages_per_s", km_j_number(c->dirty_pages_per_s));
+	km_j_put(o, "goodput_bytes_per_s", km_j_number(c->goodput_bytes_per_s));
 	return o;
 }
 
@@ -92,19 +52,19 @@ static json_t *module(const struct km_module_facts *m)
 	json_t *o = json_object();
 	json_t *by_vcpu;
 
-	put(o, "present", json_boolean(m->present));
+	km_j_put(o, "present", json_boolean(m->present));
 	if (!m->present) {
-		put(o, "why_absent", text_or_null(m->why_absent));
+		km_j_put(o, "why_absent", km_j_text_or_null(m->why_absent));
 		return o;
 	}
-	put(o, "mechanism", text_or_null(m->mechanism));
-	put(o, "dirtied_pages", number(m->dirtied_pages));
-	put(o, "dirtied_pages_per_s", real(m->dirtied_pages_per_s));
+	km_j_put(o, "mechanism", km_j_text_or_null(m->mechanism));
+	km_j_put(o, "dirtied_pages", km_j_number(m->dirtied_pages));
+	km_j_put(o, "dirtied_pages_per_s", km_j_real(m->dirtied_pages_per_s));
 	by_vcpu = json_array();
 	for (unsigned int i = 0; i < m->vcpus && i < 256; i++)
-		json_array_append_new(by_vcpu, number(m->dirtied_by_vcpu[i]));
-	put(o, "dirtied_by_vcpu", by_vcpu);
-	put(o, "limits", text_or_null(m->why_absent));
+		json_array_append_new(by_vcpu, km_j_number(m->dirtied_by_vcpu[i]));
+	km_j_put(o, "dirtied_by_vcpu", by_vcpu);
+	km_j_put(o, "limits", km_j_text_or_null(m->why_absent));
 	return o;
 }
 
@@ -112,15 +72,15 @@ static json_t *verify(const struct km_verify *v)
 {
 	json_t *o = json_object();
 
-	put(o, "done", json_boolean(v->done));
+	km_j_put(o, "done", json_boolean(v->done));
 	if (!v->done)
 		return o;
-	put(o, "pages", number(v->pages));
-	put(o, "unseen", number(v->unseen));
-	put(o, "differing", number(v->differing));
-	put(o, "allowed", number(v->allowed));
-	put(o, "first", text_or_null(v->first));
-	put(o, "passed", json_boolean(v->differing <= v->allowed));
+	km_j_put(o, "pages", km_j_number(v->pages));
+	km_j_put(o, "unseen", km_j_number(v->unseen));
+	km_j_put(o, "differing", km_j_number(v->differing));
+	km_j_put(o, "allowed", km_j_number(v->allowed));
+	km_j_put(o, "first", km_j_text_or_null(v->first));
+	km_j_put(o, "passed", json_boolean(v->differing <= v->allowed));
 	return o;
 }
 
@@ -128,13 +88,13 @@ static json_t *times(const struct km_run *r)
 {
 	json_t *o = json_object();
 
-	put(o, "total_ms", real(r->total_ms));
-	put(o, "setup_ms", real(r->setup_ms));
-	put(o, "pause_ms", real(r->pause_ms));
-	put(o, "pause_drain_ms", real(r->pause_drain_ms));
-	put(o, "pause_verify_ms", real(r->pause_verify_ms));
-	put(o, "pause_settle_ms", real(r->pause_settle_ms));
-	put(o, "pause_go_ms", real(r->pause_go_ms));
+	km_j_put(o, "total_ms", km_j_real(r->total_ms));
+	km_j_put(o, "setup_ms", km_j_real(r->setup_ms));
+	km_j_put(o, "pause_ms", km_j_real(r->pause_ms));
+	km_j_put(o, "pause_drain_ms", km_j_real(r->pause_drain_ms));
+	km_j_put(o, "pause_verify_ms", km_j_real(r->pause_verify_ms));
+	km_j_put(o, "pause_settle_ms", km_j_real(r->pause_settle_ms));
+	km_j_put(o, "pause_go_ms", km_j_real(r->pause_go_ms));
 	return o;
 }
 
@@ -142,22 +102,22 @@ json_t *km_json_run(const struct km_run *r)
 {
 	json_t *o = json_object();
 
-	put(o, "id", text_or_null(r->id));
-	put(o, "outcome", text(km_outcome_name(r->outcome)));
-	put(o, "phase", text(km_phase_name(r->phase)));
-	put(o, "error", text_or_null(r->error));
-	put(o, "vm", text(r->vm_name));
-	put(o, "pid", number((uint64_t)r->vm_pid));
-	put(o, "destination", text(r->destination));
-	put(o, "engine", text(r->engine));
-	put(o, "engine_why", text_or_null(r->engine_why));
-	put(o, "streams", number(r->streams));
-	put(o, "ram_bytes", number(r->ram_bytes));
-	put(o, "times", times(r));
-	put(o, "counters", counters(&r->c));
-	put(o, "module", module(&r->module));
-	put(o, "held", text_or_null(r->held));
-	put(o, "verify", verify(&r->verify));
+	km_j_put(o, "id", km_j_text_or_null(r->id));
+	km_j_put(o, "outcome", km_j_text(km_outcome_name(r->outcome)));
+	km_j_put(o, "phase", km_j_text(km_phase_name(r->phase)));
+	km_j_put(o, "error", km_j_text_or_null(r->error));
+	km_j_put(o, "vm", km_j_text(r->vm_name));
+	km_j_put(o, "pid", km_j_number((uint64_t)r->vm_pid));
+	km_j_put(o, "destination", km_j_text(r->destination));
+	km_j_put(o, "engine", km_j_text(r->engine));
+	km_j_put(o, "engine_why", km_j_text_or_null(r->engine_why));
+	km_j_put(o, "streams", km_j_number(r->streams));
+	km_j_put(o, "ram_bytes", km_j_number(r->ram_bytes));
+	km_j_put(o, "times", times(r));
+	km_j_put(o, "counters", counters(&r->c));
+	km_j_put(o, "module", module(&r->module));
+	km_j_put(o, "held", km_j_text_or_null(r->held));
+	km_j_put(o, "verify", verify(&r->verify));
 	return o;
 }
 

@@ -298,6 +298,7 @@
  *     KMIGRATE_A_HARVEST: u32, the newest one asked for whose pages are kept, or 0
  *     KMIGRATE_A_HARVEST_PAGES: u64, pages of the last harvest of any kind
  *     KMIGRATE_A_HARVEST_NS: u64, and how long it took
+ *     KMIGRATE_A_HARVEST_SUM_NS: u64, and how long all of them did
  *
  *
  * KMIGRATE_CMD_HARVEST (do)
@@ -507,6 +508,7 @@ enum {
 	KMIGRATE_A_VM_ID,
 	KMIGRATE_A_EVENT,
 	KMIGRATE_A_OVERRUNS,
+	KMIGRATE_A_HARVEST_SUM_NS,
 
 	__KMIGRATE_A_MAX,
 	KMIGRATE_A_MAX = (__KMIGRATE_A_MAX - 1)
