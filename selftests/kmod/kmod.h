@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "child.h"
 #include "ktap.h"
 #include "nl.h"
 #include "vmm.h"

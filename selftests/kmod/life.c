@@ -15,9 +15,9 @@
 #include <unistd.h>
 
 #include "kmod.h"
+#include "module.h"
 
 #define DEBUGFS		"/sys/kernel/debug"
-#define HOOKED		"mark_page_dirty_in_slot"
 
 static struct nl nl;
 static uint32_t session;
@@ -38,34 +38,6 @@ static bool has_vm(pid_t pid)
 	return found;
 }
 
-static bool is_hooked(void)
-{
-	char line[512];
-	bool found = false;
-	FILE *file = fopen("/sys/kernel/tracing/enabled_functions", "r");
-
-	while (file && fgets(line, sizeof(line), file))
-		found |= !strncmp(line, HOOKED, strlen(HOOKED));
-	if (file)
-		fclose(file);
-	return found;
-}
-
-static long refcount(const char *module)
-{
-	char path[64], value[16] = "";
-	int fd;
-
-	snprintf(path, sizeof(path), "/sys/module/%s/refcnt", module);
-	fd = open(path, O_RDONLY);
-	if (fd >= 0) {
-		if (read(fd, value, sizeof(value) - 1) < 0)
-			value[0] = '\0';
-		close(fd);
-	}
-	return value[0] ? strtol(value, NULL, 10) : -1;
-}
-
 /* Waits for something that happens soon, but not at once. Seconds it took, or -1. */
 #define WITHIN(seconds, condition) ({					\
 	int tenths_ = 0;						\
@@ -82,14 +54,14 @@ static bool start(struct vmm_child *child)
 	return CHECK_EQ(vmm_spawn(child), 0) && CHECK_EQ(nl_open(&nl), 0) &&
 	       CHECK_EQ(nl_attach(&nl, child->vm, &session), 0) &&
 	       CHECK_EQ(close(child->vm), 0) && CHECK(has_vm(child->pid)) &&
-	       CHECK(is_hooked());
+	       CHECK(module_is_hooked());
 }
 
 static void nothing_left(void)
 {
 	CHECK_EQ(nl_sessions(), 0);
-	WITHIN(10, !is_hooked());
-	WITHIN(10, refcount("kmigrate") == 0);
+	WITHIN(10, !module_is_hooked());
+	WITHIN(10, module_refcount("kmigrate") == 0);
 }
 
 static void expect_gone(void)
@@ -313,7 +285,7 @@ static void hook_is_shared(void)
 	close(child.vm);
 	nl_close(&nl);
 	sleep(2);
-	CHECK(is_hooked());
+	CHECK(module_is_hooked());
 	CHECK_EQ(vmm_order(&child, VMM_WRITE), 0);
 	CHECK_EQ(nl_counts(&other, second, &counts), 0);
 	CHECK_EQ(counts.pages, 64);

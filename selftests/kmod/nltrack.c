@@ -84,24 +84,35 @@ static int harvest_cb(const struct nlmsghdr *nlh, void *data)
 	return MNL_CB_OK;
 }
 
-int nl_harvest(struct nl *nl, uint32_t session)
+int nl_harvest_ask(struct nl *nl, uint32_t session, uint32_t *nr)
+{
+	*nr = 0;
+	return nl_command(nl, KMIGRATE_CMD_HARVEST, 0, session, harvest_cb, nr);
+}
+
+int nl_harvest_wait(struct nl *nl, uint32_t session, uint32_t nr)
 {
 	time_t end = time(NULL) + PATIENCE_S;
 	struct nl_track track;
-	uint32_t nr = 0;
-	int err = nl_command(nl, KMIGRATE_CMD_HARVEST, 0, session, harvest_cb, &nr);
+	int err;
 
-	while (!err) {
+	for (;;) {
 		err = nl_track(nl, session, &track);
 		if (err || (int32_t)(track.harvest - nr) >= 0)
-			break;
+			return err;
 		if (track.state != KMIGRATE_TRACK_ON && track.state != KMIGRATE_TRACK_STARTING)
 			return -ECANCELED;
 		if (time(NULL) >= end)
 			return -ETIMEDOUT;
 		usleep(500);
 	}
-	return err;
+}
+
+int nl_harvest(struct nl *nl, uint32_t session)
+{
+	uint32_t nr;
+
+	return nl_harvest_ask(nl, session, &nr) ?: nl_harvest_wait(nl, session, nr);
 }
 
 /* Where dumped things go. */
@@ -110,25 +121,31 @@ struct list {
 	int nr, max;
 };
 
+static struct nl_extent parse_extent(const struct nlattr *attr)
+{
+	struct nl_extent extent = {};
+	const struct nlattr *nested;
+
+	mnl_attr_for_each_nested(nested, attr) {
+		switch (mnl_attr_get_type(nested)) {
+		case KMIGRATE_A_EXTENT_AS_ID: extent.as_id = mnl_attr_get_u32(nested); break;
+		case KMIGRATE_A_EXTENT_GFN: extent.gfn = mnl_attr_get_u64(nested); break;
+		case KMIGRATE_A_EXTENT_NPAGES: extent.npages = mnl_attr_get_u32(nested); break;
+		}
+	}
+	return extent;
+}
+
 static int extents_cb(const struct nlmsghdr *nlh, void *data)
 {
 	struct list *list = data;
-	const struct nlattr *attr, *nested;
+	const struct nlattr *attr;
 
 	mnl_attr_for_each(attr, nlh, sizeof(struct genlmsghdr)) {
-		struct nl_extent extent = {};
-
 		if (mnl_attr_get_type(attr) != KMIGRATE_A_EXTENT)
 			continue;
-		mnl_attr_for_each_nested(nested, attr) {
-			switch (mnl_attr_get_type(nested)) {
-			case KMIGRATE_A_EXTENT_AS_ID: extent.as_id = mnl_attr_get_u32(nested); break;
-			case KMIGRATE_A_EXTENT_GFN: extent.gfn = mnl_attr_get_u64(nested); break;
-			case KMIGRATE_A_EXTENT_NPAGES: extent.npages = mnl_attr_get_u32(nested); break;
-			}
-		}
 		if (list->nr < list->max)
-			((struct nl_extent *)list->items)[list->nr] = extent;
+			((struct nl_extent *)list->items)[list->nr] = parse_extent(attr);
 		list->nr++;
 	}
 	return MNL_CB_OK;
@@ -140,6 +157,53 @@ int nl_extents(struct nl *nl, uint32_t session, struct nl_extent *extents, int m
 	int err = nl_command(nl, KMIGRATE_CMD_EXTENT_GET, NLM_F_DUMP, session, extents_cb, &list);
 
 	return err ?: list.nr;
+}
+
+/* A window of guest memory, in bits. */
+struct window {
+	uint64_t gfn, *bitmap;
+	uint32_t npages;
+	int nr;
+	bool twice;
+};
+
+static int window_cb(const struct nlmsghdr *nlh, void *data)
+{
+	struct window *window = data;
+	const struct nlattr *attr;
+	uint64_t bit, i;
+
+	mnl_attr_for_each(attr, nlh, sizeof(struct genlmsghdr)) {
+		struct nl_extent extent;
+
+		if (mnl_attr_get_type(attr) != KMIGRATE_A_EXTENT)
+			continue;
+		extent = parse_extent(attr);
+		for (i = 0; i < extent.npages; i++) {
+			bit = extent.gfn + i - window->gfn;
+			if (extent.as_id || bit >= window->npages)
+				continue;
+			window->twice |= window->bitmap[bit / 64] >> bit % 64 & 1;
+			window->bitmap[bit / 64] |= 1ull << bit % 64;
+			window->nr++;
+		}
+	}
+	return MNL_CB_OK;
+}
+
+int nl_harvested(struct nl *nl, uint32_t session, uint64_t gfn, uint32_t npages,
+		 uint64_t *bitmap)
+{
+	struct window window = { .gfn = gfn, .npages = npages, .bitmap = bitmap };
+	int err;
+
+	memset(bitmap, 0, (npages + 63) / 64 * sizeof(*bitmap));
+	err = nl_command(nl, KMIGRATE_CMD_EXTENT_GET, NLM_F_DUMP, session, window_cb, &window);
+	if (err)
+		return err;
+	if (nl->interrupted)
+		return -EINTR;
+	return window.twice ? -EBADMSG : window.nr;
 }
 
 static int windows_cb(const struct nlmsghdr *nlh, void *data)

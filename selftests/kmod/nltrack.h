@@ -26,10 +26,18 @@ int nl_track_stop(struct nl *nl, uint32_t session);
 int nl_track(struct nl *nl, uint32_t session, struct nl_track *track);
 /* Waits until @state comes, or -ETIMEDOUT; what there is instead is in @track. */
 int nl_track_wait(struct nl *nl, uint32_t session, uint32_t state, struct nl_track *track);
-/* Asks, waits until it is there. */
+int nl_harvest_ask(struct nl *nl, uint32_t session, uint32_t *nr);
+int nl_harvest_wait(struct nl *nl, uint32_t session, uint32_t nr);
+/* Both. */
 int nl_harvest(struct nl *nl, uint32_t session);
 /* How many there are, at most @max of which are stored. */
 int nl_extents(struct nl *nl, uint32_t session, struct nl_extent *extents, int max);
+/*
+ * Sets the bits of the pages from @gfn on that the kept harvest has; those of other places
+ * are left out. How many are set, or -EINTR if another harvest took its place.
+ */
+int nl_harvested(struct nl *nl, uint32_t session, uint64_t gfn, uint32_t npages,
+		 uint64_t *bitmap);
 int nl_windows(struct nl *nl, uint32_t session, struct nl_window windows[5]);
 int nl_regions(struct nl *nl, uint32_t session, struct nl_region *regions, int max);
 

@@ -18,7 +18,7 @@ out=$top/build/selftests/kmod
 # freed twice or written past its end shows with SLUB's checks on, and in part with KFENCE
 # (6.12 has it).
 run_host() { # KERNEL MODULE
-	"$top/selftests/vm/host" --kernel "$1" --timeout 600 --name "kmod-${1/./-}" \
+	"$top/selftests/vm/host" --kernel "$1" --timeout 1200 --name "kmod-${1/./-}" \
 		--log "$out/host-$1.log" --append "slub_debug=FZP,kmalloc-* kfence.sample_interval=20" \
 		--module "$2" --env "KM_MODULE=$2" -- \
 		"$here/inside" "$out" "${programs[@]}" 2>&1 |

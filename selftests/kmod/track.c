@@ -13,13 +13,11 @@
 #include "nltrack.h"
 
 #define PAGES	16384
-#define EXTENTS	16384
 
 static struct vmm vmm;
 static struct nl nl;
 static uint32_t session;
 static uint64_t bitmap[PAGES / 64], want[PAGES / 64];
-static struct nl_extent extents[EXTENTS];
 static struct nl_track track;
 
 static bool start(struct vmm_options options)
@@ -68,17 +66,10 @@ static size_t choose(uint32_t *pages, size_t nr)
 /* The kept harvest has the chosen pages of the test memory, and no others of it. */
 static bool got_what_was_written(void)
 {
-	int i, nr = nl_extents(&nl, session, extents, EXTENTS);
 	uint32_t page, wrong = 0;
-	uint64_t gfn;
 
-	if (!CHECK(nr >= 0) || !CHECK(nr <= EXTENTS) || !CHECK(!nl.interrupted))
+	if (!CHECK(nl_harvested(&nl, session, VMM_GFN, PAGES, bitmap) >= 0))
 		return false;
-	memset(bitmap, 0, sizeof(bitmap));
-	for (i = 0; i < nr; i++)
-		for (gfn = extents[i].gfn; gfn < extents[i].gfn + extents[i].npages; gfn++)
-			if (!extents[i].as_id && gfn >= VMM_GFN && gfn < VMM_GFN + PAGES)
-				bitmap[(gfn - VMM_GFN) / 64] |= 1ull << (gfn - VMM_GFN) % 64;
 	for (page = 0; page < PAGES; page++)
 		wrong += vmm_bit(bitmap, page) != vmm_bit(want, page);
 	return CHECK_EQ(wrong, 0);

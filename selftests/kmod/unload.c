@@ -4,54 +4,20 @@
  * module is loaded again at the end.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "kmod.h"
+#include "module.h"
 #include "nltrack.h"
-
-static const char *module;
-
-static int load(void)
-{
-	int err = 0, fd = open(module, O_RDONLY | O_CLOEXEC);
-
-	if (fd < 0)
-		return -errno;
-	if (syscall(SYS_finit_module, fd, "", 0))
-		err = -errno;
-	close(fd);
-	return err;
-}
-
-static int unload(void)
-{
-	return syscall(SYS_delete_module, "kmigrate", O_NONBLOCK) ? -errno : 0;
-}
-
-/* Closing a socket drops an unread dump, and its hold on the module, after RCU. */
-static int unload_soon(void)
-{
-	int err, i;
-
-	for (i = 0; i < 20; i++) {
-		err = unload();
-		if (err != -EAGAIN)
-			return err;
-		usleep(100000);
-	}
-	return err;
-}
 
 static void again_and_again(void)
 {
 	int i;
 
 	for (i = 0; i < 6; i++) {
-		if (!CHECK_EQ(unload_soon(), 0) || !CHECK_EQ(load(), 0))
+		if (!CHECK_EQ(module_unload_soon(), 0) || !CHECK_EQ(module_load(), 0))
 			return;
 		if (!CHECK_EQ(nl_sessions(), 0))
 			return;
@@ -75,11 +41,11 @@ static void while_attached(void)
 	CHECK_EQ(nl_counts(&nl, session, &counts), 0);
 	CHECK_EQ(counts.pages, 64);
 
-	CHECK_EQ(unload(), 0);
+	CHECK_EQ(module_unload(), 0);
 	CHECK_EQ(nl_vm(&nl, session, &vm), -ENOENT);
 	CHECK_EQ(nl_open(&fresh), -ENOENT);
 	CHECK_EQ(vmm_order(&child, VMM_WRITE), 0);
-	CHECK_EQ(load(), 0);
+	CHECK_EQ(module_load(), 0);
 	CHECK_EQ(nl_sessions(), 0);
 	/* The old socket means nothing to the module that was loaded anew. */
 	if (CHECK_EQ(nl_open(&fresh), 0)) {
@@ -111,9 +77,9 @@ static void at_full_load(void)
 		/* The memory that the VMM doesn't log is driven. */
 		CHECK_EQ(nl_track_start(&nl, session, true, 10), 0);
 		usleep((useconds_t)round * 50000);
-		err = unload();
+		err = module_unload();
 		nl_close(&nl);
-		if (!CHECK_EQ(err, 0) || !CHECK_EQ(load(), 0))
+		if (!CHECK_EQ(err, 0) || !CHECK_EQ(module_load(), 0))
 			break;
 	}
 	for (i = 0; i < 2; i++) {
@@ -140,7 +106,7 @@ static void while_vmm_dies(void)
 		vmm_kill(&child);
 		if (i % 2)
 			nl_close(&nl);
-		if (!CHECK_EQ(unload_soon(), 0) || !CHECK_EQ(load(), 0))
+		if (!CHECK_EQ(module_unload_soon(), 0) || !CHECK_EQ(module_load(), 0))
 			return;
 		nl_close(&nl);
 	}
@@ -165,10 +131,10 @@ static void unread_dump(void)
 	mnl_attr_put_u32(nlh, KMIGRATE_A_SESSION, session);
 	CHECK(mnl_socket_sendto(nl.sock, nlh, nlh->nlmsg_len) > 0);
 	CHECK(mnl_socket_recvfrom(nl.sock, answer, sizeof(answer)) > 0);
-	CHECK_EQ(unload(), -EAGAIN);
+	CHECK_EQ(module_unload(), -EAGAIN);
 	nl_close(&nl);
-	CHECK_EQ(unload_soon(), 0);
-	CHECK_EQ(load(), 0);
+	CHECK_EQ(module_unload_soon(), 0);
+	CHECK_EQ(module_load(), 0);
 	vmm_close(&vmm);
 }
 
@@ -184,8 +150,7 @@ int main(int argc, char **argv)
 {
 	bool list = argc > 1 && !strcmp(argv[1], "--list");
 
-	module = getenv("KM_MODULE");
-	if (!module && !list)
+	if (!getenv("KM_MODULE") && !list)
 		return ktap_skip_all("KM_MODULE does not name kmigrate.ko");
 	return kmod_main(argc, argv, tests, ARRAY_SIZE(tests));
 }

@@ -1,15 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "vmm.h"
@@ -137,6 +133,12 @@ int vmm_add_vcpu(struct vmm *vmm)
 		close(vcpu->fd);
 		return err;
 	}
+	if (vmm->options.ring) {
+		vcpu->ring = mmap(NULL, vmm->options.ring, PROT_READ | PROT_WRITE, MAP_SHARED,
+				  vcpu->fd, KVM_DIRTY_LOG_PAGE_OFFSET * 4096L);
+		if (vcpu->ring == MAP_FAILED)
+			return -ENOMEM;
+	}
 	sem_init(&vcpu->go, 0, 0);
 	sem_init(&vcpu->done, 0, 0);
 	if (pthread_create(&vcpu->thread, NULL, vcpu_thread, vcpu))
@@ -144,31 +146,6 @@ int vmm_add_vcpu(struct vmm *vmm)
 	sem_wait(&vcpu->done);
 	vmm->nr_vcpus++;
 	return 0;
-}
-
-static char *map_memory(const struct vmm_options *options)
-{
-	size_t huge = 2 << 20, bytes = (size_t)options->pages << 12;
-	char *memory;
-	int fd;
-
-	if (options->backing == VMM_MEMFD) {
-		fd = memfd_create("vmm", MFD_CLOEXEC);
-		if (fd < 0 || ftruncate(fd, (off_t)bytes))
-			return MAP_FAILED;
-		memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-		close(fd);
-		return memory;
-	}
-	memory = mmap(NULL, bytes + huge, PROT_READ | PROT_WRITE,
-		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (memory == MAP_FAILED || options->backing != VMM_THP)
-		return memory;
-	/* Aligned as the guest's addresses are; touched, so that it is there. */
-	memory = (char *)(((uintptr_t)memory + huge - 1) & ~(huge - 1));
-	madvise(memory, bytes, MADV_HUGEPAGE);
-	memset(memory, 0, bytes);
-	return memory;
 }
 
 static int enable(struct vmm *vmm, uint32_t cap, uint64_t argument)
@@ -195,7 +172,7 @@ static int set_up(struct vmm *vmm)
 
 	vmm->low = mmap(NULL, LOW_BYTES, PROT_READ | PROT_WRITE,
 			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	vmm->memory = map_memory(options);
+	vmm->memory = vmm_map_memory(options);
 	if (vmm->low == MAP_FAILED || vmm->memory == MAP_FAILED)
 		return -ENOMEM;
 	memcpy(vmm->low + CODE, code, sizeof(code));
@@ -229,7 +206,7 @@ int vmm_open(struct vmm *vmm, const struct vmm_options *options)
 	return err;
 }
 
-static void close_vcpus(struct vmm *vmm)
+void vmm_close_vcpus(struct vmm *vmm)
 {
 	int size = ioctl(vmm->kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
 	unsigned int i;
@@ -241,6 +218,8 @@ static void close_vcpus(struct vmm *vmm)
 		sem_post(&vcpu->go);
 		pthread_join(vcpu->thread, NULL);
 		munmap(vcpu->run, (size_t)size);
+		if (vcpu->ring)
+			munmap(vcpu->ring, vmm->options.ring);
 		close(vcpu->fd);
 	}
 	vmm->nr_vcpus = 0;
@@ -248,7 +227,7 @@ static void close_vcpus(struct vmm *vmm)
 
 void vmm_close(struct vmm *vmm)
 {
-	close_vcpus(vmm);
+	vmm_close_vcpus(vmm);
 	if (vmm->vm >= 0)
 		close(vmm->vm);
 	close(vmm->kvm);
@@ -307,90 +286,21 @@ int vmm_clear(struct vmm *vmm, uint64_t *bitmap)
 	return ioctl(vmm->vm, KVM_CLEAR_DIRTY_LOG, &log) ? -errno : 0;
 }
 
-static void obey(struct vmm *vmm, int control)
+int vmm_reap(struct vmm *vmm, unsigned int index, uint64_t *bitmap)
 {
-	uint32_t pages[64], i, value = 0;
-	uint64_t bitmap[64];
-	char order;
+	struct vmm_vcpu *vcpu = &vmm->vcpus[index];
+	uint32_t size = vmm->options.ring / sizeof(*vcpu->ring);
+	int nr = 0;
 
-	for (i = 0; i < 64; i++)
-		pages[i] = i;
-	while (read(control, &order, 1) == 1) {
-		int err = 0;
+	for (;; nr++) {
+		struct kvm_dirty_gfn *entry = &vcpu->ring[vcpu->reaped % size];
 
-		switch (order) {
-		case VMM_WRITE:
-			err = vmm_write(vmm, 0, pages, 64, ++value);
+		if (__atomic_load_n(&entry->flags, __ATOMIC_ACQUIRE) != KVM_DIRTY_GFN_F_DIRTY)
 			break;
-		case VMM_CLOSE_ALL:
-			close_vcpus(vmm);
-			/* fall through */
-		case VMM_CLOSE_VM:
-			close(vmm->vm);
-			vmm->vm = -1;
-			break;
-		case VMM_BUSY:
-			for (;;)
-				if (vmm_write(vmm, 0, pages, 64, ++value) ||
-				    vmm_harvest(vmm, bitmap))
-					_exit(1);
-		}
-		order = err ? 'e' : 'k';
-		if (write(control, &order, 1) != 1)
-			break;
+		if (!entry->slot && entry->offset < vmm->options.pages)
+			bitmap[entry->offset / 64] |= 1ull << entry->offset % 64;
+		__atomic_store_n(&entry->flags, KVM_DIRTY_GFN_F_RESET, __ATOMIC_RELEASE);
+		vcpu->reaped++;
 	}
-}
-
-static void child_main(int control)
-{
-	struct vmm_options options = { .pages = 4096, .vcpus = 1 };
-	struct vmm vmm;
-
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (vmm_open(&vmm, &options) || vmm_log(&vmm, true))
-		_exit(1);
-	if (write(control, &vmm.vm, sizeof(vmm.vm)) == sizeof(vmm.vm))
-		obey(&vmm, control);
-	_exit(0);
-}
-
-int vmm_spawn(struct vmm_child *child)
-{
-	int pair[2], theirs, pidfd;
-
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
-		return -errno;
-	child->pid = fork();
-	if (!child->pid) {
-		close(pair[0]);
-		child_main(pair[1]);
-	}
-	close(pair[1]);
-	child->control = pair[0];
-	child->vm = -1;
-	if (read(child->control, &theirs, sizeof(theirs)) != sizeof(theirs))
-		return -ECHILD;
-	pidfd = (int)syscall(SYS_pidfd_open, child->pid, 0);
-	child->vm = (int)syscall(SYS_pidfd_getfd, pidfd, theirs, 0);
-	close(pidfd);
-	return child->vm < 0 ? -errno : 0;
-}
-
-int vmm_order(struct vmm_child *child, enum vmm_order order)
-{
-	char c = (char)order;
-
-	if (write(child->control, &c, 1) != 1)
-		return -EPIPE;
-	if (order == VMM_BUSY)
-		return 0;
-	return read(child->control, &c, 1) == 1 && c == 'k' ? 0 : -EIO;
-}
-
-/* The child's VM in this process stays open: close it before, if it matters. */
-void vmm_kill(struct vmm_child *child)
-{
-	kill(child->pid, SIGKILL);
-	waitpid(child->pid, NULL, 0);
-	close(child->control);
+	return ioctl(vmm->vm, KVM_RESET_DIRTY_RINGS, 0) == nr ? nr : -EPROTO;
 }

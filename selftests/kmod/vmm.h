@@ -24,7 +24,12 @@
 #define VMM_GFN		0x40000			/* of the test memory */
 #define VMM_MAX_PAGES	0x80000
 
-enum vmm_backing { VMM_ANON, VMM_THP, VMM_MEMFD };
+enum vmm_backing {
+	VMM_ANON,			/* of pages of 4 KiB */
+	VMM_THP,			/* of transparent huge pages, as far as there are any */
+	VMM_MEMFD,
+	VMM_HUGETLB,			/* a memfd of 2 MiB pages, which must be reserved */
+};
 
 struct vmm_options {
 	uint32_t pages;			/* of test memory */
@@ -41,7 +46,8 @@ struct vmm_vcpu {
 	unsigned int index;
 	pid_t tid;
 	struct kvm_run *run;
-	uint32_t value;
+	struct kvm_dirty_gfn *ring;
+	uint32_t value, reaped;
 	bool quit;
 	pthread_t thread;
 	sem_t go, done;
@@ -56,9 +62,13 @@ struct vmm {
 	uint32_t log_flag;
 };
 
+/* memory.c: the test memory, or MAP_FAILED. */
+char *vmm_map_memory(const struct vmm_options *options);
+
 /* A negative errno if not 0, except vmm_open(): -ENOENT says that there is no KVM. */
 int vmm_open(struct vmm *vmm, const struct vmm_options *options);
 int vmm_add_vcpu(struct vmm *vmm);
+void vmm_close_vcpus(struct vmm *vmm);
 void vmm_close(struct vmm *vmm);
 
 int vmm_log(struct vmm *vmm, bool on);
@@ -75,28 +85,15 @@ int vmm_write(struct vmm *vmm, unsigned int vcpu, const uint32_t *pages, size_t 
 size_t vmm_bitmap_bytes(const struct vmm *vmm);
 int vmm_harvest(struct vmm *vmm, uint64_t *bitmap);
 int vmm_clear(struct vmm *vmm, uint64_t *bitmap);
+/*
+ * Empties the dirty ring of a vCPU that is stopped: how many entries it had. Bits of the
+ * test memory's pages are set in @bitmap.
+ */
+int vmm_reap(struct vmm *vmm, unsigned int vcpu, uint64_t *bitmap);
 
 static inline bool vmm_bit(const uint64_t *bitmap, uint32_t bit)
 {
 	return bitmap[bit / 64] >> bit % 64 & 1;
 }
-
-/* A VMM in a process of its own, with one vCPU, logging, that obeys. */
-struct vmm_child {
-	pid_t pid;
-	int control;
-	int vm;			/* its VM, through pidfd_getfd() */
-};
-
-enum vmm_order {
-	VMM_WRITE = 'w',	/* the first 64 pages, once */
-	VMM_BUSY = 'b',		/* write and harvest, for ever; no answer */
-	VMM_CLOSE_VM = 'v',	/* close the VM's fd, keep its vCPUs */
-	VMM_CLOSE_ALL = 'a',	/* close the vCPUs and unmap them, too */
-};
-
-int vmm_spawn(struct vmm_child *child);
-int vmm_order(struct vmm_child *child, enum vmm_order order);
-void vmm_kill(struct vmm_child *child);
 
 #endif
