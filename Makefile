@@ -54,7 +54,7 @@ NO_KDIR := no kernel headers in $(MODULES)/*/build: apt-get install linux-header
 DEPS := build-essential pkg-config libjansson-dev libmnl-dev libxxhash-dev libbpf-dev bpftool \
 	clang pahole linux-headers-amd64 qemu-system-x86 busybox-static cpio kmod jq python3 \
 	iproute2 procps xz-utils zstd util-linux
-TEST_DEPS := man-db dkms valgrind python3-yaml bochs bochs-term openssh-client openssh-server
+TEST_DEPS := man-db dkms valgrind python3-yaml python3-jsonschema bochs bochs-term openssh-client openssh-server
 
 .PHONY: all user bpf module no-module faults install uninstall unit-tests fuzz check check-unit \
 	check-pml demo deps demo-deps help clean
