@@ -54,10 +54,12 @@ NO_KDIR := no kernel headers in $(MODULES)/*/build: apt-get install linux-header
 DEPS := build-essential pkg-config libjansson-dev libmnl-dev libxxhash-dev libbpf-dev bpftool \
 	clang pahole linux-headers-amd64 qemu-system-x86 busybox-static cpio kmod jq python3 \
 	iproute2 procps xz-utils zstd util-linux
+# And building a kernel, which check-debug-kernel does.
+DEBUG_DEPS := bc flex bison libelf-dev
 TEST_DEPS := man-db dkms valgrind python3-yaml python3-jsonschema bochs bochs-term openssh-client openssh-server
 
 .PHONY: all user bpf module no-module faults install uninstall unit-tests fuzz check check-unit \
-	check-pml demo deps demo-deps help clean
+	check-pml check-debug-kernel demo deps demo-deps debug-deps help clean
 all: user $(if $(KDIRS),module,no-module)
 
 user: $(BUILD)/kmigrate
@@ -133,6 +135,12 @@ check: user unit-tests faults
 check-pml:
 	@selftests/run selftests/pml/pml.sh
 
+# On a kernel with KASAN, lockdep and kmemleak, which is built first: not a part of check,
+# since that takes most of an hour, and the tests another under emulation.
+check-debug-kernel:
+	@selftests/vm/debugkernel
+	@selftests/run selftests/debug/debug.sh
+
 # A new machine has no compiler, so deps comes first, in a make of its own: this one has
 # looked for the libraries already.
 demo: demo-deps
@@ -142,7 +150,8 @@ demo: demo-deps
 APT := DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300
 deps: INSTALL := $(DEPS) $(TEST_DEPS)
 demo-deps: INSTALL := $(DEPS)
-deps demo-deps:
+debug-deps: INSTALL := $(DEBUG_DEPS)
+deps demo-deps debug-deps:
 	@echo "installing: $(INSTALL)"
 	$(APT) update -qq
 	$(APT) install -y --no-install-recommends $(INSTALL)
@@ -156,9 +165,12 @@ help:
 	@echo "make uninstall   removes them"
 	@echo "make check       every test that can run here"
 	@echo "make check-pml   the module on a CPU with Intel PML, in Bochs"
+	@echo "make check-debug-kernel"
+	@echo "                 the module on a kernel with KASAN, lockdep, kmemleak, which it builds (long)"
 	@echo "make check-unit  the fast ones: no root, no KVM"
 	@echo "make demo        two hosts, a Linux guest that moves between them (as root)"
 	@echo "make deps        install what building and testing needs (apt)"
+	@echo "make debug-deps  and building that kernel"
 	@echo "make clean       remove $(BUILD)/user, kmod, selftests"
 
 clean:

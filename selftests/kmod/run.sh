@@ -3,7 +3,8 @@
 #
 # run.sh [-k KERNEL]... [PROGRAM...]: builds kmigrate.ko for Debian's kernels, 6.1 and 6.12
 # unless -k names one, and tests it in a test host of each. KTAP; every result of every
-# program counts, and one for each kernel's log.
+# program counts, and one for each kernel's log. Seconds after which a program,
+# and the host, is killed: KM_TIMEOUT, KM_HOST_TIMEOUT.
 set -u -o pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -18,9 +19,10 @@ out=$top/build/selftests/kmod
 # freed twice or written past its end shows with SLUB's checks on, and in part with KFENCE
 # (6.12 has it).
 run_host() { # KERNEL MODULE
-	"$top/selftests/vm/host" --kernel "$1" --timeout 1200 --name "kmod-${1/./-}" \
+	"$top/selftests/vm/host" --kernel "$1" --timeout "${KM_HOST_TIMEOUT:-1200}" \
+		--name "kmod-${1/./-}" \
 		--log "$out/host-$1.log" --append "slub_debug=FZP,kmalloc-* kfence.sample_interval=20" \
-		--module "$2" --env "KM_MODULE=$2" -- \
+		--module "$2" --env "KM_MODULE=$2" --env "KM_TIMEOUT=${KM_TIMEOUT:-180}" -- \
 		"$here/inside" "$out" "${programs[@]}" 2>&1 |
 		merge "$1"
 	statuses=("${PIPESTATUS[@]}")

@@ -56,7 +56,8 @@ existing() { # OPTION PATH TEST
 common_option() { # OPTION VALUE
 	local path
 	case $1 in
-	--kernel) match "$1" "$2" '6\.1|6\.12' '6.1 or 6.12'; kernel=$2 ;;
+	--kernel) match "$1" "$2" '6\.1|6\.12(-debug)?' '6.1, 6.12 or 6.12-debug'
+		kernel=$2 ;;
 	--mem) match "$1" "$2" '[1-9][0-9]{0,6}[MG]' 'a size such as 512M or 2G'; mem=$2 ;;
 	--name) match "$1" "$2" '[A-Za-z0-9][A-Za-z0-9-]{0,31}' 'a short name'; name=$2 ;;
 	--prefix) match "$1" "$2" '[A-Za-z0-9_.: -]{0,32}' 'a short text'; prefix=$2 ;;

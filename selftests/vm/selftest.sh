@@ -145,7 +145,7 @@ no_boot() { runs 125 --timeout 60 --append 'rdinit=/nonexistent' -- true && [[ $
 bad_cpu() { runs 125 --cpu nonesuch -- true && [[ $err == *nonesuch* ]]; }
 
 bad_arguments() {
-	refuses '6.1 or 6.12' --kernel 5.10 -- true &&
+	refuses '6.12 or 6.12-debug' --kernel 5.10 -- true &&
 		refuses 'unknown option' --nonesuch x -- true &&
 		refuses 'no command' --kernel 6.1 &&
 		refuses 'no command' -- &&
