@@ -109,7 +109,9 @@ static struct km_heat_slot *make(const struct km_slot_id *id)
 		atomic64_sub(id->npages, &all_pages);
 		return NULL;
 	}
-	table = kvzalloc(struct_size(table, page, id->npages + regions), GFP_KERNEL);
+	/* What the VMM asks for is no reason to warn: kvmalloc() does so above 2 GiB. */
+	table = kvzalloc(struct_size(table, page, id->npages + regions),
+			 GFP_KERNEL | __GFP_NOWARN);
 	if (!table) {
 		atomic64_sub(id->npages, &all_pages);
 		return NULL;
