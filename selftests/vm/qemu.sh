@@ -15,6 +15,10 @@
 # text_poke_bp, once more and keep it. KVM has __schedule patched whenever the first VM
 # comes and the last one goes (preempt_notifier_key, virt/kvm/kvm_main.c); ftrace,
 # tracepoints and BPF patch as well.
+#
+# tcg-count: the host's clock advances by 2 ns with each instruction that it executes, its
+# guests' included, and skips what it sleeps. So times in it don't depend on how busy this
+# machine is; nor on what an instruction costs (QEMU's invocation page, -icount).
 # shellcheck disable=SC2154,SC2034 # variables of host
 # shellcheck disable=SC2054 # the commas are QEMU's
 
@@ -89,9 +93,11 @@ qemu_arguments() {
 	kvm) accelerator=kvm ;;
 	tcg) accelerator=tcg,thread=single ;;
 	tcg-multi) accelerator=tcg,thread=multi ;;
+	tcg-count) accelerator=tcg,thread=single ;;
 	esac
 	qemu=(qemu-system-x86_64 -nodefaults -no-user-config -display none -no-reboot)
 	qemu+=(-name "$name" -machine "q35,usb=off" -accel "$accelerator" -cpu "$cpu")
+	[ "$accel" != tcg-count ] || qemu+=(-icount shift=1,align=off,sleep=off)
 	topology_arguments
 	qemu+=(-kernel "$build/kernels/$kernel/vmlinux" -initrd initramfs)
 	qemu+=(-append "$(kernel_arguments)")
