@@ -72,14 +72,14 @@ static void notrace hook(unsigned long ip, unsigned long parent_ip,
 
 	/*
 	 * The caller keeps kvm and slot alive, as the function that was hooked
-	 * uses them as well. FTRACE_OPS_FL_RECURSION disabled preemption, which
-	 * this_cpu_ptr() in count() needs.
+	 * uses them as well. this_cpu_ptr() in count() needs preemption to be off;
+	 * that is enough for RCU, too, and costs less than rcu_read_lock().
 	 */
-	rcu_read_lock();
+	preempt_disable_notrace();
 	vm = km_vm_find_rcu(kvm);
 	if (vm)
 		count(vm, kvm, slot, gfn);
-	rcu_read_unlock();
+	preempt_enable_notrace();
 }
 
 KM_HOOK(dirty_hook, "mark_page_dirty_in_slot", hook);

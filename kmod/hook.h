@@ -15,16 +15,20 @@ struct km_hook {
 
 /*
  * PERMANENT: else writing 0 to kernel.ftrace_enabled would silently stop the hook.
- * Neither IPMODIFY nor SAVE_REGS: nothing is changed. @func runs with preemption
- * disabled, under RCU, maybe with interrupts off.
+ * Neither IPMODIFY nor SAVE_REGS: nothing is changed.
+ *
+ * Nor RECURSION and RCU, with either of which ftrace calls @callback by way of
+ * ftrace_ops_assist_func(), at the cost of half of what ours do. A callback can't recurse,
+ * as it calls nothing of KVM's that is hooked, and a function of KVM's never runs where RCU
+ * isn't watching. So @callback runs as its hooked function would, maybe with interrupts
+ * off, and must itself disable preemption where it needs that.
  */
 #define KM_HOOK(hook, function, callback)					\
 	static unsigned char hook##_name[] = (function);			\
 	static struct km_hook hook = {						\
 		.ops = {							\
 			.func = (callback),					\
-			.flags = FTRACE_OPS_FL_RECURSION | FTRACE_OPS_FL_RCU |	\
-				 FTRACE_OPS_FL_PERMANENT,			\
+			.flags = FTRACE_OPS_FL_PERMANENT,			\
 		},								\
 		.name = hook##_name,						\
 		.placed = LIST_HEAD_INIT(hook.placed),				\
