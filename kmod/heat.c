@@ -39,6 +39,9 @@ const u32 km_heat_window_ms[KM_HEAT_WINDOWS] = { 10, 100, 1000, 10000, 60000 };
 /* Pages for which there are tables, of all VMs. */
 static atomic64_t all_pages = ATOMIC64_INIT(0);
 
+/* The tick of a jiffy: jiffies in the upper bits, the tick in the lower 16. */
+static unsigned long jiffy_tick;
+
 static u16 tick_now(void)
 {
 	u64 tick = div_u64(ktime_get_mono_fast_ns(), TICK_NS);
@@ -46,6 +49,23 @@ static u16 tick_now(void)
 
 	div_u64_rem(tick, TICKS, &rem);
 	return rem + 1;
+}
+
+/*
+ * The same for the hook, which asks for each page: the clock is read once a jiffy. If the
+ * jiffies stand still for a while (the CPU that counts them has its interrupts off), so does
+ * this, for all that hooks write meanwhile.
+ */
+static u16 tick_of_jiffy(void)
+{
+	unsigned long known = READ_ONCE(jiffy_tick), now = READ_ONCE(jiffies) << 16;
+	u16 tick;
+
+	if (likely((known ^ now) <= U16_MAX))
+		return (u16)known;
+	tick = tick_now();
+	WRITE_ONCE(jiffy_tick, now | tick);
+	return tick;
 }
 
 /* In ticks. An entry that was written after @now was taken is of age 0. */
@@ -72,6 +92,26 @@ void km_heat_init(struct km_heat *heat)
 	heat->swept_ns = ktime_get_ns();
 }
 
+static struct km_heat_slot **near(struct km_heat *heat, u32 as_id, u32 id)
+{
+	return as_id < KM_COMPAT_MAX_AS_IDS && id < KM_HEAT_NEAR ? &heat->near[as_id][id] : NULL;
+}
+
+static struct km_heat_slot *find(struct km_heat *heat, u32 as_id, u32 id)
+{
+	struct km_heat_slot **table = near(heat, as_id, id);
+
+	return table ? READ_ONCE(*table) : xa_load(&heat->slots, km_slot_key(as_id, id));
+}
+
+static void set_near(struct km_heat *heat, u32 key, struct km_heat_slot *to)
+{
+	struct km_heat_slot **table = near(heat, km_slot_key_as_id(key), (u16)key);
+
+	if (table)
+		smp_store_release(table, to);
+}
+
 /* Atomic context, under RCU. @slot is the hook's. */
 void km_heat_mark(struct km_heat *heat, const struct kvm_memory_slot *slot, u64 rel)
 {
@@ -80,18 +120,19 @@ void km_heat_mark(struct km_heat *heat, const struct kvm_memory_slot *slot, u64 
 
 	if (!READ_ONCE(heat->on))
 		return;
-	table = xa_load(&heat->slots, km_slot_key(slot->as_id, slot->id));
+	table = find(heat, slot->as_id, slot->id);
 	if (unlikely(!table || table->base_gfn != slot->base_gfn || rel >= table->npages)) {
 		atomic_long_inc(&heat->missed);
 		return;
 	}
-	now = tick_now();
+	now = tick_of_jiffy();
 	WRITE_ONCE(table->page[rel], now);
 	WRITE_ONCE(table->region[rel >> KM_HEAT_REGION_SHIFT], now);
 }
 
 static void drop(struct km_heat *heat, struct km_heat_slot *table)
 {
+	set_near(heat, table->key, NULL);
 	xa_erase(&heat->slots, table->key);
 	heat->pages -= table->npages;
 	heat->regions -= nr_regions(table);
@@ -136,6 +177,7 @@ static int add(struct km_heat *heat, const struct km_slot_id *id)
 		kvfree(table);
 		return err;
 	}
+	set_near(heat, table->key, table);
 	heat->pages += table->npages;
 	heat->regions += nr_regions(table);
 	return 0;

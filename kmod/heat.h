@@ -8,6 +8,8 @@
 #include <linux/types.h>
 #include <linux/xarray.h>
 
+#include "compat/compat.h"
+
 struct kvm;
 struct kvm_memory_slot;
 
@@ -26,10 +28,14 @@ struct km_heat_slot {
 	u16 page[];
 };
 
-/* The tables of one VM. Readers of @slots are under @lock, or the hook's RCU. */
+#define KM_HEAT_NEAR	32
+
+/* The tables of one VM. Readers of @slots and @near are under @lock, or the hook's RCU. */
 struct km_heat {
 	struct mutex lock;
 	struct xarray slots;	/* by km_slot_key() */
+	/* Those of low numbers again, for the hook: an array is quicker. */
+	struct km_heat_slot *near[KM_COMPAT_MAX_AS_IDS][KM_HEAT_NEAR];
 	u64 pages, regions;	/* that the tables are for */
 	bool on;
 	atomic_long_t missed;	/* marks for which there was no table, while it is on */
