@@ -37,6 +37,7 @@
 
 #include "compat/compat.h"
 #include "drive.h"
+#include "harvest.h"
 #include "hook.h"
 #include "slot.h"
 #include "track.h"
@@ -257,52 +258,70 @@ struct harvest {
 	struct file *file;
 	u32 as_id, id;
 	bool says_nothing;
-	u64 base_gfn, npages;
 };
 
+/* Copies up to @nr words, which change meanwhile; those at the end that are 0 don't count. */
+static void copy_words(struct km_harvested *part, unsigned long *to, const unsigned long *from,
+		       unsigned long nr)
+{
+	unsigned long i, next, word, end = 0;
+
+	for (i = 0; i < nr; i++) {
+		for (next = km_harvest_next(from, nr, i); i < next; i++)
+			WRITE_ONCE(to[i], 0);	/* else gcc calls memset() for a word or two */
+		if (i == nr)
+			break;
+		word = READ_ONCE(from[i]);
+		to[i] = word;
+		end = i + 1;
+		part->nr_words++;
+		part->nr_dirty += hweight_long(word);
+	}
+	part->words = to;
+	part->nr_bits = min_t(u64, end * BITS_PER_LONG, part->npages - part->first);
+}
+
 /*
- * Copies the next bits of the slot's bitmap that hold a set one to the scratch, from
- * page *first on, and says how many they are; 0 at the slot's end.
+ * Copies the next words of the slot's bitmap that hold a set bit to the scratch, from page
+ * @first on. False if there are none.
  */
-static unsigned int read_bits(struct harvest *h, u64 *first, unsigned int *nr_dirty)
+static bool read_bits(const struct harvest *h, u64 first, struct km_harvested *part)
 {
 	unsigned long *to = h->drive->scratch.kernel + HEADER_BYTES;
 	const struct kvm_memory_slot *slot;
 	const unsigned long *bitmap;
-	unsigned int nr = 0;
-	unsigned long bit;
+	unsigned long word, words;
 	int srcu;
 
+	*part = (struct km_harvested){ .key = km_slot_key(h->as_id, h->id) };
 	srcu = srcu_read_lock(&h->kvm->srcu);
 	slot = id_to_memslot(__kvm_memslots(h->kvm, h->as_id), h->id);
 	bitmap = slot ? READ_ONCE(slot->dirty_bitmap) : NULL;
 	if (bitmap) {
-		h->base_gfn = slot->base_gfn;
-		h->npages = slot->npages;
-		bit = find_next_bit(bitmap, h->npages, *first);
-		if (bit < h->npages) {
-			*first = round_down(bit, BITS_PER_LONG);
-			nr = min_t(u64, h->npages - *first, BITS);
-			bitmap_copy(to, bitmap + BIT_WORD(*first), nr);
-			nr = find_last_bit(to, nr) + 1;
-			*nr_dirty = bitmap_weight(to, nr);
-		}
+		part->base_gfn = slot->base_gfn;
+		part->npages = slot->npages;
+		words = BITS_TO_LONGS(slot->npages);
+		word = km_harvest_next(bitmap, words, BIT_WORD(first));
+		part->first = (u64)word * BITS_PER_LONG;
+		if (word < words)
+			copy_words(part, to, bitmap + word,
+				   min(words - word, BITS_TO_LONGS(BITS)));
 	}
 	srcu_read_unlock(&h->kvm->srcu, srcu);
-	return nr;
+	return part->nr_words;
 }
 
 /* The bits that the scratch holds. KVM wants whole words, but at the slot's end. */
-static int clear_bits(struct harvest *h, u64 first, unsigned int nr)
+static int clear_bits(struct harvest *h, const struct km_harvested *part)
 {
 	struct km_scratch *scratch = &h->drive->scratch;
 	struct kvm_clear_dirty_log *request = scratch->kernel;
 	long ret;
 
 	*request = (struct kvm_clear_dirty_log){
-		.slot = km_slot_key(h->as_id, h->id),
-		.first_page = first,
-		.num_pages = min_t(u64, round_up(nr, 64), h->npages - first),
+		.slot = part->key,
+		.first_page = part->first,
+		.num_pages = min_t(u64, round_up(part->nr_bits, 64), part->npages - part->first),
 		.dirty_bitmap = (void __user *)(scratch->user + HEADER_BYTES),
 	};
 	h->drive->void_clear = false;
@@ -312,27 +331,17 @@ static int clear_bits(struct harvest *h, u64 first, unsigned int nr)
 
 static int harvest_slot(struct harvest *h, km_harvest_fn fn, void *ctx)
 {
-	unsigned int nr, nr_dirty;
+	struct km_harvested part;
 	u64 first = 0;
 	int err;
 
-	while ((nr = read_bits(h, &first, &nr_dirty))) {
-		struct km_harvested part = {
-			.key = km_slot_key(h->as_id, h->id),
-			.base_gfn = h->base_gfn,
-			.npages = h->npages,
-			.first = first,
-			.words = h->drive->scratch.kernel + HEADER_BYTES,
-			.nr_bits = nr,
-			.nr_dirty = nr_dirty,
-		};
-
-		err = clear_bits(h, first, nr);
+	while (read_bits(h, first, &part)) {
+		err = clear_bits(h, &part);
 		if (err)
 			return err;
 		if (!h->says_nothing)
 			fn(&part, ctx);
-		first += round_up(nr, BITS_PER_LONG);
+		first = part.first + round_up(part.nr_bits, BITS_PER_LONG);
 		cond_resched();
 	}
 	return 0;

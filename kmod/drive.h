@@ -36,7 +36,9 @@ struct km_harvested {
 	u64 base_gfn, npages;		/* of the slot */
 	u64 first;			/* page of the slot that the first bit is for */
 	const unsigned long *words;
-	unsigned int nr_bits, nr_dirty;
+	unsigned int nr_bits;		/* up to the last that was set */
+	unsigned int nr_words;		/* that aren't 0 */
+	unsigned int nr_dirty;
 };
 
 typedef void (*km_harvest_fn)(const struct km_harvested *part, void *ctx);

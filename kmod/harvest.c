@@ -9,98 +9,143 @@
 #include "harvest.h"
 #include "slot.h"
 
-struct kept {
-	u64 base_gfn, npages;
-	unsigned long bits[];
+/*
+ * The words that aren't 0. A bitmap from the first dirty page to the last would take more
+ * time to zero than all else of the harvest of a large slot with few dirty pages.
+ */
+struct part {
+	struct list_head node;
+	u32 as_id;
+	u64 gfn;		/* of word 0 */
+	unsigned int nr;
+	u32 *at;		/* which words they are */
+	unsigned long words[];
 };
-
-static size_t size_of(u64 npages)
-{
-	struct kept *kept;
-
-	return struct_size(kept, bits, BITS_TO_LONGS(npages));
-}
 
 struct km_harvest *km_harvest_make(void)
 {
 	struct km_harvest *harvest = kzalloc(sizeof(*harvest), GFP_KERNEL);
 
 	if (harvest)
-		xa_init(&harvest->slots);
+		INIT_LIST_HEAD(&harvest->parts);
 	return harvest;
 }
 
-static struct kept *bits_for(struct km_harvest *harvest, const struct km_harvested *part)
+static struct part *make_part(const struct km_harvested *from, size_t *size)
 {
-	struct kept *kept = xa_load(&harvest->slots, part->key);
+	struct part *part;
 
-	if (kept)
-		return kept;
-	kept = kvzalloc(size_of(part->npages), GFP_KERNEL);
-	if (!kept)
+	*size = struct_size(part, words, from->nr_words) + array_size(from->nr_words, sizeof(u32));
+	part = kvmalloc(*size, GFP_KERNEL);
+	if (!part)
 		return NULL;
-	kept->base_gfn = part->base_gfn;
-	kept->npages = part->npages;
-	if (xa_err(xa_store(&harvest->slots, part->key, kept, GFP_KERNEL))) {
-		kvfree(kept);
-		return NULL;
-	}
-	harvest->bytes += size_of(part->npages);
-	return kept;
+	part->as_id = km_slot_key_as_id(from->key);
+	part->gfn = from->base_gfn + from->first;
+	part->at = (u32 *)(part->words + from->nr_words);
+	part->nr = 0;
+	return part;
 }
 
-/* The runs of one harvest don't overlap; a slot may have become another in its midst. */
-void km_harvest_add(struct km_harvest *harvest, const struct km_harvested *part)
+/*
+ * What comes is sorted and doesn't overlap. A slot may have become another in the midst of
+ * a harvest, so each part has its own gfn. The VMM can write to the words that we are given.
+ */
+void km_harvest_add(struct km_harvest *harvest, const struct km_harvested *from)
 {
-	struct kept *kept = bits_for(harvest, part);
+	unsigned int i, longs = BITS_TO_LONGS(from->nr_bits);
+	struct part *part;
+	unsigned long word;
+	size_t size;
 
-	if (!kept || kept->base_gfn != part->base_gfn || kept->npages != part->npages) {
-		harvest->short_of_memory |= !kept;
+	part = make_part(from, &size);
+	if (!part) {
+		harvest->short_of_memory = true;
 		return;
 	}
-	bitmap_copy(kept->bits + BIT_WORD(part->first), part->words, part->nr_bits);
-	harvest->pages += part->nr_dirty;
+	for (i = 0; part->nr < from->nr_words; i++) {
+		i = km_harvest_next(from->words, longs, i);
+		if (i == longs)
+			break;
+		word = READ_ONCE(from->words[i]);
+		if (i == longs - 1)
+			word &= BITMAP_LAST_WORD_MASK(from->nr_bits);
+		part->at[part->nr] = i;
+		part->words[part->nr++] = word;
+	}
+	list_add_tail(&part->node, &harvest->parts);
+	harvest->bytes += size;
+	harvest->pages += from->nr_dirty;
 }
 
 /* NULL is fine. */
 void km_harvest_free(struct km_harvest *harvest)
 {
-	unsigned long key;
-	struct kept *kept;
+	struct part *part, *next;
 
 	if (!harvest)
 		return;
-	xa_for_each(&harvest->slots, key, kept)
-		kvfree(kept);
-	xa_destroy(&harvest->slots);
+	list_for_each_entry_safe(part, next, &harvest->parts, node)
+		kvfree(part);
 	kfree(harvest);
+}
+
+/* The length of the run of set bits that starts at @pos, which goes to its end. */
+static u32 take_run(const struct part *part, struct km_harvest_pos *pos)
+{
+	unsigned long end;
+	u32 length = 0;
+
+	for (;;) {
+		end = find_next_zero_bit(&part->words[pos->word], BITS_PER_LONG, pos->bit);
+		length += end - pos->bit;
+		pos->bit = end;
+		if (end < BITS_PER_LONG || pos->word + 1 == part->nr ||
+		    part->at[pos->word + 1] != part->at[pos->word] + 1 ||
+		    !(part->words[pos->word + 1] & 1))
+			return length;
+		pos->word++;
+		pos->bit = 0;
+	}
+}
+
+static int walk_part(const struct part *part, struct km_harvest_pos *pos, km_extent_fn fn,
+		     void *ctx)
+{
+	struct km_harvest_extent extent = { .as_id = part->as_id };
+	struct km_harvest_pos next;
+	int err;
+
+	for (; pos->word < part->nr; pos->word++, pos->bit = 0) {
+		while ((pos->bit = find_next_bit(&part->words[pos->word], BITS_PER_LONG,
+						 pos->bit)) < BITS_PER_LONG) {
+			next = *pos;
+			extent.gfn = part->gfn + (u64)part->at[pos->word] * BITS_PER_LONG +
+				     pos->bit;
+			extent.npages = take_run(part, &next);
+			err = fn(&extent, ctx);
+			if (err)
+				return err;
+			*pos = next;
+		}
+	}
+	return 0;
 }
 
 /* Calls @fn for each run of dirty pages from @pos on; stops, to go on there, if it fails. */
 int km_harvest_walk(struct km_harvest *harvest, struct km_harvest_pos *pos,
 		    km_extent_fn fn, void *ctx)
 {
-	struct xarray *slots = &harvest->slots;
-	unsigned long key = pos->key, start, end;
-	struct km_harvest_extent extent;
-	struct kept *kept;
+	struct part *part;
+	u32 nr = 0;
 	int err;
 
-	for (kept = xa_find(slots, &key, ULONG_MAX, XA_PRESENT); kept;
-	     kept = xa_find_after(slots, &key, ULONG_MAX, XA_PRESENT)) {
-		if (pos->key != key)
-			*pos = (struct km_harvest_pos){ .key = key };
-		while ((start = find_next_bit(kept->bits, kept->npages, pos->page)) <
-		       kept->npages) {
-			end = find_next_zero_bit(kept->bits, kept->npages, start);
-			extent.as_id = km_slot_key_as_id(key);
-			extent.gfn = kept->base_gfn + start;
-			extent.npages = min_t(u64, end - start, U32_MAX);
-			err = fn(&extent, ctx);
-			if (err)
-				return err;
-			pos->page = start + extent.npages;
-		}
+	list_for_each_entry(part, &harvest->parts, node) {
+		if (nr++ < pos->part)
+			continue;
+		err = walk_part(part, pos, fn, ctx);
+		if (err)
+			return err;
+		*pos = (struct km_harvest_pos){ .part = nr };
 	}
 	return 0;
 }

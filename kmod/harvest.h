@@ -2,14 +2,15 @@
 #ifndef KM_HARVEST_H
 #define KM_HARVEST_H
 
+#include <linux/compiler.h>
+#include <linux/list.h>
 #include <linux/types.h>
-#include <linux/xarray.h>
 
 struct km_harvested;
 
-/* Pages of one harvest, a bitmap for each slot that had some. */
+/* Pages of one harvest: what was taken of each slot's bitmap, in its order. */
 struct km_harvest {
-	struct xarray slots;	/* by km_slot_key() */
+	struct list_head parts;
 	u64 pages, bytes;
 	bool short_of_memory;	/* not all are in here */
 };
@@ -22,11 +23,23 @@ struct km_harvest_extent {
 
 /* Where a walk goes on. */
 struct km_harvest_pos {
-	u64 page;		/* of the slot */
-	u32 key;
+	u32 part, word, bit;
 };
 
 typedef int (*km_extent_fn)(const struct km_harvest_extent *extent, void *ctx);
+
+/* The first word that isn't 0, from @i on; @nr if there is none. Mostly there isn't. */
+static inline unsigned long km_harvest_next(const unsigned long *words, unsigned long nr,
+					    unsigned long i)
+{
+	for (; i + 4 <= nr; i += 4)
+		if (READ_ONCE(words[i]) | READ_ONCE(words[i + 1]) | READ_ONCE(words[i + 2]) |
+		    READ_ONCE(words[i + 3]))
+			break;
+	while (i < nr && !READ_ONCE(words[i]))
+		i++;
+	return i;
+}
 
 struct km_harvest *km_harvest_make(void);
 void km_harvest_add(struct km_harvest *harvest, const struct km_harvested *part);
