@@ -30,7 +30,7 @@
 static void count(struct km_vm *vm, struct kvm *kvm, const struct kvm_memory_slot *slot,
 		  gfn_t gfn)
 {
-	struct km_track *track = smp_load_acquire(&vm->track);
+	struct km_track *track = km_vm_track(vm);
 	struct kvm_vcpu *vcpu = km_compat_running_vcpu();
 	struct km_dirty *dirty = &vm->dirty;
 	struct km_dirty_counter *counter;

@@ -51,7 +51,7 @@
 
 static struct km_drive *drive_of(struct km_vm *vm)
 {
-	struct km_track *track = vm ? smp_load_acquire(&vm->track) : NULL;
+	struct km_track *track = vm ? km_vm_track(vm) : NULL;
 
 	return track ? &track->drive : NULL;
 }

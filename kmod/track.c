@@ -7,7 +7,8 @@
  * say what is wanted. While anything is to be undone, the tracking has a use of its km_vm
  * (@held), so that the VM stays in the table, where the hooks find it, until its log is
  * off again. Three things end it:
- *   - its owner stops it or goes: @wanted falls, and @work undoes all;
+ *   - its owner stops it or goes: @wanted falls, and @work undoes all. Whoever starts
+ *     it before that is its owner at once, and @again makes @work undo all the same;
  *   - the VM goes: release() of vm.c calls km_track_shutdown(), after which km_vm_enter()
  *     refuses, so that @work does nothing more;
  *   - the VMM logs by itself: @work switches off what is still ours, and goes on to
@@ -22,7 +23,6 @@
 #include <linux/timekeeping.h>
 
 #include "event.h"
-#include "session.h"
 #include "slot.h"
 #include "track.h"
 #include "vm.h"
@@ -37,11 +37,14 @@ static void add_sample(struct km_track *track)
 	mutex_unlock(&track->lock);
 }
 
+/* Not if the status is a new owner's already. */
 static void set_state(struct km_track *track, enum kmigrate_track state, int err)
 {
 	mutex_lock(&track->lock);
-	track->status.state = state;
-	track->status.error = err;
+	if (!track->again) {
+		track->status.state = state;
+		track->status.error = err;
+	}
 	mutex_unlock(&track->lock);
 }
 
@@ -111,8 +114,8 @@ static int harvest(struct km_track *track, struct kvm *kvm)
 	err = km_drive_harvest(&track->drive, kvm, track->vm->file, add_part, &sum);
 	if (!err && nr && sum.keep->short_of_memory)
 		err = -ENOMEM;
-	if (!err) {
-		mutex_lock(&track->lock);
+	mutex_lock(&track->lock);
+	if (!err && !track->again) {
 		track->status.done++;
 		track->status.pages = sum.pages;
 		track->status.harvest_ns = ktime_get_ns() - start;
@@ -121,8 +124,8 @@ static int harvest(struct km_track *track, struct kvm *kvm)
 			swap(track->harvest, sum.keep);
 			track->status.kept = nr;
 		}
-		mutex_unlock(&track->lock);
 	}
+	mutex_unlock(&track->lock);
 	km_harvest_free(sum.keep);
 	return err;
 }
@@ -133,7 +136,7 @@ static void overrun(struct km_track *track, u64 now)
 	u32 overruns;
 
 	mutex_lock(&track->lock);
-	overruns = ++track->status.overruns;
+	overruns = track->status.overruns += !track->again;
 	mutex_unlock(&track->lock);
 	if (track->overrun_ns && now - track->overrun_ns < NSEC_PER_SEC)
 		return;
@@ -247,28 +250,30 @@ static void run(struct km_track *track, struct kvm *kvm, const struct km_track_s
 	km_heat_sweep(&track->heat);
 }
 
-/* All is undone. The use of the VM is the caller's to drop, if it had one. */
+/*
+ * With @lock held, when all is undone. True if there was a use of the VM, which is the
+ * caller's to drop.
+ */
 static bool switch_off(struct km_track *track)
 {
-	bool held;
+	bool held = track->held;
 
-	mutex_lock(&track->lock);
-	held = track->held;
 	track->held = false;
 	track->wanted = false;
+	track->again = false;
 	track->owner = NULL;
 	track->status = (struct km_track_status){ .state = KMIGRATE_TRACK_OFF };
-	mutex_unlock(&track->lock);
 	return held;
 }
 
-static void work(struct work_struct *work)
+/* On the queue of vm.c, one at a time for a VM. */
+void km_track_work(struct work_struct *work)
 {
 	struct km_track *track = container_of(to_delayed_work(work), struct km_track, work);
 	struct km_vm *vm = track->vm;
 	struct km_track_status status;
 	struct kvm *kvm = km_vm_enter(vm);
-	bool wanted, held, put = false;
+	bool wanted, again, held, put = false;
 	u32 again_ms = IDLE_MS;
 
 	if (!kvm) {
@@ -277,15 +282,20 @@ static void work(struct work_struct *work)
 	}
 	mutex_lock(&track->lock);
 	wanted = track->wanted;
+	again = track->again;
+	track->again = false;
 	held = track->held;
 	status = track->status;
 	mutex_unlock(&track->lock);
 
 	if (!held)
 		goto out;	/* a hook's call, after all was undone */
-	if (!wanted) {
+	if (!wanted || again)
 		undo(track, kvm);
-		put = switch_off(track);
+	if (!wanted) {
+		mutex_lock(&track->lock);
+		put = !track->wanted && switch_off(track);	/* else one has come */
+		mutex_unlock(&track->lock);
 	} else if (status.state != KMIGRATE_TRACK_FAILED) {
 		run(track, kvm, &status);
 		if (status.interval_ms)
@@ -308,125 +318,21 @@ void km_track_kick(struct km_drive *drive)
 	km_vm_queue(track->vm, &track->work, 0);
 }
 
-static struct km_track *make(struct km_vm *vm)
-{
-	struct km_track *track = kvzalloc(sizeof(*track), GFP_KERNEL_ACCOUNT);
-
-	if (!track)
-		return NULL;
-	if (km_drive_init(&track->drive)) {
-		kvfree(track);
-		return NULL;
-	}
-	track->vm = vm;
-	mutex_init(&track->lock);
-	INIT_DELAYED_WORK(&track->work, work);
-	km_heat_init(&track->heat);
-	return track;
-}
-
-/* The VM's, made if there is none yet. It stays as long as the km_vm. */
-static struct km_track *get(struct km_vm *vm)
-{
-	struct km_track *track = smp_load_acquire(&vm->track), *other;
-
-	if (track)
-		return track;
-	track = make(vm);
-	if (!track)
-		return NULL;
-	other = cmpxchg(&vm->track, NULL, track);
-	if (!other)
-		return track;
-	km_track_free(track);
-	return other;
-}
-
-/*
- * Between km_vm_enter() and km_vm_exit(). Asks only: km_track_status() says what came of
- * it. An owner that starts again changes nothing but its interval.
- */
-int km_track_start(struct km_vm *vm, const struct km_session *session,
-		   const struct km_track_ask *ask)
-{
-	struct km_track *track = get(vm);
-	int err = 0;
-
-	if (!track)
-		return -ENOMEM;
-	mutex_lock(&track->lock);
-	if (track->owner ? track->owner != session : track->held) {
-		err = -EBUSY;		/* another's, or not undone yet */
-		goto out;
-	}
-	track->owner = session;
-	track->wanted = true;
-	if (!track->held) {
-		km_vm_hold(vm);
-		track->held = true;
-		track->status = (struct km_track_status){
-			.state = KMIGRATE_TRACK_STARTING,
-			.drive = ask->drive,
-		};
-	}
-	track->status.interval_ms = ask->interval_ms;
-	km_vm_queue(vm, &track->work, 0);
-out:
-	mutex_unlock(&track->lock);
-	return err;
-}
-
-/* Also for a session that goes, whether its VM is still there or not. */
-int km_track_stop(struct km_vm *vm, const struct km_session *session)
-{
-	struct km_track *track = smp_load_acquire(&vm->track);
-	int err = -ENOENT;
-
-	if (!track)
-		return err;
-	mutex_lock(&track->lock);
-	if (track->owner == session) {
-		track->owner = NULL;
-		track->wanted = false;
-		km_vm_queue(vm, &track->work, 0);
-		err = 0;
-	}
-	mutex_unlock(&track->lock);
-	return err;
-}
-
-/* Asks for a harvest whose pages are kept. *nr is its number in km_track_status::kept. */
-int km_track_harvest(struct km_vm *vm, const struct km_session *session, u32 *nr)
-{
-	struct km_track *track = smp_load_acquire(&vm->track);
-	int err = -ENOENT;
-
-	if (!track)
-		return err;
-	mutex_lock(&track->lock);
-	if (track->owner == session && track->status.drive) {
-		err = track->status.state == KMIGRATE_TRACK_FAILED ? track->status.error :
-		      track->status.state == KMIGRATE_TRACK_GAVE_WAY ? -ECANCELED : 0;
-		if (!err) {
-			*nr = ++track->status.asked ?: ++track->status.asked;
-			km_vm_queue(vm, &track->work, 0);
-		}
-	}
-	mutex_unlock(&track->lock);
-	return err;
-}
-
 /* km_vm_enter() refuses by now, and nobody is in. The VM is still in the table. */
 void km_track_shutdown(struct km_vm *vm, struct kvm *kvm)
 {
-	struct km_track *track = smp_load_acquire(&vm->track);
+	struct km_track *track = km_vm_track(vm);
+	bool put;
 
 	if (!track)
 		return;
 	if (cancel_delayed_work_sync(&track->work))
 		km_vm_unref(vm);
 	undo(track, kvm);
-	if (switch_off(track))
+	mutex_lock(&track->lock);
+	put = switch_off(track);
+	mutex_unlock(&track->lock);
+	if (put)
 		km_vm_put(vm);
 }
 

@@ -37,6 +37,7 @@ struct km_track {
 	struct mutex lock;
 	const struct km_session *owner;
 	bool wanted;
+	bool again;			/* a new owner: undo the last one's first */
 	bool held;			/* has a use of @vm */
 	struct km_track_status status;
 	struct km_harvest *harvest;	/* the kept one, or NULL */
@@ -78,6 +79,7 @@ u32 km_track_nr_owned(struct km_vm *vm);
 void km_track_status(struct km_vm *vm, struct km_track_status *status);
 u64 km_track_bytes(struct km_vm *vm);
 
+void km_track_work(struct work_struct *work);
 void km_track_kick(struct km_drive *drive);
 void km_track_shutdown(struct km_vm *vm, struct kvm *kvm);
 void km_track_free(struct km_track *track);

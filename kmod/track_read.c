@@ -8,7 +8,7 @@
 
 void km_track_status(struct km_vm *vm, struct km_track_status *status)
 {
-	struct km_track *track = smp_load_acquire(&vm->track);
+	struct km_track *track = km_vm_track(vm);
 
 	*status = (struct km_track_status){ .state = KMIGRATE_TRACK_OFF };
 	if (!track)
@@ -21,7 +21,7 @@ void km_track_status(struct km_vm *vm, struct km_track_status *status)
 /* Kernel memory that the tracking takes. */
 u64 km_track_bytes(struct km_vm *vm)
 {
-	struct km_track *track = smp_load_acquire(&vm->track);
+	struct km_track *track = km_vm_track(vm);
 	u64 bytes;
 
 	if (!track)
@@ -35,14 +35,14 @@ u64 km_track_bytes(struct km_vm *vm)
 
 u64 km_track_missed(struct km_vm *vm)
 {
-	struct km_track *track = smp_load_acquire(&vm->track);
+	struct km_track *track = km_vm_track(vm);
 
 	return track ? atomic_long_read(&track->heat.missed) : 0;
 }
 
 void km_track_windows(struct km_vm *vm, struct km_track_window windows[KM_HEAT_WINDOWS])
 {
-	struct km_track *track = smp_load_acquire(&vm->track);
+	struct km_track *track = km_vm_track(vm);
 	u64 unique[KM_HEAT_WINDOWS] = {};
 	struct km_rate_sample delta;
 	unsigned int i;
@@ -69,7 +69,7 @@ void km_track_windows(struct km_vm *vm, struct km_track_window windows[KM_HEAT_W
 int km_track_walk_harvest(struct km_vm *vm, struct km_harvest_pos *pos, u32 *nr,
 			  km_extent_fn fn, void *ctx)
 {
-	struct km_track *track = smp_load_acquire(&vm->track);
+	struct km_track *track = km_vm_track(vm);
 	int err;
 
 	*nr = 0;
@@ -84,7 +84,7 @@ int km_track_walk_harvest(struct km_vm *vm, struct km_harvest_pos *pos, u32 *nr,
 
 int km_track_walk_regions(struct km_vm *vm, struct km_heat_pos *pos, km_heat_fn fn, void *ctx)
 {
-	struct km_track *track = smp_load_acquire(&vm->track);
+	struct km_track *track = km_vm_track(vm);
 
 	return track ? km_heat_walk(&track->heat, pos, fn, ctx) : 0;
 }
@@ -92,7 +92,7 @@ int km_track_walk_regions(struct km_vm *vm, struct km_heat_pos *pos, km_heat_fn 
 /* Did the module switch the slot's log on? */
 bool km_track_owns(struct km_vm *vm, u32 as_id, u32 id)
 {
-	struct km_track *track = smp_load_acquire(&vm->track);
+	struct km_track *track = km_vm_track(vm);
 
 	return track && km_drive_owns(&track->drive, as_id, id);
 }
@@ -100,7 +100,7 @@ bool km_track_owns(struct km_vm *vm, u32 as_id, u32 id)
 /* Slots whose log is on, and of the module's doing. */
 u32 km_track_nr_owned(struct km_vm *vm)
 {
-	struct km_track *track = smp_load_acquire(&vm->track);
+	struct km_track *track = km_vm_track(vm);
 	unsigned int as_id;
 	u32 nr = 0;
 

@@ -51,6 +51,13 @@ void km_vm_put(struct km_vm *vm);
 struct kvm *km_vm_enter(struct km_vm *vm);
 void km_vm_exit(struct km_vm *vm);
 
+/* NULL if nobody asked for tracking yet. Pairs with the cmpxchg() of track_ask.c. */
+static inline struct km_track *km_vm_track(const struct km_vm *vm)
+{
+	/* What make() wrote is seen. */
+	return smp_load_acquire(&vm->track);
+}
+
 void km_vm_queue(struct km_vm *vm, struct delayed_work *work, unsigned long delay);
 void km_vm_unref(struct km_vm *vm);
 

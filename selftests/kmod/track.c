@@ -210,6 +210,36 @@ static void two_sessions(void)
 	stop();
 }
 
+/* Nobody waits for what the last owner left to be undone, and gets nothing of it. */
+static void one_after_another(void)
+{
+	static uint32_t pages[PAGES];
+	uint32_t round, other;
+	struct nl nl2;
+	size_t nr;
+
+	REQUIRE(start((struct vmm_options){ .vcpus = 1 }));
+	for (round = 1; round <= 30; round++) {
+		REQUIRE_EQ(nl_open(&nl2), 0);
+		REQUIRE_EQ(nl_attach(&nl2, vmm.vm, &other), 0);
+		REQUIRE_EQ(nl_track_start(&nl2, other, true, 10), 0);
+		usleep((useconds_t)(random() % 20000));
+		nl_close(&nl2);
+		REQUIRE_EQ(nl_track_start(&nl, session, true, 0), 0);
+		REQUIRE_EQ(nl_track_wait(&nl, session, KMIGRATE_TRACK_ON, &track), 0);
+		CHECK(track.drive && !track.interval_ms && !track.harvest);
+		nr = choose(pages, 500);
+		REQUIRE_EQ(vmm_write(&vmm, 0, pages, nr, round), 0);
+		REQUIRE_EQ(nl_harvest(&nl, session), 0);
+		if (!got_what_was_written())
+			break;
+		CHECK_EQ(nl_track_stop(&nl, session), 0);
+	}
+	CHECK_EQ(nl_track_wait(&nl, session, KMIGRATE_TRACK_OFF, &track), 0);
+	CHECK_EQ(logging(), KMIGRATE_LOGGING_NONE);
+	stop();
+}
+
 static void slots_change(void)
 {
 	const uint64_t gfn = VMM_GFN + PAGES + 1024;
@@ -357,6 +387,7 @@ static const struct ktap_test tests[] = {
 	{ "rounds of known pages: initially set", initially_set },
 	{ "working set and regions", windows },
 	{ "one owner at a time, undone when it dies", two_sessions },
+	{ "one owner after another, at once", one_after_another },
 	{ "slots that come, move and go", slots_change },
 	{ "the VMM starts to log: it loses no page", gives_way },
 	{ "the VMM starts to log: the module says so", says_that_it_gave_way },

@@ -259,7 +259,7 @@
  *   reply: (acknowledgment only)
  *
  * Errors:
- *   -EBUSY       another session tracks the VM, or its tracking is still being undone
+ *   -EBUSY       another session tracks the VM
  *   -EOPNOTSUPP  can't drive: the VM uses a dirty ring, or see KMIGRATE_FEATURES_DRIVE
  *   -ENOMEM
  *
