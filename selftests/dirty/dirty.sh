@@ -53,7 +53,8 @@ inside() {
 
 	"$km" dirty --vm $writer --seconds 60 >first.out 2>first.err &
 	other=$!
-	until say busy "$km" dirty --vm $writer --seconds 1 2>&1 | grep '^@busy 3'; do sleep 0.2; done
+	sleep 3
+	say busy "$km" dirty --vm $writer --seconds 1
 	say top-beside "$km" top --iterations 1 --delay 2s --json
 	kill -9 $other
 	wait $other 2>/dev/null
@@ -164,7 +165,7 @@ plan $((24 * $#))
 mkdir -p "$out"
 kmod=$here/../kmod
 ${CC:-gcc} -std=gnu11 -D_GNU_SOURCE -O2 -Wall -Wextra -Werror -pthread -I"$kmod" \
-	-o "$out/writer" "$here/writer.c" "$kmod/vmm.c" || exit 1
+	-o "$out/writer" "$here/writer.c" "$kmod/vmm.c" "$kmod/memory.c" || exit 1
 for kernel in "$@"; do
 	try "$kernel"
 done
