@@ -132,7 +132,7 @@ check: user unit-tests faults
 	selftests/run all
 
 # The module on a CPU with Intel's page-modification logging, emulated.
-check-pml:
+check-pml: user
 	@selftests/run selftests/pml/pml.sh
 
 # On a kernel with KASAN, lockdep and kmemleak. Not a part of check, since that kernel is

@@ -17,10 +17,10 @@ out=$top/build/selftests/pml
 # Time in the host has little to do with ours (see ../vm/bochs), so only the host has a limit.
 run_host() { # KERNEL MODULE
 	local program files=()
-	for program in "${programs[@]}"; do files+=(--file "$out/$program"); done
+	for program in "${programs[@]}" writer kmigrate; do files+=(--file "$out/$program"); done
 	"$top/selftests/vm/bochs" --kernel "$1" --time-limit 900 --name "pml-${1/./-}" \
 		--log "$out/host-$1.log" --module "$2" "${files[@]}" --file "$here/inside:/inside" \
-		--env KM_TIMEOUT=100000 -- /bin/sh /inside "$out" "${programs[@]}" 2>&1 |
+		--env KM_TIMEOUT=100000 --env KM_SLOW=1 -- /bin/sh /inside "$out" "${programs[@]}" 2>&1 |
 		tee "$out/output-$1" | merge "$1"
 	statuses=("${PIPESTATUS[@]:0:1}" "${PIPESTATUS[2]}")
 }
@@ -34,7 +34,7 @@ run_kernel() { # KERNEL
 }
 
 arguments "$@"
-[ ${#programs[@]} -gt 0 ] || programs=(truth info vm counts bitmap left)
+[ ${#programs[@]} -gt 0 ] || programs=(truth info vm counts bitmap track tool left)
 
 echo "TAP version 13"
 if ! command -v bochs-bin >/dev/null; then
