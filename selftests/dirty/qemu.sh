@@ -1,0 +1,107 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Plain QEMU migrates a working guest while the module observes, in a test host of each
+# kernel: the guest notices nothing, and the module counts what QEMU counts, within 5 %.
+#
+# QEMU tells what each sync of its bitmap found (trace event migration_bitmap_sync_end). The
+# number is of a period, which ends with the first sync that comes over a second after the
+# last period's end (QEMU migration/ram.c, migration_bitmap_sync), so it grows from one sync
+# to the next and then starts again. QEMU counts a page that waits to be sent only once,
+# however often it was harvested; so the downtime limit is kept at its smallest, at which a
+# sync comes when next to nothing waits, and a guest too fast for that is paused in the end.
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$here/../.." && pwd)
+km=$root/build/kmigrate out=$root/build/selftests/dirty guest=$root/selftests/guest
+. "$here/../ktap.sh"
+
+options=(--mem 64M --param ws=16M --param rate=4000)
+params='{"max-bandwidth":33554432,"downtime-limit":1}'
+
+qmp() { "$guest/qmp" "$@"; }
+
+ended() { # TRIES
+	for _ in $(seq "$1"); do
+		state=$(qmp a/qmp.sock query-migrate | grep -o '"status": *"[a-z]*"' | head -1)
+		case $state in *completed* | *failed*) return ;; esac
+		sleep 0.2
+	done
+	return 1
+}
+
+inside() {
+	local dir observer state
+	dir=$(mktemp -d)
+	cd "$dir" || exit 1
+	"$guest/start" flat --dir "$dir/a" "${options[@]}" --ready 120 \
+		-- -msg timestamp=on -trace migration_bitmap_sync_end || exit 1
+	"$guest/start" flat --dir "$dir/b" "${options[@]}" --incoming || exit 1
+	qmp b/qmp.sock migrate-incoming "{\"uri\":\"unix:$dir/migration\"}" >/dev/null
+	"$km" dirty --vm "$dir/a/qmp.sock" --observe --seconds 600 --json >seen 2>seen.err &
+	observer=$!
+	sleep 2 # it counts from when it is attached; QEMU's log is off till then
+	qmp a/qmp.sock migrate-set-parameters "$params" -- migrate "{\"uri\":\"unix:$dir/migration\"}" \
+		>/dev/null
+	ended 75 || { qmp a/qmp.sock stop >/dev/null; ended 300; }
+	echo "@state $state"
+	kill -INT $observer
+	wait $observer
+	echo "@seen $? $(jq -c . seen) $(cat seen.err)"
+	sed -n 's/^[0-9]*@\([0-9.]*\):migration_bitmap_sync_end dirty_pages \([0-9]*\)/@sync \1 \2/p' \
+		a/qemu.log
+	qmp b/qmp.sock cont >/dev/null
+	"$guest/status" b --progress 20
+	echo "@guest $?"
+	"$guest/stop" a b
+}
+
+said_of() { sed -n "s/^@$1 //p" "$log"; } # WHAT
+
+# Syncs, and the pages that they found. The first comes before the guest's log has been on.
+qemu_counted() {
+	said_of sync | awk '
+		NR == 1 { ended = $1 }
+		NR > 1 { sum += $2 < before || reset ? $2 : $2 - before }
+		{ before = $2; reset = $1 - ended > 1; if (reset) ended = $1 }
+		END { print NR + 0, sum + 0 }'
+}
+
+agree() {
+	local syncs pages seen
+	read -r syncs pages < <(qemu_counted)
+	seen=$(said_of seen | sed 's/^0 //' | jq .pages)
+	echo "QEMU: $pages pages in $syncs syncs; the module: $seen"
+	[ "$syncs" -ge 5 ] && [ "$pages" -ge 2000 ] &&
+		[ $((seen * 100)) -ge $((pages * 95)) ] && [ $((seen * 100)) -le $((pages * 105)) ]
+}
+
+completes() { said_of state | grep -q completed || { cat "$log"; return 1; }; }
+unharmed() { [ "$(said_of guest)" = 0 ] || { tail -20 "$log"; return 1; }; }
+
+run_host() { # KERNEL
+	local module
+	"$root/selftests/vm/kernels" "$1" && "$root/kmod/build" \
+		"$root/build/kernels/$1/headers" "$root/build/kmod" || return 1
+	module=$root/build/kmod/$(cat "$root/build/kernels/$1/release")/kmigrate.ko
+	"$root/selftests/vm/host" --kernel "$1" --timeout 400 --name "dirtyq-${1/./-}" \
+		--module "$module" -- "$here/qemu.sh" --inside >"$log" 2>&1
+}
+
+if [ "${1:-}" = --inside ]; then
+	inside
+	exit
+fi
+[ $# -gt 0 ] || set -- 6.1 6.12
+plan $((4 * $#))
+mkdir -p "$out"
+make -s -C "$guest" >&2 || exit 1
+for kernel in "$@"; do
+	log=$out/qemu-$kernel.log
+	check "$kernel a host runs it" run_host "$kernel"
+	check "$kernel QEMU's migration completes" completes
+	check "$kernel the guest found no page wrong" unharmed
+	check "$kernel as many pages as QEMU counted, within 5 %" agree
+	echo "# $said"
+done
+finish
