@@ -20,7 +20,7 @@
 static struct vmm vmm;
 static struct nl nl;
 static uint32_t session;
-static unsigned long messages = 20000, accepted;
+static unsigned long messages = 100000, accepted;
 
 static uint32_t pick(uint32_t below)
 {

@@ -22,7 +22,7 @@ run_host() { # KERNEL MODULE
 	"$top/selftests/vm/host" --kernel "$1" --timeout "${KM_HOST_TIMEOUT:-1200}" \
 		--name "kmod-${1/./-}" \
 		--log "$out/host-$1.log" --append "slub_debug=FZP,kmalloc-* kfence.sample_interval=20" \
-		--module "$2" --env "KM_MODULE=$2" --env "KM_TIMEOUT=${KM_TIMEOUT:-180}" -- \
+		--module "$2" --env "KM_MODULE=$2" --env "KM_TIMEOUT=${KM_TIMEOUT:-400}" -- \
 		"$here/inside" "$out" "${programs[@]}" 2>&1 |
 		merge "$1"
 	statuses=("${PIPESTATUS[@]}")
