@@ -24,6 +24,7 @@
 #include "compat/compat.h"
 #include "dirty.h"
 #include "hook.h"
+#include "pml.h"
 #include "track.h"
 #include "vm.h"
 
@@ -88,10 +89,13 @@ KM_HOOK(dirty_hook, "mark_page_dirty_in_slot", hook);
 void km_dirty_start(struct km_dirty *dirty)
 {
 	dirty->counting = !km_hook_get(&dirty_hook);
+	dirty->counts_pml = dirty->counting && km_pml_start();
 }
 
 void km_dirty_stop(struct km_dirty *dirty)
 {
+	if (dirty->counts_pml)
+		km_pml_stop();
 	if (dirty->counting)
 		km_hook_put(&dirty_hook);
 }
@@ -99,6 +103,7 @@ void km_dirty_stop(struct km_dirty *dirty)
 void km_dirty_fini(void)
 {
 	km_hook_fini(&dirty_hook);
+	km_pml_fini();
 }
 
 /*
@@ -134,6 +139,7 @@ static void read_counter(const struct km_dirty_counter *counter,
 {
 	counts->pages = local64_read(&counter->pages);
 	counts->repeats = local64_read(&counter->repeats);
+	counts->pml_full = local64_read(&counter->pml_full);
 }
 
 /* @idx must be less than km_dirty::nr_vcpus. */
@@ -148,8 +154,7 @@ void km_dirty_read_other(const struct km_dirty *dirty, struct km_counts *counts)
 	struct km_counts one;
 	int cpu;
 
-	counts->pages = 0;
-	counts->repeats = 0;
+	*counts = (struct km_counts){};
 	for_each_possible_cpu(cpu) {
 		read_counter(per_cpu_ptr(dirty->other, cpu), &one);
 		counts->pages += one.pages;

@@ -156,7 +156,9 @@ static int put_counts(struct sk_buff *msg, const struct km_session *session)
 	    nla_put_u64_64bit(msg, KMIGRATE_A_REPEATS, all.repeats,
 			      KMIGRATE_A_PAD) ||
 	    nla_put_u64_64bit(msg, KMIGRATE_A_UNATTRIBUTED, other.pages,
-			      KMIGRATE_A_PAD))
+			      KMIGRATE_A_PAD) ||
+	    (session->vm->dirty.counts_pml &&
+	     nla_put_u64_64bit(msg, KMIGRATE_A_PML_FULL, all.pml_full, KMIGRATE_A_PAD)))
 		return -EMSGSIZE;
 	return 0;
 }

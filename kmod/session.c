@@ -186,6 +186,7 @@ static void subtract(struct km_counts *counts, const struct km_counts *start)
 {
 	counts->pages -= start->pages;
 	counts->repeats -= start->repeats;
+	counts->pml_full -= start->pml_full;
 }
 
 /* What the vCPU dirtied since the session started. */
@@ -210,6 +211,7 @@ void km_session_read_all(const struct km_session *session,
 		km_session_read_vcpu(session, i, &one);
 		all->pages += one.pages;
 		all->repeats += one.repeats;
+		all->pml_full += one.pml_full;
 	}
 }
 

@@ -15,7 +15,7 @@ shift 4
 # Symbols of kvm.ko that the module uses when it can. Linux 6.18 exports most of
 # KVM to kvm-amd and kvm-intel only; Module.symvers then names them in its fifth
 # column, and linking fails at load.
-exports='file_is_kvm kvm_get_running_vcpu __kvm_set_memory_region'
+exports='file_is_kvm kvm_get_running_vcpu __kvm_set_memory_region __tracepoint_kvm_pml_full'
 
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT

@@ -58,7 +58,7 @@ struct nl_vcpu {
 
 struct nl_counts {
 	uint32_t session;
-	uint64_t elapsed_ns, pages, repeats, unattributed;
+	uint64_t elapsed_ns, pages, repeats, unattributed, pml_full;
 };
 
 struct nl_extent {

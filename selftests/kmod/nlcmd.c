@@ -164,6 +164,7 @@ static int counts_cb(const struct nlmsghdr *nlh, void *data)
 		FIELD(PAGES, nl_counts, pages),
 		FIELD(REPEATS, nl_counts, repeats),
 		FIELD(UNATTRIBUTED, nl_counts, unattributed),
+		FIELD(PML_FULL, nl_counts, pml_full),
 	};
 
 	return decode_all(nlh, fields, ARRAY_SIZE(fields), data);

@@ -193,11 +193,20 @@ static void rounds(void)
 	stop();
 }
 
+/* The same by the module's count, since the session began. */
+static uint64_t module_full(void)
+{
+	struct nl_counts counts = {};
+
+	CHECK_EQ(nl_counts(&nl, session, &counts), 0);
+	return counts.pml_full;
+}
+
 /* Mapped pages, a million times: nothing but the CPU's log can know. */
 static void no_faults(void)
 {
 	static const uint32_t steps[] = { 1, 5, 8191, 1021 };
-	uint64_t written = PAGES;
+	uint64_t written = PAGES, module;
 	unsigned int full;
 	long long before;
 	uint32_t round;
@@ -207,6 +216,7 @@ static void no_faults(void)
 	REQUIRE(write_pages(0, PAGES, 1));
 	CHECK(harvest_agrees());
 	log_full();
+	module = module_full();
 	for (round = 2; round <= 1 + MILLION / PAGES; round++) {
 		choose(0, PAGES, round * 1000, steps[round % 4]);
 		written += PAGES;
@@ -220,6 +230,7 @@ static void no_faults(void)
 	full = log_full();
 	KTAP_NOTE("%llu pages, %u full buffers", (unsigned long long)written, full);
 	CHECK(full > 0 && full <= written / LOG);
+	CHECK_EQ(module_full() - module, full);
 	stop();
 }
 

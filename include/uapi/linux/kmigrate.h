@@ -198,6 +198,8 @@
  *     KMIGRATE_A_REPEATS: u64, reports of pages that were dirty already, in all
  *     KMIGRATE_A_UNATTRIBUTED: u64, the part of KMIGRATE_A_PAGES that no vCPU
  *         wrote: KVM did so outside of any, or it could not be told which
+ *     KMIGRATE_A_PML_FULL: u64, how often a vCPU left the guest because its buffer of
+ *         Intel PML was full, with 512 pages; absent where the mechanism is another
  *
  * Errors:
  *   -EOPNOTSUPP  the VM isn't counted: see KMIGRATE_A_COUNTING
@@ -509,6 +511,7 @@ enum {
 	KMIGRATE_A_EVENT,
 	KMIGRATE_A_OVERRUNS,
 	KMIGRATE_A_HARVEST_SUM_NS,
+	KMIGRATE_A_PML_FULL,
 
 	__KMIGRATE_A_MAX,
 	KMIGRATE_A_MAX = (__KMIGRATE_A_MAX - 1)
