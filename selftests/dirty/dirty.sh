@@ -98,8 +98,10 @@ inside() {
 said_of() { sed -n "s/^@$1 //p" "$log"; } # WHAT
 # The exit status, and what the JSON that follows it must fulfil.
 holds() { # WHAT STATUS FILTER
-	said_of "$1" | sed -n "s/^$2 //p" | head -1 |
-		jq -e --argjson first "$(said_of first)" "$3" >/dev/null ||
+	local json
+	json=$(said_of "$1" | sed -n "s/^$2 //p" | head -1)
+	# jq 1.6 is content with no input at all.
+	[ -n "${json// /}" ] && jq -e --argjson first "$(said_of first)" "$3" <<<"$json" >/dev/null ||
 		{ said_of "$1"; return 1; }
 }
 says() { said_of "$1" | grep -q -E -- "$2" || { said_of "$1"; return 1; }; } # WHAT REGEX

@@ -78,7 +78,9 @@ links() {
 
 said_of() { sed -n "s/^@$1 //p" "$log"; } # WHAT
 equals() { [ "$(said_of "$1")" = "$2" ] || { said_of "$1"; return 1; }; } # WHAT TEXT
-holds() { said_of "$1" | jq -e "$2" >/dev/null || { said_of "$1"; return 1; }; } # WHAT FILTER
+holds() { # WHAT FILTER; jq 1.6 is content with no input at all
+	said_of "$1" | grep -q . && said_of "$1" | jq -e "$2" >/dev/null || { said_of "$1"; return 1; }
+}
 
 try() { # KERNEL
 	log=$out/$1.log
