@@ -29,7 +29,7 @@
 #include "vm.h"
 
 static void count(struct km_vm *vm, struct kvm *kvm, const struct kvm_memory_slot *slot,
-		  gfn_t gfn)
+		  gfn_t gfn, unsigned long caller)
 {
 	struct km_track *track = km_vm_track(vm);
 	struct kvm_vcpu *vcpu = km_compat_running_vcpu();
@@ -37,6 +37,7 @@ static void count(struct km_vm *vm, struct kvm *kvm, const struct kvm_memory_slo
 	struct km_dirty_counter *counter;
 	const unsigned long *bitmap;
 	u64 rel = gfn - slot->base_gfn;
+	bool by_pml = false;
 
 	/* KVM drops these with a warning: mark_page_dirty_in_slot(). */
 	if (unlikely((vcpu && vcpu->kvm != kvm) || rel >= slot->npages))
@@ -46,6 +47,8 @@ static void count(struct km_vm *vm, struct kvm *kvm, const struct kvm_memory_slo
 		counter = &dirty->vcpu[vcpu->vcpu_idx];
 	else
 		counter = this_cpu_ptr(dirty->other);
+	if (dirty->counts_pml && vcpu)
+		by_pml = km_pml_drains(counter, vcpu, caller);
 
 	/* There is no bitmap when the VM uses a dirty ring. */
 	bitmap = READ_ONCE(slot->dirty_bitmap);
@@ -54,6 +57,8 @@ static void count(struct km_vm *vm, struct kvm *kvm, const struct kvm_memory_slo
 		return;
 	}
 	local64_inc(&counter->pages);
+	if (by_pml)
+		local64_inc(&counter->pml_pages);
 	if (track)
 		km_heat_mark(&track->heat, slot, rel);
 }
@@ -79,7 +84,7 @@ static void notrace hook(unsigned long ip, unsigned long parent_ip,
 	preempt_disable_notrace();
 	vm = km_vm_find_rcu(kvm);
 	if (vm)
-		count(vm, kvm, slot, gfn);
+		count(vm, kvm, slot, gfn, parent_ip);
 	preempt_enable_notrace();
 }
 
@@ -139,7 +144,9 @@ static void read_counter(const struct km_dirty_counter *counter,
 {
 	counts->pages = local64_read(&counter->pages);
 	counts->repeats = local64_read(&counter->repeats);
-	counts->pml_full = local64_read(&counter->pml_full);
+	counts->pml.pages = local64_read(&counter->pml_pages);
+	counts->pml.drains = local64_read(&counter->pml_drains);
+	counts->pml.full = local64_read(&counter->pml_full);
 }
 
 /* @idx must be less than km_dirty::nr_vcpus. */

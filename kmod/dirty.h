@@ -11,20 +11,27 @@
 struct km_counts {
 	u64 pages;		/* clean pages that became dirty */
 	u64 repeats;		/* reports of pages that were dirty already */
-	u64 pml_full;		/* exits because the buffer of PML was full */
+	struct km_pml_counts {
+		u64 pages;	/* the part of @pages that Intel's log told of */
+		u64 drains;	/* exits that found entries in it */
+		u64 full;	/* exits because it was full */
+	} pml;
 };
 
 /* A counter: added to by one CPU at a time, without a lock. */
 struct km_dirty_counter {
 	local64_t pages;
 	local64_t repeats;
+	local64_t pml_pages;
+	local64_t pml_drains;
 	local64_t pml_full;
+	u64 pml_exit;		/* the vCPU's latest exit that is in @pml_drains */
 } ____cacheline_aligned_in_smp;
 
 /* What one VM dirtied since km_dirty_init(). */
 struct km_dirty {
 	bool counting;		/* the hook is in place */
-	bool counts_pml;	/* and full buffers are counted */
+	bool counts_pml;	/* and what Intel's log does */
 	unsigned int nr_vcpus;	/* room in @vcpu, by kvm_vcpu::vcpu_idx */
 	struct km_dirty_counter *vcpu;
 	struct km_dirty_counter __percpu *other;	/* of no known vCPU */

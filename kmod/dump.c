@@ -158,7 +158,10 @@ static int put_vcpu(struct sk_buff *skb, const struct km_session *session,
 		if (nla_put_u64_64bit(skb, KMIGRATE_A_VCPU_PAGES, counts.pages,
 				      KMIGRATE_A_VCPU_PAD) ||
 		    nla_put_u64_64bit(skb, KMIGRATE_A_VCPU_REPEATS,
-				      counts.repeats, KMIGRATE_A_VCPU_PAD))
+				      counts.repeats, KMIGRATE_A_VCPU_PAD) ||
+		    (dirty->counts_pml &&
+		     km_reply_put_pml(skb, &counts.pml, KMIGRATE_A_VCPU_PML_PAGES,
+				      KMIGRATE_A_VCPU_PAD)))
 			return -EMSGSIZE;
 	}
 	nla_nest_end(skb, nest);

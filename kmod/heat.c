@@ -51,21 +51,26 @@ static u16 tick_now(void)
 	return rem + 1;
 }
 
+static noinline u16 next_tick(unsigned long jiffy)
+{
+	u16 tick = tick_now();
+
+	WRITE_ONCE(jiffy_tick, jiffy | tick);
+	return tick;
+}
+
 /*
  * The same for the hook, which asks for each page: the clock is read once a jiffy. If the
  * jiffies stand still for a while (the CPU that counts them has its interrupts off), so does
  * this, for all that hooks write meanwhile.
  */
-static u16 tick_of_jiffy(void)
+static __always_inline u16 tick_of_jiffy(void)
 {
 	unsigned long known = READ_ONCE(jiffy_tick), now = READ_ONCE(jiffies) << 16;
-	u16 tick;
 
 	if (likely((known ^ now) <= U16_MAX))
 		return (u16)known;
-	tick = tick_now();
-	WRITE_ONCE(jiffy_tick, now | tick);
-	return tick;
+	return next_tick(now);
 }
 
 /* In ticks. An entry that was written after @now was taken is of age 0. */
@@ -97,17 +102,16 @@ static struct km_heat_slot **near(struct km_heat *heat, u32 as_id, u32 id)
 	return as_id < KM_COMPAT_MAX_AS_IDS && id < KM_HEAT_NEAR ? &heat->near[as_id][id] : NULL;
 }
 
-static struct km_heat_slot *find(struct km_heat *heat, u32 as_id, u32 id)
+static noinline struct km_heat_slot *find_far(struct km_heat *heat, u32 as_id, u32 id)
 {
-	struct km_heat_slot **table = near(heat, as_id, id);
-
-	return table ? READ_ONCE(*table) : xa_load(&heat->slots, km_slot_key(as_id, id));
+	return xa_load(&heat->slots, km_slot_key(as_id, id));
 }
 
 static void set_near(struct km_heat *heat, u32 key, struct km_heat_slot *to)
 {
 	struct km_heat_slot **table = near(heat, km_slot_key_as_id(key), (u16)key);
 
+	/* What @to holds is there before the hook can see it. */
 	if (table)
 		smp_store_release(table, to);
 }
@@ -120,7 +124,11 @@ void km_heat_mark(struct km_heat *heat, const struct kvm_memory_slot *slot, u64 
 
 	if (!READ_ONCE(heat->on))
 		return;
-	table = find(heat, slot->as_id, slot->id);
+	/* As near() does it; spelt out, since this runs for each page. */
+	if (likely(slot->as_id < KM_COMPAT_MAX_AS_IDS && (u16)slot->id < KM_HEAT_NEAR))
+		table = READ_ONCE(heat->near[slot->as_id][slot->id]);
+	else
+		table = find_far(heat, slot->as_id, (u16)slot->id);
 	if (unlikely(!table || table->base_gfn != slot->base_gfn || rel >= table->npages)) {
 		atomic_long_inc(&heat->missed);
 		return;

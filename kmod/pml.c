@@ -1,9 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Counts full buffers of Intel's page-modification log: each makes the CPU leave the guest,
- * of which handle_pml_full() tells by a tracepoint, in the vCPU's own thread. All VMs share
- * one probe, which is there while a VM has a session, and only where the mechanism is PML.
+ * Counts what Intel's page-modification log does, where the mechanism is PML.
+ *
+ * A vCPU's buffer is emptied at each of its exits: vmx_flush_pml_buffer() reports the pages
+ * that are in it. That function is inlined in vmx_handle_exit() in 6.1 and 6.12, and
+ * kvm_vcpu_mark_page_dirty() in between ends with a jump, so a page is PML's if its report
+ * returns there. One that is not was seen by write-protection (fast_page_fault(),
+ * make_spte()), or KVM wrote it itself.
+ *
+ * A full buffer makes the CPU leave the guest, of which handle_pml_full() tells by a
+ * tracepoint, in the vCPU's own thread. All VMs share one probe, which is there while a VM
+ * has a session.
  */
+#include <linux/hash.h>
+#include <linux/kernel.h>
 #include <linux/kvm_host.h>
 #include <linux/mutex.h>
 #include <linux/tracepoint.h>
@@ -12,6 +22,57 @@
 #include "mech.h"
 #include "pml.h"
 #include "vm.h"
+
+#define CALLERS_SHIFT	4
+#define KERNEL_HALF	BIT(BITS_PER_LONG - 1)
+
+/* Return addresses that are known; without KERNEL_HALF, which all have, if not PML's. */
+static unsigned long callers[1 << CALLERS_SHIFT];
+
+static const char *const drainers[] = { "vmx_handle_exit", "vmx_flush_pml_buffer" };
+
+static noinline bool notrace ask_symbols(unsigned long ip)
+{
+	char name[KSYM_NAME_LEN];
+	unsigned int i;
+
+	/* The call, not what follows it. */
+	snprintf(name, sizeof(name), "%ps", (void *)(ip - 1));
+	name[strcspn(name, " ")] = '\0';
+	for (i = 0; i < ARRAY_SIZE(drainers); i++)
+		if (!strcmp(name, drainers[i]))
+			return true;
+	return false;
+}
+
+static bool notrace is_drainer(unsigned long ip)
+{
+	unsigned long *known = &callers[hash_long(ip, CALLERS_SHIFT)];
+	unsigned long was = READ_ONCE(*known);
+	bool drains;
+
+	if (likely((was | KERNEL_HALF) == ip))
+		return was & KERNEL_HALF;
+	drains = ask_symbols(ip);
+	WRITE_ONCE(*known, drains ? ip : ip & ~KERNEL_HALF);
+	return drains;
+}
+
+/*
+ * True if a report that returns to @ip is of a page in @vcpu's buffer. @counter is the
+ * vCPU's; it counts the drain with the first page of it.
+ */
+bool notrace km_pml_drains(struct km_dirty_counter *counter, const struct kvm_vcpu *vcpu,
+			   unsigned long ip)
+{
+	if (!is_drainer(ip))
+		return false;
+	if (counter->pml_exit != vcpu->stat.exits) {
+		counter->pml_exit = vcpu->stat.exits;
+		local64_inc(&counter->pml_drains);
+	}
+	return true;
+}
 
 #ifdef HAVE_EXPORT___TRACEPOINT_KVM_PML_FULL
 
@@ -41,6 +102,8 @@ bool km_pml_start(void)
 	if (mech.mechanism != KMIGRATE_MECHANISM_PML || !KM_COMPAT_KNOWS_VCPU)
 		return false;
 	mutex_lock(&pml_lock);
+	/* The vendor module may have been loaded anew, to another place. */
+	memset(callers, 0, sizeof(callers));
 	if (!users)
 		err = tracepoint_probe_register(&__tracepoint_kvm_pml_full, full, NULL);
 	users += !err;

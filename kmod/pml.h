@@ -4,8 +4,14 @@
 
 #include <linux/types.h>
 
+struct km_dirty_counter;
+struct kvm_vcpu;
+
 bool km_pml_start(void);
 void km_pml_stop(void);
 void km_pml_fini(void);
+
+bool km_pml_drains(struct km_dirty_counter *counter, const struct kvm_vcpu *vcpu,
+		   unsigned long ip);
 
 #endif /* KM_PML_H */

@@ -140,6 +140,14 @@ int km_reply_vm(struct sk_buff *skb, struct genl_info *info)
 	return km_reply_send(&reply, info, err);
 }
 
+/* @first and the two after it: pages, drains, full. */
+int km_reply_put_pml(struct sk_buff *msg, const struct km_pml_counts *counts, int first, int pad)
+{
+	return nla_put_u64_64bit(msg, first, counts->pages, pad) ?:
+	       nla_put_u64_64bit(msg, first + 1, counts->drains, pad) ?:
+	       nla_put_u64_64bit(msg, first + 2, counts->full, pad);
+}
+
 static int put_counts(struct sk_buff *msg, const struct km_session *session)
 {
 	struct km_counts all, other;
@@ -158,7 +166,7 @@ static int put_counts(struct sk_buff *msg, const struct km_session *session)
 	    nla_put_u64_64bit(msg, KMIGRATE_A_UNATTRIBUTED, other.pages,
 			      KMIGRATE_A_PAD) ||
 	    (session->vm->dirty.counts_pml &&
-	     nla_put_u64_64bit(msg, KMIGRATE_A_PML_FULL, all.pml_full, KMIGRATE_A_PAD)))
+	     km_reply_put_pml(msg, &all.pml, KMIGRATE_A_PML_PAGES, KMIGRATE_A_PAD)))
 		return -EMSGSIZE;
 	return 0;
 }

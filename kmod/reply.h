@@ -28,4 +28,7 @@ struct km_session *km_reply_enter(struct sock *sk, u32 id, struct kvm **kvm,
 void km_reply_leave(struct km_session *session);
 enum kmigrate_logging km_reply_logging(bool logging, bool ours);
 
+struct km_pml_counts;
+int km_reply_put_pml(struct sk_buff *msg, const struct km_pml_counts *counts, int first, int pad);
+
 #endif /* KM_REPLY_H */

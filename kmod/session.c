@@ -186,7 +186,9 @@ static void subtract(struct km_counts *counts, const struct km_counts *start)
 {
 	counts->pages -= start->pages;
 	counts->repeats -= start->repeats;
-	counts->pml_full -= start->pml_full;
+	counts->pml.pages -= start->pml.pages;
+	counts->pml.drains -= start->pml.drains;
+	counts->pml.full -= start->pml.full;
 }
 
 /* What the vCPU dirtied since the session started. */
@@ -211,7 +213,9 @@ void km_session_read_all(const struct km_session *session,
 		km_session_read_vcpu(session, i, &one);
 		all->pages += one.pages;
 		all->repeats += one.repeats;
-		all->pml_full += one.pml_full;
+		all->pml.pages += one.pml.pages;
+		all->pml.drains += one.pml.drains;
+		all->pml.full += one.pml.full;
 	}
 }
 

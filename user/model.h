@@ -126,6 +126,10 @@ struct km_dirty {
 	unsigned int vcpus;
 	uint64_t pages_by_vcpu[KM_DIRTY_VCPUS];
 	uint64_t pages_by_none; /* KVM's own writes */
+	bool has_pml;		/* else the three that follow say nothing */
+	uint64_t pml_pages;	/* the part of @pages that was in Intel's log */
+	uint64_t pml_drains;	/* exits that found pages in it */
+	uint64_t pml_full;	/* exits because it was full */
 	unsigned int windows;
 	struct km_dirty_window window[KM_DIRTY_WINDOWS];
 	unsigned int regions; /* the hottest, most pages first */

@@ -54,11 +54,13 @@ struct nl_vcpu {
 	uint32_t id, index, tid;
 	bool counted;
 	uint64_t pages, repeats;
+	uint64_t pml_pages, pml_drains, pml_full;
 };
 
 struct nl_counts {
 	uint32_t session;
-	uint64_t elapsed_ns, pages, repeats, unattributed, pml_full;
+	uint64_t elapsed_ns, pages, repeats, unattributed;
+	uint64_t pml_pages, pml_drains, pml_full;
 };
 
 struct nl_extent {

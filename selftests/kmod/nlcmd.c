@@ -164,6 +164,8 @@ static int counts_cb(const struct nlmsghdr *nlh, void *data)
 		FIELD(PAGES, nl_counts, pages),
 		FIELD(REPEATS, nl_counts, repeats),
 		FIELD(UNATTRIBUTED, nl_counts, unattributed),
+		FIELD(PML_PAGES, nl_counts, pml_pages),
+		FIELD(PML_DRAINS, nl_counts, pml_drains),
 		FIELD(PML_FULL, nl_counts, pml_full),
 	};
 
@@ -237,6 +239,9 @@ static int vcpu_cb(const struct nlmsghdr *nlh, void *data)
 		FIELD(VCPU_TID, nl_vcpu, tid),
 		FIELD(VCPU_PAGES, nl_vcpu, pages),
 		FIELD(VCPU_REPEATS, nl_vcpu, repeats),
+		FIELD(VCPU_PML_PAGES, nl_vcpu, pml_pages),
+		FIELD(VCPU_PML_DRAINS, nl_vcpu, pml_drains),
+		FIELD(VCPU_PML_FULL, nl_vcpu, pml_full),
 	};
 	const struct nlattr *nest = find(nlh, KMIGRATE_A_VCPU), *attr;
 	struct list *list = data;

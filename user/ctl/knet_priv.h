@@ -23,6 +23,8 @@ struct km_reply {
 	uint32_t abi_version, features, mechanism, session, nr_dirty, logging;
 	bool has_mechanism;
 	uint64_t elapsed_ns, pages, unattributed;
+	bool has_pml;
+	uint64_t pml_pages, pml_drains, pml_full;
 	const uint8_t *bitmap; /* in the message */
 	uint32_t bitmap_bytes;
 };

@@ -38,6 +38,10 @@ int km_knetmsg_reply(const struct nlmsghdr *nlh, struct km_reply *r)
 	r->elapsed_ns = km_attr_u64(t.a[KMIGRATE_A_ELAPSED_NS]);
 	r->pages = km_attr_u64(t.a[KMIGRATE_A_PAGES]);
 	r->unattributed = km_attr_u64(t.a[KMIGRATE_A_UNATTRIBUTED]);
+	r->has_pml = t.a[KMIGRATE_A_PML_PAGES] != NULL;
+	r->pml_pages = km_attr_u64(t.a[KMIGRATE_A_PML_PAGES]);
+	r->pml_drains = km_attr_u64(t.a[KMIGRATE_A_PML_DRAINS]);
+	r->pml_full = km_attr_u64(t.a[KMIGRATE_A_PML_FULL]);
 	r->logging = km_attr_u32(t.a[KMIGRATE_A_LOGGING]);
 	r->nr_dirty = km_attr_u32(t.a[KMIGRATE_A_NR_DIRTY]);
 	if (t.a[KMIGRATE_A_BITMAP]) {

@@ -117,6 +117,10 @@ static int read_counts(struct km_knet *k, struct km_dirty *d)
 		return rc;
 	d->pages = r.pages;
 	d->pages_by_none = r.unattributed;
+	d->has_pml = r.has_pml;
+	d->pml_pages = r.pml_pages;
+	d->pml_drains = r.pml_drains;
+	d->pml_full = r.pml_full;
 	d->seconds = (double)(r.elapsed_ns - k->track_ns) / 1e9;
 	d->tracked_s = d->seconds;
 	d->pages_per_s = d->seconds > 0 ? (double)d->pages / d->seconds : 0;

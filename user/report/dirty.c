@@ -48,6 +48,19 @@ static void put_vcpus(FILE *f, const struct km_dirty *d)
 	fputc('\n', f);
 }
 
+/* What PML did, and what it did not see: first writes, which fault, and KVM's own. */
+static void put_pml(FILE *f, const struct km_dirty *d)
+{
+	char drains[KM_UNIT_MAX], full[KM_UNIT_MAX];
+
+	if (!d->has_pml || !d->pages)
+		return;
+	fprintf(f, "by PML       %.1f %%, in %s exits, %s of them because the buffer was full\n",
+		100.0 * (double)d->pml_pages / (double)d->pages,
+		km_fmt_count(drains, (double)d->pml_drains),
+		km_fmt_count(full, (double)d->pml_full));
+}
+
 static void put_windows(FILE *f, const struct km_dirty *d)
 {
 	char mem[KM_UNIT_MAX], rate[KM_UNIT_MAX];
@@ -99,15 +112,20 @@ static double mean_harvest_ms(const struct km_dirty *d)
 	return d->harvests ? d->harvest_ms / d->harvests : 0;
 }
 
-/* Without PML each page that was counted is a write that faulted, and would not have. */
+/*
+ * Each page that was counted is a write that faulted and would not have, but for those that
+ * PML told of: they cost the guest the exits at which its buffer was full.
+ */
 static void put_cost(FILE *f, const struct km_dirty *d)
 {
-	char mean[KM_UNIT_MAX], mem[KM_UNIT_MAX], n[KM_UNIT_MAX];
+	char mean[KM_UNIT_MAX], mem[KM_UNIT_MAX], n[KM_UNIT_MAX], full[KM_UNIT_MAX];
 
 	fprintf(f, "\ncost         ");
 	if (!strcmp(d->state, "driven")) {
-		if (strcmp(d->mechanism, "pml"))
-			fprintf(f, "%s write faults, ", km_fmt_count(n, (double)d->pages));
+		fprintf(f, "%s write faults, ", km_fmt_count(n, (double)(d->pages - d->pml_pages)));
+		if (d->has_pml)
+			fprintf(f, "%s exits for full buffers, ",
+				km_fmt_count(full, (double)d->pml_full));
 		fprintf(f, "%u harvests of %s on average (%.1f %% of the time), ", d->harvests,
 			km_fmt_ms(mean, mean_harvest_ms(d)),
 			d->seconds > 0 ? d->harvest_ms / d->seconds / 10 : 0);
@@ -142,6 +160,7 @@ void km_text_dirty(FILE *f, const struct km_dirty *d)
 		fprintf(f, "             the VMM doesn't log, so nothing can be seen\n");
 	put_rate(f, d);
 	put_vcpus(f, d);
+	put_pml(f, d);
 	put_windows(f, d);
 	put_regions(f, d);
 	put_cost(f, d);
@@ -183,6 +202,19 @@ static json_t *json_regions(const struct km_dirty *d)
 	return all;
 }
 
+static json_t *json_pml(const struct km_dirty *d)
+{
+	json_t *o;
+
+	if (!d->has_pml)
+		return json_null();
+	o = json_object();
+	km_j_put(o, "pages", km_j_number(d->pml_pages));
+	km_j_put(o, "drains", km_j_number(d->pml_drains));
+	km_j_put(o, "full_buffers", km_j_number(d->pml_full));
+	return o;
+}
+
 static json_t *json_cost(const struct km_dirty *d)
 {
 	json_t *o = json_object();
@@ -214,6 +246,7 @@ json_t *km_json_dirty(const struct km_dirty *d)
 	km_j_put(o, "pages_per_s", km_j_real(d->pages_per_s));
 	km_j_put(o, "pages_by_vcpu", by_vcpu);
 	km_j_put(o, "pages_by_none", km_j_number(d->pages_by_none));
+	km_j_put(o, "pml", json_pml(d));
 	km_j_put(o, "missed_pages", km_j_number(d->missed_pages));
 	km_j_put(o, "windows", json_windows(d));
 	km_j_put(o, "regions", json_regions(d));

@@ -169,8 +169,11 @@
  *           seen
  *       KMIGRATE_A_VCPU_PAGES: u64, pages it dirtied; see COUNTS_GET
  *       KMIGRATE_A_VCPU_REPEATS: u64, see COUNTS_GET
+ *       KMIGRATE_A_VCPU_PML_PAGES: u64, see COUNTS_GET
+ *       KMIGRATE_A_VCPU_PML_DRAINS: u64, see COUNTS_GET
+ *       KMIGRATE_A_VCPU_PML_FULL: u64, see COUNTS_GET
  *
- * VCPU_PAGES and VCPU_REPEATS are absent if the VM isn't counted, and for vCPUs
+ * The counts are absent if the VM isn't counted, and for vCPUs
  * beyond the number that the module has room for: at least 64, and at least
  * twice as many as the VM had when its first session was opened. What those
  * dirty is in KMIGRATE_A_UNATTRIBUTED.
@@ -198,8 +201,13 @@
  *     KMIGRATE_A_REPEATS: u64, reports of pages that were dirty already, in all
  *     KMIGRATE_A_UNATTRIBUTED: u64, the part of KMIGRATE_A_PAGES that no vCPU
  *         wrote: KVM did so outside of any, or it could not be told which
- *     KMIGRATE_A_PML_FULL: u64, how often a vCPU left the guest because its buffer of
- *         Intel PML was full, with 512 pages; absent where the mechanism is another
+ *     KMIGRATE_A_PML_PAGES: u64, the part of KMIGRATE_A_PAGES that was in the buffers of
+ *         Intel PML; the rest was seen by write-protection, or KVM wrote it itself
+ *     KMIGRATE_A_PML_DRAINS: u64, exits of vCPUs at which there were pages in the buffer
+ *     KMIGRATE_A_PML_FULL: u64, how often a vCPU left the guest because its buffer was
+ *         full, with 512 pages
+ *
+ * The last three are absent where the mechanism is another.
  *
  * Errors:
  *   -EOPNOTSUPP  the VM isn't counted: see KMIGRATE_A_COUNTING
@@ -511,6 +519,8 @@ enum {
 	KMIGRATE_A_EVENT,
 	KMIGRATE_A_OVERRUNS,
 	KMIGRATE_A_HARVEST_SUM_NS,
+	KMIGRATE_A_PML_PAGES,
+	KMIGRATE_A_PML_DRAINS,
 	KMIGRATE_A_PML_FULL,
 
 	__KMIGRATE_A_MAX,
@@ -547,6 +557,9 @@ enum {
 	KMIGRATE_A_VCPU_TID,
 	KMIGRATE_A_VCPU_PAGES,
 	KMIGRATE_A_VCPU_REPEATS,
+	KMIGRATE_A_VCPU_PML_PAGES,
+	KMIGRATE_A_VCPU_PML_DRAINS,
+	KMIGRATE_A_VCPU_PML_FULL,
 
 	__KMIGRATE_A_VCPU_MAX,
 	KMIGRATE_A_VCPU_MAX = (__KMIGRATE_A_VCPU_MAX - 1)
