@@ -48,6 +48,7 @@
 #define HEADER_BYTES	PAGE_SIZE
 #define BITS_BYTES	(256u << 10)
 #define BITS		(BITS_BYTES * BITS_PER_BYTE)
+static_assert(BITS_TO_LONGS(BITS) <= U16_MAX + 1);	/* km_harvested::at */
 
 static struct km_drive *drive_of(struct km_vm *vm)
 {
@@ -159,6 +160,11 @@ int km_drive_prepare(struct km_drive *drive)
 		}
 		drive->hooked = true;
 	}
+	if (!drive->at)
+		drive->at = kvmalloc_array(BITS_TO_LONGS(BITS), sizeof(*drive->at),
+					   GFP_KERNEL_ACCOUNT);
+	if (!drive->at)
+		return -ENOMEM;
 	if (drive->scratch.user)
 		return 0;
 	return km_scratch_map(&drive->scratch, HEADER_BYTES + BITS_BYTES);
@@ -244,6 +250,8 @@ void km_drive_release(struct km_drive *drive, struct kvm *kvm)
 		bitmap_zero(drive->fresh[as_id], KVM_USER_MEM_SLOTS);
 	}
 	km_scratch_unmap(&drive->scratch);
+	kvfree(drive->at);
+	drive->at = NULL;
 	if (drive->hooked) {
 		km_hook_put(&sync_hook);
 		km_watch_unhook();
@@ -260,25 +268,26 @@ struct harvest {
 	bool says_nothing;
 };
 
-/* Copies up to @nr words, which change meanwhile; those at the end that are 0 don't count. */
-static void copy_words(struct km_harvested *part, unsigned long *to, const unsigned long *from,
-		       unsigned long nr)
+/*
+ * Copies up to @nr words, which change meanwhile, to @to, which holds zeros. A slot's bitmap
+ * is nearly all zeros, mostly: nothing but this looks at each of its words, and KVM.
+ */
+static void copy_words(struct km_harvested *part, unsigned long *to, u16 *at,
+		       const unsigned long *from, unsigned long nr)
 {
-	unsigned long i, next, word, end = 0;
+	unsigned long i, word;
 
-	for (i = 0; i < nr; i++) {
-		for (next = km_harvest_next(from, nr, i); i < next; i++)
-			WRITE_ONCE(to[i], 0);	/* else gcc calls memset() for a word or two */
-		if (i == nr)
-			break;
+	for (i = km_harvest_next(from, nr, 0); i < nr; i = km_harvest_next(from, nr, i + 1)) {
 		word = READ_ONCE(from[i]);
 		to[i] = word;
-		end = i + 1;
-		part->nr_words++;
+		at[part->nr_words++] = i;
 		part->nr_dirty += hweight_long(word);
 	}
 	part->words = to;
-	part->nr_bits = min_t(u64, end * BITS_PER_LONG, part->npages - part->first);
+	part->at = at;
+	if (part->nr_words)
+		part->nr_bits = min_t(u64, (at[part->nr_words - 1] + 1ul) * BITS_PER_LONG,
+				      part->npages - part->first);
 }
 
 /*
@@ -304,7 +313,7 @@ static bool read_bits(const struct harvest *h, u64 first, struct km_harvested *p
 		word = km_harvest_next(bitmap, words, BIT_WORD(first));
 		part->first = (u64)word * BITS_PER_LONG;
 		if (word < words)
-			copy_words(part, to, bitmap + word,
+			copy_words(part, to, h->drive->at, bitmap + word,
 				   min(words - word, BITS_TO_LONGS(BITS)));
 	}
 	srcu_read_unlock(&h->kvm->srcu, srcu);
@@ -329,6 +338,15 @@ static int clear_bits(struct harvest *h, const struct km_harvested *part)
 	return ret ?: h->drive->void_clear ? -ECANCELED : 0;
 }
 
+/* The scratch holds zeros again. */
+static void forget_bits(const struct km_harvested *part)
+{
+	unsigned int i;
+
+	for (i = 0; i < part->nr_words; i++)
+		part->words[part->at[i]] = 0;
+}
+
 static int harvest_slot(struct harvest *h, km_harvest_fn fn, void *ctx)
 {
 	struct km_harvested part;
@@ -337,10 +355,11 @@ static int harvest_slot(struct harvest *h, km_harvest_fn fn, void *ctx)
 
 	while (read_bits(h, first, &part)) {
 		err = clear_bits(h, &part);
+		if (!err && !h->says_nothing)
+			fn(&part, ctx);
+		forget_bits(&part);
 		if (err)
 			return err;
-		if (!h->says_nothing)
-			fn(&part, ctx);
 		first = part.first + round_up(part.nr_bits, BITS_PER_LONG);
 		cond_resched();
 	}
@@ -376,7 +395,8 @@ int km_drive_harvest(struct km_drive *drive, struct kvm *kvm, struct file *file,
 u64 km_drive_bytes(const struct km_drive *drive)
 {
 	return 2 * KM_COMPAT_MAX_AS_IDS * BITS_TO_LONGS(KVM_USER_MEM_SLOTS) * sizeof(long) +
-	       READ_ONCE(drive->scratch.size);
+	       READ_ONCE(drive->scratch.size) +
+	       (READ_ONCE(drive->at) ? BITS_TO_LONGS(BITS) * sizeof(*drive->at) : 0);
 }
 
 void km_drive_fini(void)

@@ -20,6 +20,7 @@ struct km_drive {
 	struct task_struct *driver;
 	bool hooked;
 	struct km_scratch scratch;
+	u16 *at;			/* room for km_harvested::at */
 	bool void_clear;		/* the driver's hook voided its request */
 
 	/* Slots by their number; changed under kvm->slots_lock. */
@@ -35,9 +36,10 @@ struct km_harvested {
 	u32 key;
 	u64 base_gfn, npages;		/* of the slot */
 	u64 first;			/* page of the slot that the first bit is for */
-	const unsigned long *words;
+	unsigned long *words;		/* that the VMM can write to */
 	unsigned int nr_bits;		/* up to the last that was set */
 	unsigned int nr_words;		/* that aren't 0 */
+	const u16 *at;			/* which they are */
 	unsigned int nr_dirty;
 };
 

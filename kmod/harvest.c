@@ -18,7 +18,7 @@ struct part {
 	u32 as_id;
 	u64 gfn;		/* of word 0 */
 	unsigned int nr;
-	u32 *at;		/* which words they are */
+	u16 *at;		/* which words they are */
 	unsigned long words[];
 };
 
@@ -35,14 +35,14 @@ static struct part *make_part(const struct km_harvested *from, size_t *size)
 {
 	struct part *part;
 
-	*size = struct_size(part, words, from->nr_words) + array_size(from->nr_words, sizeof(u32));
+	*size = struct_size(part, words, from->nr_words) + array_size(from->nr_words, sizeof(u16));
 	part = kvmalloc(*size, GFP_KERNEL);
 	if (!part)
 		return NULL;
 	part->as_id = km_slot_key_as_id(from->key);
 	part->gfn = from->base_gfn + from->first;
-	part->at = (u32 *)(part->words + from->nr_words);
-	part->nr = 0;
+	part->at = (u16 *)(part->words + from->nr_words);
+	part->nr = from->nr_words;
 	return part;
 }
 
@@ -52,9 +52,8 @@ static struct part *make_part(const struct km_harvested *from, size_t *size)
  */
 void km_harvest_add(struct km_harvest *harvest, const struct km_harvested *from)
 {
-	unsigned int i, longs = BITS_TO_LONGS(from->nr_bits);
+	unsigned int i, last = BITS_TO_LONGS(from->nr_bits) - 1;
 	struct part *part;
-	unsigned long word;
 	size_t size;
 
 	part = make_part(from, &size);
@@ -62,15 +61,11 @@ void km_harvest_add(struct km_harvest *harvest, const struct km_harvested *from)
 		harvest->short_of_memory = true;
 		return;
 	}
-	for (i = 0; part->nr < from->nr_words; i++) {
-		i = km_harvest_next(from->words, longs, i);
-		if (i == longs)
-			break;
-		word = READ_ONCE(from->words[i]);
-		if (i == longs - 1)
-			word &= BITMAP_LAST_WORD_MASK(from->nr_bits);
-		part->at[part->nr] = i;
-		part->words[part->nr++] = word;
+	for (i = 0; i < from->nr_words; i++) {
+		part->at[i] = from->at[i];
+		part->words[i] = READ_ONCE(from->words[from->at[i]]);
+		if (from->at[i] == last)
+			part->words[i] &= BITMAP_LAST_WORD_MASK(from->nr_bits);
 	}
 	list_add_tail(&part->node, &harvest->parts);
 	harvest->bytes += size;

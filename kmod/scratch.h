@@ -6,7 +6,7 @@
 
 struct page;
 
-/* Pages in a VMM's address space that the kernel can write, too. */
+/* Pages, zeros at first, in a VMM's address space that the kernel can write, too. */
 struct km_scratch {
 	unsigned long user;		/* their address there; 0 if there are none */
 	void *kernel;			/* and here */
