@@ -155,9 +155,7 @@ try() { # KERNEL
 
 run_host() { # KERNEL
 	local module
-	"$root/selftests/vm/kernels" "$1" && "$root/kmod/build" \
-		"$root/build/kernels/$1/headers" "$root/build/kmod" || return 1
-	module=$root/build/kmod/$(cat "$root/build/kernels/$1/release")/kmigrate.ko
+	module=$("$root/selftests/vm/kmodule" "$1") || return 1
 	"$root/selftests/vm/host" --kernel "$1" --timeout 400 --name "dirty-${1/./-}" \
 		--module "$module" -- "$here/dirty.sh" --inside >"$log" 2>&1
 }

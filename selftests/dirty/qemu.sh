@@ -81,9 +81,7 @@ unharmed() { [ "$(said_of guest)" = 0 ] || { tail -20 "$log"; return 1; }; }
 
 run_host() { # KERNEL
 	local module
-	"$root/selftests/vm/kernels" "$1" && "$root/kmod/build" \
-		"$root/build/kernels/$1/headers" "$root/build/kmod" || return 1
-	module=$root/build/kmod/$(cat "$root/build/kernels/$1/release")/kmigrate.ko
+	module=$("$root/selftests/vm/kmodule" "$1") || return 1
 	"$root/selftests/vm/host" --kernel "$1" --timeout 400 --name "dirtyq-${1/./-}" \
 		--module "$module" -- "$here/qemu.sh" --inside >"$log" 2>&1
 }

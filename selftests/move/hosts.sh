@@ -5,13 +5,8 @@
 # with kmigrate.ko loaded, and the flat guest, which writes faster, without it.
 set -u -o pipefail
 here=$(cd "$(dirname "$0")" && pwd)
-root=$(cd "$here/../.." && pwd)
 . "$here/../ktap.sh"
 moves=${MOVES:-10} flat_moves=${MOVES:-4}
-
-module() { # KERNEL
-	"$root/kmod/build" "$root/build/kernels/$1/headers" "$root/build/kmod" >&2
-}
 
 moves() { # KERNEL KIND MOVES NAME, then options of pair
 	local kernel=$1 kind=$2 moves=$3 name=$4
@@ -24,7 +19,7 @@ moves() { # KERNEL KIND MOVES NAME, then options of pair
 plan 4
 make -s -C "$here/../guest" >&2 || exit 1
 for kernel in 6.1 6.12; do
-	"$here/../vm/kernels" $kernel >&2 && module $kernel || exit 1
+	"$here/../vm/kmodule" $kernel >&2 || exit 1
 	# One CPU: a Linux guest did not come up in hosts with two, emulated on one thread.
 	moves $kernel linux $moves "Linux, with the module" --cores 1 --env MODULE=1
 	moves $kernel flat $flat_moves "the flat guest, without the module"
