@@ -6,6 +6,7 @@
 #include "dirty.h"
 #include "drive.h"
 #include "event.h"
+#include "hold.h"
 #include "netlink.h"
 #include "session.h"
 #include "version.h"
@@ -25,12 +26,18 @@ static int __init km_init(void)
 	if (err)
 		goto err_vm;
 
-	err = km_netlink_init();
+	err = km_hold_init();
 	if (err)
 		goto err_session;
 
+	err = km_netlink_init();
+	if (err)
+		goto err_hold;
+
 	return 0;
 
+err_hold:
+	km_hold_fini();
 err_session:
 	km_session_fini();
 err_vm:
@@ -45,6 +52,7 @@ static void __exit km_exit(void)
 {
 	km_event_fini();
 	km_netlink_fini();
+	km_hold_fini();
 	km_session_fini();
 	km_vm_fini();
 	km_drive_fini();
@@ -55,6 +63,6 @@ static void __exit km_exit(void)
 module_init(km_init);
 module_exit(km_exit);
 
-MODULE_DESCRIPTION("Dirty page tracking of KVM guests for live migration");
+MODULE_DESCRIPTION("Dirty page tracking of KVM guests and performance holds, for live migration");
 MODULE_LICENSE("GPL");
 MODULE_VERSION(KM_VERSION);

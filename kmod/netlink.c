@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The generic netlink family: who may send what, and the commands about sessions.
- * reply.c and dump.c answer those about a VM. linux/kmigrate.h documents all of them.
+ * reply.c and dump.c answer those about a VM, reply_hold.c those about holds. linux/kmigrate.h documents all of them.
  */
 #include <linux/capability.h>
 #include <linux/err.h>
@@ -10,9 +10,11 @@
 
 #include "compat/compat.h"
 #include "dump.h"
+#include "hold.h"
 #include "mech.h"
 #include "netlink.h"
 #include "reply.h"
+#include "reply_hold.h"
 #include "reply_track.h"
 #include "session.h"
 #include "version.h"
@@ -42,6 +44,21 @@ static const struct nla_policy start_policy[KMIGRATE_A_INTERVAL_MS + 1] = {
 	[KMIGRATE_A_INTERVAL_MS] = NLA_POLICY_FULL_RANGE(NLA_U32, &interval_range),
 };
 
+static struct netlink_range_validation latency_range = {
+	.max = KMIGRATE_MAX_LATENCY_US,
+};
+
+static const struct nla_policy hold_start_policy[KMIGRATE_A_KEEP_GOVERNOR + 1] = {
+	[KMIGRATE_A_CPUS]	= NLA_POLICY_RANGE(NLA_BINARY, 1, KMIGRATE_MAX_CPUS / 8),
+	[KMIGRATE_A_FLOOR_KHZ]	= { .type = NLA_U32 },
+	[KMIGRATE_A_LATENCY_US]	= NLA_POLICY_FULL_RANGE(NLA_U32, &latency_range),
+	[KMIGRATE_A_KEEP_GOVERNOR] = { .type = NLA_FLAG },
+};
+
+static const struct nla_policy hold_stop_policy[KMIGRATE_A_HOLD + 1] = {
+	[KMIGRATE_A_HOLD]	= { .type = NLA_U32 },
+};
+
 /* GENL_ADMIN_PERM, which all commands have, asks for CAP_NET_ADMIN only. */
 static int check_caller(struct sk_buff *skb)
 {
@@ -64,7 +81,8 @@ static int put_param(struct sk_buff *msg, const struct km_mech_param *param)
 static int put_info(struct sk_buff *msg)
 {
 	u32 features = KMIGRATE_FEATURES_COUNT | KMIGRATE_FEATURES_TEST |
-		       KMIGRATE_FEATURES_TRACK | KMIGRATE_FEATURES_EVENT;
+		       KMIGRATE_FEATURES_TRACK | KMIGRATE_FEATURES_EVENT |
+		       KMIGRATE_FEATURES_HOLD;
 	struct km_mech mech;
 	unsigned int i;
 
@@ -83,7 +101,9 @@ static int put_info(struct sk_buff *msg)
 	    nla_put_u32(msg, KMIGRATE_A_MAX_SESSIONS, KMIGRATE_MAX_SESSIONS) ||
 	    nla_put_u32(msg, KMIGRATE_A_MAX_TEST_EXTENTS,
 			KMIGRATE_MAX_TEST_EXTENTS) ||
-	    nla_put_u32(msg, KMIGRATE_A_MAX_TEST_PAGES, KMIGRATE_MAX_TEST_PAGES))
+	    nla_put_u32(msg, KMIGRATE_A_MAX_TEST_PAGES, KMIGRATE_MAX_TEST_PAGES) ||
+	    nla_put_u32(msg, KMIGRATE_A_NR_HOLDS, km_hold_count()) ||
+	    nla_put_u32(msg, KMIGRATE_A_MAX_HOLDS, KMIGRATE_MAX_HOLDS))
 		return -EMSGSIZE;
 
 	for (i = 0; i < mech.nr_params; i++)
@@ -205,6 +225,21 @@ static int windows_doit(struct sk_buff *skb, struct genl_info *info)
 	return check_caller(skb) ?: km_reply_windows(skb, info);
 }
 
+static int hold_start_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	return check_caller(skb) ?: km_reply_hold_start(skb, info);
+}
+
+static int hold_stop_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	return check_caller(skb) ?: km_reply_hold_stop(skb, info);
+}
+
+static int hold_dump_start(struct netlink_callback *cb)
+{
+	return check_caller(cb->skb);
+}
+
 static int dump_start(struct netlink_callback *cb)
 {
 	return check_caller(cb->skb) ?: km_dump_start(cb);
@@ -266,6 +301,17 @@ static const struct genl_ops ops[] = {
 		COMMAND(KMIGRATE_CMD_REGION_GET, session_policy),
 		.start = dump_start,
 		.dumpit = km_dump_regions,
+	}, {
+		COMMAND(KMIGRATE_CMD_HOLD_START, hold_start_policy),
+		.doit = hold_start_doit,
+	}, {
+		COMMAND(KMIGRATE_CMD_HOLD_STOP, hold_stop_policy),
+		.doit = hold_stop_doit,
+	}, {
+		.cmd = KMIGRATE_CMD_HOLD_GET,
+		.flags = GENL_ADMIN_PERM,
+		.start = hold_dump_start,
+		.dumpit = km_dump_holds,
 	},
 };
 

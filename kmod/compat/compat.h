@@ -38,6 +38,16 @@ static inline struct nlattr **km_compat_dump_attrs(struct netlink_callback *cb)
 #endif
 }
 
+/* Says what is wrong with a CPU, and where it can, with which. @what is a literal. */
+#ifdef HAVE_NL_SET_ERR_MSG_FMT
+#define KM_COMPAT_ERR_CPU(extack, cpu, what)	NL_SET_ERR_MSG_FMT(extack, "CPU %u " what, cpu)
+#else
+#define KM_COMPAT_ERR_CPU(extack, cpu, what)	do {	\
+	(void)(cpu);					\
+	NL_SET_ERR_MSG(extack, "a CPU " what);		\
+} while (0)
+#endif
+
 static inline int km_compat_nr_as_ids(struct kvm *kvm)
 {
 #ifdef HAVE_KVM_ARCH_NR_MEMSLOT_AS_IDS

@@ -68,6 +68,8 @@
  *     KMIGRATE_A_MAX_SESSIONS: u32, KMIGRATE_MAX_SESSIONS
  *     KMIGRATE_A_MAX_TEST_EXTENTS: u32, KMIGRATE_MAX_TEST_EXTENTS
  *     KMIGRATE_A_MAX_TEST_PAGES: u32, KMIGRATE_MAX_TEST_PAGES
+ *     KMIGRATE_A_NR_HOLDS: u32, holds in force now, of all sockets
+ *     KMIGRATE_A_MAX_HOLDS: u32, KMIGRATE_MAX_HOLDS
  *
  *
  * KMIGRATE_CMD_VM_ATTACH (do)
@@ -384,17 +386,122 @@
  *       KMIGRATE_A_REGION_PAGES_60S: u32
  *
  *
+ * KMIGRATE_CMD_HOLD_START (do)
+ * ----------------------------
+ *
+ * Holds CPUs at performance: a floor under the frequency of their cpufreq policies, the
+ * governor "performance", and a limit to how long each may take to wake up. Needs no
+ * session. The hold belongs to the socket: it ends with KMIGRATE_CMD_HOLD_STOP, with the
+ * close of the socket (however its process ends; then a moment later), or with the removal
+ * of the module. What several holds ask of a CPU is combined: the highest floor, the lowest
+ * latency. The last one that ends puts back what was before the first.
+ *
+ * When this is answered, the hold is in force, as far as KMIGRATE_A_SHORTFALL says, or it
+ * has been undone. It lasts: CPUs and policies that go and come (hotplug, another driver)
+ * are held again within 100 ms. Who changes a held policy's scaling_governor, or lowers its
+ * scaling_max_freq below the floor and below what it was before the hold, finds it put right
+ * within 100 ms; it is counted, and told (KMIGRATE_EVENT_FOUGHT). A maximum by the platform
+ * (thermal, firmware), or from before the hold, is never fought, only reported.
+ *
+ * What comes back is what was before, whatever others set meanwhile: the governor with its
+ * tunables, scaling_setspeed of "userspace", energy_performance_preference, and
+ * scaling_max_freq. A policy whose CPUs are all offline gets its governor back with them.
+ *
+ *   request:
+ *     KMIGRATE_A_CPUS: binary, a bit for each CPU to hold: CPU n is bit n % 8 of byte n / 8;
+ *         1 to KMIGRATE_MAX_CPUS / 8 bytes
+ *     KMIGRATE_A_FLOOR_KHZ: u32, optional: lowest frequency. Absent: the highest that each
+ *         policy has. 0: leaves frequencies and governors alone.
+ *     KMIGRATE_A_LATENCY_US: u32, 0 to KMIGRATE_MAX_LATENCY_US, optional, 2 if absent: wake-up
+ *         latency in microseconds. With 0 idle CPUs poll.
+ *     KMIGRATE_A_KEEP_GOVERNOR: flag, leaves the governor alone
+ *   reply:
+ *     KMIGRATE_A_HOLD: u32, the hold's number, never 0
+ *     KMIGRATE_A_SHORTFALL: u32, bits of enum kmigrate_shortfall
+ *
+ * Errors, after which nothing is held:
+ *   -EINVAL      no CPU
+ *   -ENODEV      no such CPU
+ *   -ENXIO       the CPU is offline
+ *   -ERANGE      the CPU's policy is never as fast as KMIGRATE_A_FLOOR_KHZ; or a latency
+ *                out of its range
+ *   -EOPNOTSUPP  KMIGRATE_A_FLOOR_KHZ, not 0, and the CPU has no cpufreq policy. Without the
+ *                attribute, it is held for latency, and KMIGRATE_SHORTFALL_NO_CPUFREQ
+ *   -ENOSPC      KMIGRATE_MAX_HOLDS holds are in force
+ *   -ENOMEM
+ *
+ *
+ * KMIGRATE_CMD_HOLD_STOP (do)
+ * ---------------------------
+ *
+ * When this is answered, what no other hold asks for is as it was before.
+ *
+ *   request:
+ *     KMIGRATE_A_HOLD: u32
+ *   reply: (acknowledgment only)
+ *
+ * Errors:
+ *   -ENOENT  this socket has no hold of that number
+ *
+ *
+ * KMIGRATE_CMD_HOLD_GET (dump)
+ * ----------------------------
+ *
+ * All holds, of all sockets; then the policies that are held; then the CPUs whose latency
+ * is. A message about a policy has KMIGRATE_A_POLICY alone, one about a CPU has
+ * KMIGRATE_A_CPU. If any came or went meanwhile, some messages carry NLM_F_DUMP_INTR: ask
+ * again.
+ *
+ *   request: (no attributes)
+ *   each message:
+ *     KMIGRATE_A_HOLD: u32
+ *     KMIGRATE_A_OWNER_PID: u32, process that started it, as seen from the reader's PID
+ *         namespace; absent if it can't be seen
+ *     KMIGRATE_A_OWNER_PORT: u32, port id of its netlink socket
+ *     KMIGRATE_A_SINCE_NS: u64, when it was started, CLOCK_MONOTONIC
+ *     KMIGRATE_A_CPUS: binary
+ *     KMIGRATE_A_FLOOR_KHZ: u32, as asked for; absent: the highest
+ *     KMIGRATE_A_LATENCY_US: u32
+ *     KMIGRATE_A_KEEP_GOVERNOR: flag
+ *     KMIGRATE_A_SHORTFALL: u32, bits of enum kmigrate_shortfall, now
+ *     KMIGRATE_A_POLICY: nest
+ *       KMIGRATE_A_POLICY_NAME: string, its folder in /sys/devices/system/cpu/cpufreq
+ *       KMIGRATE_A_POLICY_CPUS: binary, as KMIGRATE_A_CPUS: all its CPUs, online or not
+ *       KMIGRATE_A_POLICY_FLOOR_KHZ: u32, of all holds; 0 if none asks for one
+ *       KMIGRATE_A_POLICY_MIN_KHZ_BEFORE: u32, lowest frequency when the hold began
+ *       KMIGRATE_A_POLICY_MAX_KHZ_BEFORE: u32, highest one
+ *       KMIGRATE_A_POLICY_GOVERNOR_BEFORE: string
+ *       KMIGRATE_A_POLICY_MIN_KHZ: u32, in force now; 0 if all its CPUs are offline
+ *       KMIGRATE_A_POLICY_MAX_KHZ: u32
+ *       KMIGRATE_A_POLICY_GOVERNOR: string
+ *       KMIGRATE_A_POLICY_SHORTFALL: u32, bits of enum kmigrate_shortfall
+ *       KMIGRATE_A_POLICY_ERROR: u32, positive errno of the last try to set the governor;
+ *           absent if it worked
+ *       KMIGRATE_A_POLICY_FOUGHT: u32, how often it was put right
+ *     KMIGRATE_A_CPU: nest
+ *       KMIGRATE_A_CPU_NUMBER: u32
+ *       KMIGRATE_A_CPU_LATENCY_US: u32, of all holds
+ *       KMIGRATE_A_CPU_IN_FORCE_US: u32, the lowest that anybody asks for this CPU
+ *
+ *
  * KMIGRATE_CMD_EVENT (notification)
  * ---------------------------------
  *
- * What happened to a VM that a session is open on. Sent, never to be asked for, to the
+ * What happened to a VM that a session is open on, or to a hold. Sent, never to be asked for, to the
  * multicast group KMIGRATE_MCGRP_EVENTS, which takes the rights of a command to join.
  * A listener that reads too slowly gets ENOBUFS from its socket, and should ask anew.
  *
  *   message:
- *     KMIGRATE_A_VM_ID: u64, see VM_GET
+ *     KMIGRATE_A_VM_ID: u64, see VM_GET; absent with KMIGRATE_EVENT_FOUGHT
  *     KMIGRATE_A_EVENT: u32, enum kmigrate_event
  *     KMIGRATE_A_OVERRUNS: u32, with KMIGRATE_EVENT_OVERRUN: see TRACK_GET
+ *     KMIGRATE_A_FIGHT: nest, with KMIGRATE_EVENT_FOUGHT
+ *       KMIGRATE_A_FIGHT_POLICY: string, as KMIGRATE_A_POLICY_NAME
+ *       KMIGRATE_A_FIGHT_FILE: string, what was changed, "scaling_governor" or
+ *           "scaling_max_freq"
+ *       KMIGRATE_A_FIGHT_GOVERNOR: string, as it was found
+ *       KMIGRATE_A_FIGHT_MAX_KHZ: u32, scaling_max_freq's own limit as it was found
+ *       KMIGRATE_A_FIGHT_COUNT: u32, see KMIGRATE_A_POLICY_FOUGHT
  */
 #ifndef _UAPI_LINUX_KMIGRATE_H
 #define _UAPI_LINUX_KMIGRATE_H
@@ -407,6 +514,9 @@
 #define KMIGRATE_MAX_SESSIONS		1024
 #define KMIGRATE_MAX_TEST_EXTENTS	1024
 #define KMIGRATE_MAX_TEST_PAGES		32768
+#define KMIGRATE_MAX_HOLDS		256
+#define KMIGRATE_MAX_CPUS		8192
+#define KMIGRATE_MAX_LATENCY_US		1000000
 
 /* How KVM learns that a guest wrote to a page. */
 enum kmigrate_mechanism {
@@ -454,6 +564,22 @@ enum kmigrate_event {
 	KMIGRATE_EVENT_GAVE_WAY,
 	/* a harvest began an interval late, or more; said once a second at most */
 	KMIGRATE_EVENT_OVERRUN,
+	/* somebody changed a policy that is held; said once a second at most */
+	KMIGRATE_EVENT_FOUGHT,
+};
+
+/* What a hold lacks. */
+enum kmigrate_shortfall {
+	/* a CPU that is online has no cpufreq policy: no floor, no governor */
+	KMIGRATE_SHORTFALL_NO_CPUFREQ = 1,
+	/* a maximum below the floor is in force */
+	KMIGRATE_SHORTFALL_MAX = 2,
+	/* the governor "performance" can't be set */
+	KMIGRATE_SHORTFALL_GOVERNOR = 4,
+	/* it is, but the driver's energy_performance_preference is another */
+	KMIGRATE_SHORTFALL_EPP = 8,
+	/* a CPU is offline, or all of the policy's */
+	KMIGRATE_SHORTFALL_OFFLINE = 16,
 };
 
 /* What the module can do on this kernel. */
@@ -470,6 +596,8 @@ enum kmigrate_features {
 	KMIGRATE_FEATURES_DRIVE = 16,
 	/* events are sent (EVENT) */
 	KMIGRATE_FEATURES_EVENT = 32,
+	/* CPUs can be held at performance (HOLD_START) */
+	KMIGRATE_FEATURES_HOLD = 64,
 };
 
 enum {
@@ -522,6 +650,20 @@ enum {
 	KMIGRATE_A_PML_PAGES,
 	KMIGRATE_A_PML_DRAINS,
 	KMIGRATE_A_PML_FULL,
+	KMIGRATE_A_NR_HOLDS,
+	KMIGRATE_A_MAX_HOLDS,
+	KMIGRATE_A_HOLD,
+	KMIGRATE_A_CPUS,
+	KMIGRATE_A_FLOOR_KHZ,
+	KMIGRATE_A_LATENCY_US,
+	KMIGRATE_A_KEEP_GOVERNOR,
+	KMIGRATE_A_SHORTFALL,
+	KMIGRATE_A_OWNER_PID,
+	KMIGRATE_A_OWNER_PORT,
+	KMIGRATE_A_SINCE_NS,
+	KMIGRATE_A_POLICY,
+	KMIGRATE_A_CPU,
+	KMIGRATE_A_FIGHT,
 
 	__KMIGRATE_A_MAX,
 	KMIGRATE_A_MAX = (__KMIGRATE_A_MAX - 1)
@@ -600,6 +742,44 @@ enum {
 };
 
 enum {
+	KMIGRATE_A_POLICY_NAME = 1,
+	KMIGRATE_A_POLICY_CPUS,
+	KMIGRATE_A_POLICY_FLOOR_KHZ,
+	KMIGRATE_A_POLICY_MIN_KHZ_BEFORE,
+	KMIGRATE_A_POLICY_MAX_KHZ_BEFORE,
+	KMIGRATE_A_POLICY_GOVERNOR_BEFORE,
+	KMIGRATE_A_POLICY_MIN_KHZ,
+	KMIGRATE_A_POLICY_MAX_KHZ,
+	KMIGRATE_A_POLICY_GOVERNOR,
+	KMIGRATE_A_POLICY_SHORTFALL,
+	KMIGRATE_A_POLICY_ERROR,
+	KMIGRATE_A_POLICY_FOUGHT,
+
+	__KMIGRATE_A_POLICY_MAX,
+	KMIGRATE_A_POLICY_MAX = (__KMIGRATE_A_POLICY_MAX - 1)
+};
+
+enum {
+	KMIGRATE_A_FIGHT_POLICY = 1,
+	KMIGRATE_A_FIGHT_FILE,
+	KMIGRATE_A_FIGHT_GOVERNOR,
+	KMIGRATE_A_FIGHT_MAX_KHZ,
+	KMIGRATE_A_FIGHT_COUNT,
+
+	__KMIGRATE_A_FIGHT_MAX,
+	KMIGRATE_A_FIGHT_MAX = (__KMIGRATE_A_FIGHT_MAX - 1)
+};
+
+enum {
+	KMIGRATE_A_CPU_NUMBER = 1,
+	KMIGRATE_A_CPU_LATENCY_US,
+	KMIGRATE_A_CPU_IN_FORCE_US,
+
+	__KMIGRATE_A_CPU_MAX,
+	KMIGRATE_A_CPU_MAX = (__KMIGRATE_A_CPU_MAX - 1)
+};
+
+enum {
 	KMIGRATE_CMD_INFO = 1,
 	KMIGRATE_CMD_VM_ATTACH,
 	KMIGRATE_CMD_VM_DETACH,
@@ -616,6 +796,9 @@ enum {
 	KMIGRATE_CMD_WINDOW_GET,
 	KMIGRATE_CMD_REGION_GET,
 	KMIGRATE_CMD_EVENT,
+	KMIGRATE_CMD_HOLD_START,
+	KMIGRATE_CMD_HOLD_STOP,
+	KMIGRATE_CMD_HOLD_GET,
 
 	__KMIGRATE_CMD_MAX,
 	KMIGRATE_CMD_MAX = (__KMIGRATE_CMD_MAX - 1)
