@@ -44,13 +44,18 @@ static const struct nla_policy start_policy[KMIGRATE_A_INTERVAL_MS + 1] = {
 	[KMIGRATE_A_INTERVAL_MS] = NLA_POLICY_FULL_RANGE(NLA_U32, &interval_range),
 };
 
+/* cpufreq's frequencies are signed, some of the time. */
+static struct netlink_range_validation floor_range = {
+	.max = S32_MAX,
+};
+
 static struct netlink_range_validation latency_range = {
 	.max = KMIGRATE_MAX_LATENCY_US,
 };
 
 static const struct nla_policy hold_start_policy[KMIGRATE_A_KEEP_GOVERNOR + 1] = {
 	[KMIGRATE_A_CPUS]	= NLA_POLICY_RANGE(NLA_BINARY, 1, KMIGRATE_MAX_CPUS / 8),
-	[KMIGRATE_A_FLOOR_KHZ]	= { .type = NLA_U32 },
+	[KMIGRATE_A_FLOOR_KHZ]	= NLA_POLICY_FULL_RANGE(NLA_U32, &floor_range),
 	[KMIGRATE_A_LATENCY_US]	= NLA_POLICY_FULL_RANGE(NLA_U32, &latency_range),
 	[KMIGRATE_A_KEEP_GOVERNOR] = { .type = NLA_FLAG },
 };

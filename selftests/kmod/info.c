@@ -49,6 +49,8 @@ static void versions(void)
 	CHECK_EQ(info.max_sessions, KMIGRATE_MAX_SESSIONS);
 	CHECK_EQ(info.max_extents, KMIGRATE_MAX_TEST_EXTENTS);
 	CHECK_EQ(info.max_pages, KMIGRATE_MAX_TEST_PAGES);
+	CHECK_EQ(info.holds, 0);
+	CHECK_EQ(info.max_holds, KMIGRATE_MAX_HOLDS);
 	nl_close(&nl);
 }
 

@@ -47,6 +47,21 @@ build_module() { # KERNEL
 	! grep -i -E 'warning[: ]' "$out/build-$1.log" | note
 }
 
+# The cpufreq driver that hold.c loads, beside what is built of the module.
+build_fakefreq() { # KERNEL
+	local dir
+	dir=$(dirname "$(fakefreq_of "$1")")
+	mkdir -p "$dir"
+	cp "$here/fakefreq/Kbuild" "$here/fakefreq/fakefreq.c" "$dir" || return 1
+	make -C "$top/build/kernels/$1/headers" "M=$dir" W=1 modules \
+		>"$out/fakefreq-$1.log" 2>&1 || { note <"$out/fakefreq-$1.log"; return 1; }
+	! grep -i -E 'warning[: ]' "$out/fakefreq-$1.log" | note
+}
+
+fakefreq_of() { # KERNEL
+	echo "$out/fakefreq-$1/fakefreq.ko"
+}
+
 module_of() { # KERNEL
 	echo "$top/build/kmod/$(cat "$top/build/kernels/$1/release")/kmigrate.ko"
 }

@@ -11,22 +11,33 @@
 
 #define HOOKED	"mark_page_dirty_in_slot"
 
-int module_load(void)
+int module_insert(const char *path, const char *parameters)
 {
-	const char *path = getenv("KM_MODULE");
-	int err = 0, fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+	int err = 0, fd = open(path, O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0)
-		return path ? -errno : -ENOENT;
-	if (syscall(SYS_finit_module, fd, "", 0))
+		return -errno;
+	if (syscall(SYS_finit_module, fd, parameters, 0))
 		err = -errno;
 	close(fd);
 	return err;
 }
 
+int module_load(void)
+{
+	const char *path = getenv("KM_MODULE");
+
+	return path ? module_insert(path, "") : -ENOENT;
+}
+
+int module_remove(const char *name)
+{
+	return syscall(SYS_delete_module, name, O_NONBLOCK) ? -errno : 0;
+}
+
 int module_unload(void)
 {
-	return syscall(SYS_delete_module, "kmigrate", O_NONBLOCK) ? -errno : 0;
+	return module_remove("kmigrate");
 }
 
 int module_unload_soon(void)

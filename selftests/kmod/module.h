@@ -8,6 +8,9 @@
 /* From the file that the variable KM_MODULE names. */
 int module_load(void);
 int module_unload(void);
+/* Any, from a file, with parameters. */
+int module_insert(const char *path, const char *parameters);
+int module_remove(const char *name);
 /* Closing a socket drops an unread dump, and its hold on the module, after RCU. */
 int module_unload_soon(void);
 /* Of any module, or -1. */

@@ -29,7 +29,7 @@ struct nl {
 
 struct nl_info {
 	uint32_t abi, features, mechanism, sessions, max_sessions;
-	uint32_t max_extents, max_pages;
+	uint32_t max_extents, max_pages, holds, max_holds;
 	char version[32], vendor[32];
 	unsigned int nr_params;
 	struct {
@@ -94,13 +94,14 @@ int nl_vcpus(struct nl *nl, uint32_t session, struct nl_vcpu *vcpus, int max);
 int nl_test(struct nl *nl, uint32_t session, const struct nl_extent *extents,
 	    unsigned int nr, struct nl_test *test);
 
-/* What comes after it is sent by the module. */
+/* Of those about sessions. Then come those about holds, and what the module sends. */
 #define NL_LAST_COMMAND	KMIGRATE_CMD_REGION_GET
 
 static inline bool nl_is_dump(uint8_t cmd)
 {
 	return cmd == KMIGRATE_CMD_SLOT_GET || cmd == KMIGRATE_CMD_VCPU_GET ||
-	       cmd == KMIGRATE_CMD_EXTENT_GET || cmd == KMIGRATE_CMD_REGION_GET;
+	       cmd == KMIGRATE_CMD_EXTENT_GET || cmd == KMIGRATE_CMD_REGION_GET ||
+	       cmd == KMIGRATE_CMD_HOLD_GET;
 }
 
 /* Sessions that are open on this machine, or a negative errno. */

@@ -55,6 +55,8 @@ static const struct field info_fields[] = {
 	FIELD(MAX_SESSIONS, nl_info, max_sessions),
 	FIELD(MAX_TEST_EXTENTS, nl_info, max_extents),
 	FIELD(MAX_TEST_PAGES, nl_info, max_pages),
+	FIELD(NR_HOLDS, nl_info, holds),
+	FIELD(MAX_HOLDS, nl_info, max_holds),
 };
 
 static void copy_string(char *to, size_t size, const struct nlattr *attr)

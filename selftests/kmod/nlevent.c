@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -64,6 +65,29 @@ int nl_join(struct nl *nl, const char *group)
 				     sizeof(search.id)) ? -errno : 0;
 }
 
+static void parse_fight(const struct nlattr *nest, struct nl_event *event)
+{
+	const struct nlattr *attr;
+
+	mnl_attr_for_each_nested(attr, nest) {
+		switch (mnl_attr_get_type(attr)) {
+		case KMIGRATE_A_FIGHT_FILE:
+			snprintf(event->file, sizeof(event->file), "%s", mnl_attr_get_str(attr));
+			break;
+		case KMIGRATE_A_FIGHT_GOVERNOR:
+			snprintf(event->governor, sizeof(event->governor), "%s",
+				 mnl_attr_get_str(attr));
+			break;
+		case KMIGRATE_A_FIGHT_MAX_KHZ:
+			event->max_khz = mnl_attr_get_u32(attr);
+			break;
+		case KMIGRATE_A_FIGHT_COUNT:
+			event->fought = mnl_attr_get_u32(attr);
+			break;
+		}
+	}
+}
+
 static int parse(const struct nlmsghdr *nlh, uint16_t family, struct nl_event *event)
 {
 	const struct genlmsghdr *genl = mnl_nlmsg_get_payload(nlh);
@@ -82,6 +106,9 @@ static int parse(const struct nlmsghdr *nlh, uint16_t family, struct nl_event *e
 			break;
 		case KMIGRATE_A_OVERRUNS:
 			event->overruns = mnl_attr_get_u32(attr);
+			break;
+		case KMIGRATE_A_FIGHT:
+			parse_fight(attr, event);
 			break;
 		case KMIGRATE_A_PAD:
 			break;

@@ -8,6 +8,9 @@
 struct nl_event {
 	uint64_t vm;
 	uint32_t event, overruns;
+	/* of a fight */
+	char file[32], governor[32];
+	uint32_t max_khz, fought;
 };
 
 /* A group of the family that @nl was opened for; @nl must have been opened. */

@@ -22,7 +22,7 @@ run_host() { # KERNEL MODULE
 	"$top/selftests/vm/host" --kernel "$1" --timeout "${KM_HOST_TIMEOUT:-1200}" \
 		--name "kmod-${1/./-}" \
 		--log "$out/host-$1.log" --append "slub_debug=FZP,kmalloc-* kfence.sample_interval=20" \
-		--module "$2" --env "KM_MODULE=$2" --env "KM_TIMEOUT=${KM_TIMEOUT:-400}" -- \
+		--module "$2" --env "KM_MODULE=$2" --env "KM_FAKEFREQ=$(fakefreq_of "$1")" --env "KM_TIMEOUT=${KM_TIMEOUT:-400}" -- \
 		"$here/inside" "$out" "${programs[@]}" 2>&1 |
 		merge "$1"
 	statuses=("${PIPESTATUS[@]}")
@@ -30,7 +30,7 @@ run_host() { # KERNEL MODULE
 
 run_kernel() { # KERNEL
 	local statuses
-	build_module "$1"
+	build_module "$1" && build_fakefreq "$1"
 	result $? "$1 the module builds without a warning"
 	run_host "$1" "$(module_of "$1")"
 	conclude "$1" "$out/host-$1.log" "${statuses[@]}"
@@ -38,7 +38,7 @@ run_kernel() { # KERNEL
 
 arguments "$@"
 [ ${#programs[@]} -gt 0 ] || programs=(info vm counts bitmap track backing many ring
-	container hotplug event hostile misuse fuzz life unload)
+	container hotplug event hostile hold holdfight misuse fuzz life unload)
 
 echo "TAP version 13"
 if ! command -v qemu-system-x86_64 >/dev/null; then
