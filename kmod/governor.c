@@ -188,19 +188,23 @@ static bool restore_offline(const struct km_governor *saved, struct cpufreq_poli
 	return inactive;
 }
 
+/*
+ * -EBUSY if something is left for when a CPU comes back: unlike the governor, the core does
+ * not keep the preference of a policy without one. Other errors have been told.
+ */
 int km_governor_restore(const struct km_governor *saved, struct cpufreq_policy *policy)
 {
 	bool shared;
 	int err;
 
 	if (restore_offline(saved, policy))
-		return 0;
+		return saved->epp ? -EBUSY : 0;
 	/* In use by other policies: the tunables are alive, and may have been changed. */
 	shared = !saved->setpolicy && km_attr_dir(get_governor_parent_kobj(policy), saved->name);
 	err = km_attr_write(&policy->kobj, "scaling_governor", saved->name);
 	/* Its last CPU has just gone. */
 	if (err == -EBUSY && restore_offline(saved, policy))
-		return 0;
+		return saved->epp ? -EBUSY : 0;
 	if (err) {
 		pr_warn("%s: can't put the governor back to %s: error %d\n",
 			kobject_name(&policy->kobj), saved->name, err);

@@ -6,11 +6,10 @@
  * struct sock, and what happens when it closes). A hold that is out of the table counts no
  * more; what it asked for is undone by the next pass.
  *
- * A pass asks hold_cpu.c and hold_policy.c for the sum of all holds in the table: for each
- * CPU the highest floor, the lowest latency, and the governor if any hold wants it. They
- * remember what was before, and put it back where nothing is wanted any more. There is one
- * pass each PASS_JIFFIES while anything is held, which finds what others changed, and CPUs
- * and policies that came and went; starting and stopping wait for one.
+ * A pass puts the sum of all holds in the table in force (hold_sum.c), and puts back what is
+ * wanted no more. There is one each PASS_JIFFIES while anything is held, which finds what
+ * others changed, and CPUs and policies that came and went; starting and stopping wait for
+ * one.
  *
  * All of it in one work, never in the caller's context: a task that was killed, as one that
  * closes its socket may have been, can't have the module of a governor loaded.
@@ -25,7 +24,6 @@
 #include <linux/pid.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
-#include <linux/smp.h>
 #include <linux/timekeeping.h>
 #include <linux/workqueue.h>
 #include <linux/xarray.h>
@@ -33,11 +31,11 @@
 #include <net/sock.h>
 
 #include "hold.h"
-#include "hold_cpu.h"
 #include "hold_policy.h"
+#include "hold_sum.h"
 
 /* Others' changes are to be found within 100 ms. */
-#define PASS_JIFFIES	msecs_to_jiffies(50)
+#define PASS_JIFFIES	msecs_to_jiffies(30)
 
 struct hold {
 	u32 id, port;
@@ -47,20 +45,13 @@ struct hold {
 	struct km_hold_ask ask;
 };
 
-/* What all holds together want of a CPU; only the pass looks, but for @error. */
-struct want {
-	u32 floor_khz, latency_us;
-	bool governor;
-	int error;
-};
-
 static DEFINE_XARRAY_ALLOC1(holds);
 static DEFINE_MUTEX(holds_lock);
 static unsigned int nr_holds;
 static u32 last_id, generation;
 
-static struct want *wants;
 static struct workqueue_struct *queue;
+static int cpu_state;
 
 static void pass(struct work_struct *work);
 static DECLARE_DELAYED_WORK(pass_work, pass);
@@ -73,67 +64,27 @@ static void free_hold(struct hold *hold)
 	kfree(hold);
 }
 
-static void add_up(const struct hold *hold)
-{
-	const struct km_hold_ask *ask = &hold->ask;
-	unsigned int cpu;
-
-	for_each_cpu(cpu, ask->cpus) {
-		struct want *want = &wants[cpu];
-
-		want->floor_khz = max(want->floor_khz, ask->floor_khz);
-		want->latency_us = min(want->latency_us, ask->latency_us);
-		want->governor |= ask->floor_khz && !ask->keep_governor;
-	}
-}
-
 /* Returns if anything is wanted. */
 static bool add_all_up(void)
 {
 	struct hold *hold;
-	unsigned int cpu;
 	unsigned long id;
 	bool any;
 
-	for (cpu = 0; cpu < nr_cpu_ids; cpu++) {
-		wants[cpu].floor_khz = KM_HOLD_NO_FLOOR;
-		wants[cpu].latency_us = KM_HOLD_NO_LATENCY;
-		wants[cpu].governor = false;
-	}
+	km_hold_sum_begin();
 	mutex_lock(&holds_lock);
 	xa_for_each(&holds, id, hold)
-		add_up(hold);
+		km_hold_sum_add(&hold->ask);
 	any = nr_holds;
 	mutex_unlock(&holds_lock);
 	return any;
-}
-
-static void apply(void)
-{
-	bool lowered = false;
-	unsigned int cpu;
-	int err;
-
-	km_hold_policy_begin();
-	for_each_possible_cpu(cpu) {
-		struct want *want = &wants[cpu];
-
-		err = km_hold_cpu_apply(cpu, want->latency_us, &lowered);
-		if (!err && want->floor_khz)
-			err = km_hold_policy_want(cpu, want->floor_khz, want->governor);
-		WRITE_ONCE(want->error, err);
-	}
-	km_hold_policy_end();
-	/* One that sleeps already would do so as deep as it chose to. */
-	if (lowered)
-		wake_up_all_idle_cpus();
 }
 
 static void pass(struct work_struct *work)
 {
 	bool any = add_all_up();
 
-	apply();
+	km_hold_sum_apply();
 	if (any)
 		queue_delayed_work(queue, &pass_work, PASS_JIFFIES);
 }
@@ -149,11 +100,16 @@ static void pass_and_wait(void)
 	flush_delayed_work(&pass_work);
 }
 
-/* In callers that cpufreq's locks are held by. */
+/* Policies come and go: called with locks of cpufreq's held. */
 static void policies_changed(void)
 {
-	if (km_hold_count())
-		pass_soon();
+	pass_soon();
+}
+
+static int cpu_came(unsigned int cpu)
+{
+	policies_changed();
+	return 0;
 }
 
 /* With holds_lock held. The caller frees it, if he got it. */
@@ -215,14 +171,12 @@ static u32 shortfall_of(const struct km_hold_ask *ask)
 static int conclude(u32 id, u32 *shortfall)
 {
 	const struct hold *hold;
-	unsigned int cpu;
 	int err = 0;
 
 	mutex_lock(&holds_lock);
 	hold = xa_load(&holds, id);
 	if (hold) {
-		for_each_cpu(cpu, hold->ask.cpus)
-			err = err ?: READ_ONCE(wants[cpu].error);
+		err = km_hold_sum_error(hold->ask.cpus);
 		*shortfall = shortfall_of(&hold->ask);
 	}
 	mutex_unlock(&holds_lock);
@@ -355,31 +309,31 @@ int km_hold_init(void)
 {
 	int err = -ENOMEM;
 
-	wants = kvcalloc(nr_cpu_ids, sizeof(*wants), GFP_KERNEL);
-	if (!wants)
-		return err;
 	queue = alloc_workqueue("kmigrate_hold", WQ_UNBOUND, 1);
 	if (!queue)
-		goto err_wants;
-	err = km_hold_cpu_init();
+		return err;
+	err = km_hold_sum_init(policies_changed);
 	if (err)
 		goto err_queue;
-	err = km_hold_policy_init(policies_changed);
+	/* Before a CPU is online it has no policy, and what is due to the policy must wait. */
+	cpu_state = cpuhp_setup_state_nocalls(CPUHP_AP_ONLINE_DYN, "kmigrate:online", cpu_came,
+					      NULL);
+	err = min(cpu_state, 0);
 	if (err)
-		goto err_cpu;
+		goto err_sum;
 	err = netlink_register_notifier(&notifier);
 	if (err)
-		goto err_policy;
+		goto err_state;
 	return 0;
 
-err_policy:
-	km_hold_policy_fini();
-err_cpu:
-	km_hold_cpu_fini();
+err_state:
+	cpuhp_remove_state_nocalls(cpu_state);
+err_sum:
+	km_hold_sum_stop();
+	cancel_delayed_work_sync(&pass_work);
+	km_hold_sum_fini();
 err_queue:
 	destroy_workqueue(queue);
-err_wants:
-	kvfree(wants);
 	return err;
 }
 
@@ -387,12 +341,12 @@ err_wants:
 void km_hold_fini(void)
 {
 	netlink_unregister_notifier(&notifier);
+	cpuhp_remove_state_nocalls(cpu_state);
 	close_all(is_any);
 	pass_and_wait();
-	km_hold_policy_fini();
+	km_hold_sum_stop();
 	cancel_delayed_work_sync(&pass_work);
+	km_hold_sum_fini();
 	destroy_workqueue(queue);
-	km_hold_cpu_fini();
-	kvfree(wants);
 	xa_destroy(&holds);
 }

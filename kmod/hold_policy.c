@@ -5,7 +5,7 @@
  * hold.c says anew, every time it looks, what it wants of which CPU: km_hold_policy_begin(),
  * km_hold_policy_want() for each, km_hold_policy_end(). A policy that is wanted for the
  * first time is taken: what it was is written down. One that isn't wanted any more is put
- * back. So starts, stops, policies that come, and changes by others all pass here.
+ * back; it stays in the list if that must wait for one of its CPUs to come online. So starts, stops, policies that come, and changes by others all pass here.
  *
  * policies_lock is held from begin to end. cpufreq frees a policy after it has called
  * policy_changed(), which takes the lock, too: so a policy in the list is alive while we
@@ -98,12 +98,10 @@ void km_hold_policy_end(void)
 	struct km_policy *held, *next;
 
 	list_for_each_entry_safe(held, next, &policies, list) {
-		if (held->wanted_khz || held->wanted_governor) {
+		if (held->wanted_khz || held->wanted_governor)
 			km_policy_apply(held);
-		} else {
-			km_policy_put_back(held);
+		else if (!km_policy_put_back(held))
 			forget(held);
-		}
 	}
 	mutex_unlock(&policies_lock);
 }
@@ -206,11 +204,24 @@ int km_hold_policy_init(void (*changed)(void))
 	return 0;
 }
 
-/* After the last pass wanted nothing. */
-void km_hold_policy_fini(void)
+/*
+ * After the last pass that has something to put back. What must still wait for a CPU won't
+ * be put back any more. It's forgotten first, as nobody tells of its end from here on.
+ */
+void km_hold_policy_unwatch(void)
 {
+	struct km_policy *held, *next;
+
+	mutex_lock(&policies_lock);
+	list_for_each_entry_safe(held, next, &policies, list)
+		forget(held);
+	mutex_unlock(&policies_lock);
 	if (notified)
 		cpufreq_unregister_notifier(&notifier, CPUFREQ_POLICY_NOTIFIER);
-	WARN_ON(!list_empty(&policies));
+}
+
+/* After the last pass. */
+void km_hold_policy_fini(void)
+{
 	km_governor_fini();
 }

@@ -23,6 +23,7 @@ struct km_hold_policy_view {
 typedef int (*km_hold_policy_fn)(const struct km_hold_policy_view *view, void *ctx);
 
 int km_hold_policy_init(void (*changed)(void));
+void km_hold_policy_unwatch(void);
 void km_hold_policy_fini(void);
 
 void km_hold_policy_begin(void);

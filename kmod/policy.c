@@ -162,13 +162,14 @@ static void hold_governor(struct km_policy *held, const struct state *state)
 }
 
 /* After the floor is gone: the governor then starts with the limits that were. */
-static void restore_governor(struct km_policy *held)
+static int restore_governor(struct km_policy *held)
 {
-	if (held->switched)
-		km_governor_restore(&held->before, held->policy);
+	if (held->switched && km_governor_restore(&held->before, held->policy) == -EBUSY)
+		return -EBUSY;
 	held->switched = false;
 	held->error = 0;
 	km_governor_forget(&held->before);
+	return 0;
 }
 
 void km_policy_apply(struct km_policy *held)
@@ -191,12 +192,16 @@ void km_policy_apply(struct km_policy *held)
 		refresh(held->policy);
 }
 
-void km_policy_put_back(struct km_policy *held)
+/* -EBUSY: not all, until one of its CPUs comes online. */
+int km_policy_put_back(struct km_policy *held)
 {
+	int err = 0;
+
 	drop_floor(held);
 	if (held->before.name[0])
-		restore_governor(held);
+		err = restore_governor(held);
 	refresh(held->policy);
+	return err;
 }
 
 /* The policy goes, and with it all that was set. */

@@ -29,7 +29,7 @@ struct km_policy *km_policy_take(struct cpufreq_policy *policy);
 void km_policy_free(struct km_policy *held);
 int km_policy_want(struct km_policy *held, u32 floor_khz, bool governor);
 void km_policy_apply(struct km_policy *held);
-void km_policy_put_back(struct km_policy *held);
+int km_policy_put_back(struct km_policy *held);
 void km_policy_removed(struct km_policy *held);
 void km_policy_view(struct km_policy *held, struct km_hold_policy_view *view);
 u32 km_policy_shortfall(struct km_policy *held);

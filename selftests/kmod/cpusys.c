@@ -12,6 +12,7 @@
 
 #include "cpusys.h"
 #include "module.h"
+#include "nl.h"
 
 #define CPUS		"/sys/devices/system/cpu"
 #define FAKEFREQ	"/sys/module/fakefreq/parameters/"
@@ -38,7 +39,7 @@ static bool is_restless(const char *path)
 	/* The one with this name is a governor's setting. */
 	if (strstr(path, "/sampling_rate") || strstr(path, "/sampling_down_factor"))
 		return false;
-	for (i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+	for (i = 0; i < ARRAY_SIZE(parts); i++)
 		if (strstr(path, parts[i]))
 			return true;
 	return false;

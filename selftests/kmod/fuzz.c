@@ -14,12 +14,13 @@
 #include <linux/genetlink.h>
 
 #include "kmod.h"
+#include "nlhold.h"
 
 #define SIZE	2048
 
 static struct vmm vmm;
 static struct nl nl;
-static uint32_t session;
+static uint32_t session, last_hold;
 static unsigned long messages = 100000, accepted;
 
 static uint32_t pick(uint32_t below)
@@ -93,6 +94,20 @@ static void put_attributes(struct nlmsghdr *nlh)
 	}
 }
 
+/* The socket's holds go with it, so there are never too many. */
+static void put_hold(struct nlmsghdr *nlh)
+{
+	uint8_t cpus[4] = { (uint8_t)(1 + pick(3)), 0, 0, pick(8) ? 0 : (uint8_t)random() };
+
+	mnl_attr_put(nlh, KMIGRATE_A_CPUS, 1 + pick(sizeof(cpus)), cpus);
+	if (!pick(4))
+		mnl_attr_put_u32(nlh, KMIGRATE_A_FLOOR_KHZ, interesting());
+	if (pick(2))
+		mnl_attr_put_u32(nlh, KMIGRATE_A_LATENCY_US, pick(KMIGRATE_MAX_LATENCY_US + 9));
+	if (!pick(4))
+		mnl_attr_put(nlh, KMIGRATE_A_KEEP_GOVERNOR, 0, NULL);
+}
+
 static struct nlmsghdr *make_good(char *buffer)
 {
 	uint8_t cmd = (uint8_t)(1 + pick(KMIGRATE_CMD_MAX));
@@ -104,7 +119,11 @@ static struct nlmsghdr *make_good(char *buffer)
 		mnl_attr_put_u32(nlh, KMIGRATE_A_VM_FD, (uint32_t)vmm.vm);
 	else if (cmd == KMIGRATE_CMD_VM_DETACH && pick(20))
 		mnl_attr_put_u32(nlh, KMIGRATE_A_SESSION, session + 1);
-	else if (cmd != KMIGRATE_CMD_INFO)
+	else if (cmd == KMIGRATE_CMD_HOLD_START)
+		put_hold(nlh);
+	else if (cmd == KMIGRATE_CMD_HOLD_STOP)
+		mnl_attr_put_u32(nlh, KMIGRATE_A_HOLD, last_hold + pick(3));
+	else if (cmd != KMIGRATE_CMD_INFO && cmd != KMIGRATE_CMD_HOLD_GET)
 		mnl_attr_put_u32(nlh, KMIGRATE_A_SESSION, session);
 	for (i = 1 + pick(8); cmd == KMIGRATE_CMD_TEST && i; i--) {
 		struct nlattr *nest = mnl_attr_nest_start(nlh, KMIGRATE_A_EXTENT);
@@ -148,6 +167,14 @@ static struct nlmsghdr *make(char *buffer)
 	return nlh;
 }
 
+/* An answer that begins with a hold's number. */
+static bool is_hold(const struct nlmsghdr *nlh)
+{
+	const struct genlmsghdr *genl = mnl_nlmsg_get_payload(nlh);
+
+	return nlh->nlmsg_type == nl.family && genl->cmd == KMIGRATE_CMD_HOLD_START;
+}
+
 /* Reads all that is there. A dump may go on for more than one read. */
 static void drain(void)
 {
@@ -164,7 +191,10 @@ static void drain(void)
 		length = (int)got;
 		for (nlh = (void *)buffer; mnl_nlmsg_ok(nlh, length);
 		     nlh = mnl_nlmsg_next(nlh, &length))
-			if ((nlh->nlmsg_type == NLMSG_ERROR ||
+			if (is_hold(nlh))
+				last_hold = mnl_attr_get_u32(mnl_nlmsg_get_payload_offset(nlh,
+						sizeof(struct genlmsghdr)));
+			else if ((nlh->nlmsg_type == NLMSG_ERROR ||
 			     nlh->nlmsg_type == NLMSG_DONE) &&
 			    !*(int *)mnl_nlmsg_get_payload(nlh))
 				accepted++;
@@ -210,6 +240,9 @@ static void noise(void)
 	CHECK_EQ(counts.pages, 1);
 	nl_close(&nl);
 	CHECK_EQ(nl_sessions(), 0);
+	CHECK_EQ(nl_open(&nl), 0);
+	CHECK_EQ(nl_hold_count(&nl), 0);
+	nl_close(&nl);
 	vmm_close(&vmm);
 }
 

@@ -163,8 +163,8 @@ static void with_governor(const char *governor, const char *tunable, const char 
 /* The test host's kernel can't: its modprobe is in another root. */
 static bool load_governors(void)
 {
-	return CHECK_EQ(system("modprobe -a cpufreq_ondemand cpufreq_conservative "
-			       "cpufreq_userspace cpufreq_powersave"), 0);
+	return CHECK_EQ(system("modprobe -a cpufreq_ondemand cpufreq_conservative") ||
+			system("modprobe -a cpufreq_userspace cpufreq_powersave"), 0);
 }
 
 static void all_governors(void)

@@ -40,12 +40,27 @@ static void stop(void)
 	CHECK_EQ(fakefreq_unload(), 0);
 }
 
-/* Writes @text, and waits until it is @right again. Milliseconds, or -1. */
+/*
+ * Writes @text, and waits until it is @right again, and counted: a maximum takes effect a
+ * moment after the write, if it does at all. Milliseconds, or -1.
+ */
 static long fight(const char *file, const char *text, const char *right)
 {
-	int err = cpufreq_put(1, file, text);
+	long begin = milliseconds();
+	uint32_t fought;
 
-	return CHECK_EQ(err, 0) ? cpufreq_becomes(1, file, right) : -1;
+	CHECK_EQ(nl_holds(&nl, &holds), 0);
+	fought = holds.policies[1].fought;
+	if (!CHECK_EQ(cpufreq_put(1, file, text), 0))
+		return -1;
+	while (holds.policies[1].fought == fought && milliseconds() - begin < 10000) {
+		usleep(2000);
+		nl_holds(&nl, &holds);
+	}
+	if (!CHECK_EQ(holds.policies[1].fought, fought + 1) ||
+	    !CHECK(cpufreq_becomes(1, file, right) >= 0))
+		return -1;
+	return milliseconds() - begin;
 }
 
 static long worst(const char *file, const char *text, const char *right)
@@ -188,6 +203,7 @@ static void refused(void)
 /* Of a policy that has one CPU, and of one that has another. */
 static void cpu_goes(const char *parameters, int policy)
 {
+	bool setpolicy = strstr(parameters, "setpolicy");
 	struct cpusys *really;
 
 	REQUIRE(start(parameters));
@@ -209,6 +225,8 @@ static void cpu_goes(const char *parameters, int policy)
 	CHECK_EQ(cpu_set_online(1, false), 0);
 	CHECK_EQ(nl_hold_stop(&nl, id), 0);
 	CHECK_EQ(cpu_set_online(1, true), 0);
+	CHECK(!setpolicy ||
+	      cpufreq_becomes(1, "energy_performance_preference", "balance_power") >= 0);
 	CHECK(cpusys_same(really, cpusys_take()));
 	before = cpusys_take();
 	CHECK_EQ(nl_hold_start(&nl, &both, &id, &shortfall), 0);

@@ -15,6 +15,7 @@
 
 #include "kmod.h"
 #include "nlevent.h"
+#include "nlhold.h"
 
 /* 0 or 1 for N or Y, -1 if there is no such parameter. */
 static int module_param(const char *module, const char *name)
@@ -108,8 +109,10 @@ static int restore(void)
 /* Every command must say -EPERM, whatever else is wrong with it. */
 static void expect_no_authority(struct nl *nl)
 {
+	const struct nl_hold_ask ask = { 1, NL_ABSENT, NL_ABSENT, false };
+	uint32_t session, hold, shortfall;
+	struct nl_holds holds;
 	struct nl_info info;
-	uint32_t session;
 	uint8_t cmd;
 
 	CHECK_EQ(nl_info(nl, &info), -EPERM);
@@ -119,6 +122,9 @@ static void expect_no_authority(struct nl *nl)
 
 		CHECK_EQ(nl_command(nl, cmd, flags, 1, NULL, NULL), -EPERM);
 	}
+	CHECK_EQ(nl_hold_start(nl, &ask, &hold, &shortfall), -EPERM);
+	CHECK_EQ(nl_hold_stop(nl, 1), -EPERM);
+	CHECK_EQ(nl_holds(nl, &holds), -EPERM);
 }
 
 static void expect_deaf(struct nl *nl)
