@@ -24,6 +24,7 @@
 #include <linux/string.h>
 
 #include "attr.h"
+#include "compat/compat.h"
 #include "governor.h"
 
 #define EPP	"energy_performance_preference"
@@ -97,7 +98,7 @@ static int save_governor(struct km_governor *saved, struct cpufreq_policy *polic
 		goto out;
 	if (try_module_get(policy->governor->owner))
 		saved->owner = policy->governor->owner;
-	folder = km_attr_dir(get_governor_parent_kobj(policy), saved->name);
+	folder = km_attr_dir(km_compat_governor_parent(policy), saved->name);
 	if (folder)
 		err = km_attr_walk(folder, save_tunable, saved);
 out:
@@ -164,7 +165,7 @@ static void restore_tunables(const struct km_governor *saved, struct cpufreq_pol
 	int pass;
 
 	down_read(&policy->rwsem);
-	folder = km_attr_dir(get_governor_parent_kobj(policy), saved->name);
+	folder = km_attr_dir(km_compat_governor_parent(policy), saved->name);
 	if (folder && policy->governor && !strcmp(policy->governor->name, saved->name))
 		for (pass = 0; pass < 2; pass++)
 			list_for_each_entry(tunable, &saved->tunables, list)
@@ -200,7 +201,7 @@ int km_governor_restore(const struct km_governor *saved, struct cpufreq_policy *
 	if (restore_offline(saved, policy))
 		return saved->epp ? -EBUSY : 0;
 	/* In use by other policies: the tunables are alive, and may have been changed. */
-	shared = !saved->setpolicy && km_attr_dir(get_governor_parent_kobj(policy), saved->name);
+	shared = !saved->setpolicy && km_attr_dir(km_compat_governor_parent(policy), saved->name);
 	err = km_attr_write(&policy->kobj, "scaling_governor", saved->name);
 	/* Its last CPU has just gone. */
 	if (err == -EBUSY && restore_offline(saved, policy))

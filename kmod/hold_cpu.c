@@ -20,6 +20,7 @@
 #include <linux/pm_qos.h>
 #include <linux/slab.h>
 
+#include "compat/compat.h"
 #include "hold_cpu.h"
 
 static DEFINE_MUTEX(cpus_lock);
@@ -49,18 +50,6 @@ int km_hold_cpu_apply(unsigned int cpu, u32 latency_us, bool *lowered)
 	return min(changed, 0);
 }
 
-/* dev_pm_qos_read_value() is not exported. */
-static u32 in_force(struct device *dev)
-{
-	s32 value = PM_QOS_RESUME_LATENCY_NO_CONSTRAINT;
-
-	spin_lock_irq(&dev->power.lock);
-	if (!IS_ERR_OR_NULL(dev->power.qos))
-		value = READ_ONCE(dev->power.qos->resume_latency.target_value);
-	spin_unlock_irq(&dev->power.lock);
-	return value;
-}
-
 /* False if the CPU isn't held. */
 bool km_hold_cpu_view(unsigned int cpu, struct km_hold_cpu_view *view)
 {
@@ -72,7 +61,7 @@ bool km_hold_cpu_view(unsigned int cpu, struct km_hold_cpu_view *view)
 	if (active) {
 		view->cpu = cpu;
 		view->latency_us = req->data.pnode.prio;
-		view->in_force_us = in_force(req->dev);
+		view->in_force_us = km_compat_resume_latency(req->dev);
 	}
 	mutex_unlock(&cpus_lock);
 	return active;

@@ -5,7 +5,8 @@
  * hold.c says anew, every time it looks, what it wants of which CPU: km_hold_policy_begin(),
  * km_hold_policy_want() for each, km_hold_policy_end(). A policy that is wanted for the
  * first time is taken: what it was is written down. One that isn't wanted any more is put
- * back; it stays in the list if that must wait for one of its CPUs to come online. So starts, stops, policies that come, and changes by others all pass here.
+ * back; it stays in the list if that must wait for one of its CPUs to come online. So
+ * starts, stops, policies that come, and changes by others all pass here.
  *
  * policies_lock is held from begin to end. cpufreq frees a policy after it has called
  * policy_changed(), which takes the lock, too: so a policy in the list is alive while we

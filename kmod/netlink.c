@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The generic netlink family: who may send what, and the commands about sessions.
- * reply.c and dump.c answer those about a VM, reply_hold.c those about holds. linux/kmigrate.h documents all of them.
+ * reply.c and dump.c answer those about a VM, reply_hold.c those about holds.
+ * linux/kmigrate.h documents all of them.
  */
 #include <linux/capability.h>
 #include <linux/err.h>

@@ -18,6 +18,7 @@
 #include <linux/slab.h>
 #include <linux/kmigrate.h>
 
+#include "compat/compat.h"
 #include "event.h"
 #include "hold_policy.h"
 #include "policy.h"
@@ -54,7 +55,7 @@ static bool look(struct cpufreq_policy *policy, struct state *state)
 static void refresh(struct cpufreq_policy *policy)
 {
 	down_write(&policy->rwsem);
-	refresh_frequency_limits(policy);
+	km_compat_refresh_limits(policy);
 	up_write(&policy->rwsem);
 }
 

@@ -6,9 +6,12 @@
 #ifndef KM_COMPAT_H
 #define KM_COMPAT_H
 
+#include <linux/cpufreq.h>
+#include <linux/device.h>
 #include <linux/ftrace.h>
 #include <linux/kvm_host.h>
 #include <linux/magic.h>
+#include <linux/pm_qos.h>
 #include <linux/sched/signal.h>
 #include <net/genetlink.h>
 
@@ -130,6 +133,38 @@ static __always_inline struct kvm_vcpu *km_compat_running_vcpu(void)
 #else
 #define km_compat_region	kvm_userspace_memory_region
 #endif
+
+/* Under a policy's governors lie the folders of what they are set to. NULL: nowhere. */
+static inline struct kobject *km_compat_governor_parent(struct cpufreq_policy *policy)
+{
+#ifdef CONFIG_CPU_FREQ
+	return get_governor_parent_kobj(policy);
+#else
+	return NULL;
+#endif
+}
+
+/* Puts the limits in force that are asked for. With the policy's rwsem held for writing. */
+static inline void km_compat_refresh_limits(struct cpufreq_policy *policy)
+{
+#ifdef CONFIG_CPU_FREQ
+	refresh_frequency_limits(policy);
+#endif
+}
+
+/* The lowest that anybody asks for. dev_pm_qos_read_value() is not exported. */
+static inline s32 km_compat_resume_latency(struct device *dev)
+{
+	s32 value = PM_QOS_RESUME_LATENCY_NO_CONSTRAINT;
+
+#ifdef CONFIG_PM
+	spin_lock_irq(&dev->power.lock);
+	if (!IS_ERR_OR_NULL(dev->power.qos))
+		value = READ_ONCE(dev->power.qos->resume_latency.target_value);
+	spin_unlock_irq(&dev->power.lock);
+#endif
+	return value;
+}
 
 /* Can the module switch a slot's dirty logging on and off? With slots_lock held. */
 #ifdef HAVE_EXPORT___KVM_SET_MEMORY_REGION
