@@ -39,8 +39,8 @@
 
 struct hold {
 	u32 id, port;
-	struct sock *sk;		/* held */
-	struct pid *pid;		/* the process that asked, held */
+	struct sock *sk;		/* held, or NULL: the module's own (auto.c) */
+	struct pid *pid;		/* the process that asked, or that it is for, held */
 	u64 since_ns;
 	struct km_hold_ask ask;
 };
@@ -60,7 +60,8 @@ static void free_hold(struct hold *hold)
 {
 	free_cpumask_var(hold->ask.cpus);
 	put_pid(hold->pid);
-	sock_put(hold->sk);
+	if (hold->sk)
+		sock_put(hold->sk);
 	kfree(hold);
 }
 
@@ -138,17 +139,14 @@ static int put_in(struct hold *hold, u32 *id)
 	return err < 0 ? err : 0;
 }
 
-/* Takes over @ask's mask, unless it fails. */
-static struct hold *create(struct sock *sk, u32 port, struct km_hold_ask *ask)
+/* Takes over @ask's mask and a reference to @pid, unless it fails. */
+static struct hold *create(struct pid *pid, struct km_hold_ask *ask)
 {
 	struct hold *hold = kzalloc(sizeof(*hold), GFP_KERNEL_ACCOUNT);
 
 	if (!hold)
 		return NULL;
-	sock_hold(sk);
-	hold->sk = sk;
-	hold->port = port;
-	hold->pid = get_task_pid(current, PIDTYPE_TGID);
+	hold->pid = pid;
 	hold->since_ns = ktime_get_ns();
 	hold->ask = *ask;
 	memset(&ask->cpus, 0, sizeof(ask->cpus));
@@ -202,15 +200,13 @@ int km_hold_stop(struct sock *sk, u32 id)
 	return 0;
 }
 
-/* In force when it returns, or undone. */
-int km_hold_start(struct sock *sk, u32 port, struct km_hold_ask *ask, u32 *id, u32 *shortfall)
-{
-	struct hold *hold = create(sk, port, ask);
-	int err;
+/* Takes over @hold. */
 
-	if (!hold)
-		return -ENOMEM;
-	err = put_in(hold, id);
+static int start(struct hold *hold, u32 *id, u32 *shortfall)
+{
+	struct sock *sk = hold->sk;
+	int err = put_in(hold, id);
+
 	if (err) {
 		free_hold(hold);
 		return err;
@@ -221,6 +217,34 @@ int km_hold_start(struct sock *sk, u32 port, struct km_hold_ask *ask, u32 *id, u
 	if (err)
 		km_hold_stop(sk, *id);
 	return err;
+}
+
+/* In force when it returns, or undone. */
+int km_hold_start(struct sock *sk, u32 port, struct km_hold_ask *ask, u32 *id, u32 *shortfall)
+{
+	struct pid *pid = get_task_pid(current, PIDTYPE_TGID);
+	struct hold *hold = create(pid, ask);
+
+	if (!hold) {
+		put_pid(pid);
+		return -ENOMEM;
+	}
+	sock_hold(sk);
+	hold->sk = sk;
+	hold->port = port;
+	return start(hold, id, shortfall);
+}
+
+/* For a process that doesn't know. It ends with km_hold_stop() of no socket only. */
+int km_hold_start_for(struct pid *pid, struct km_hold_ask *ask, u32 *id, u32 *shortfall)
+{
+	struct hold *hold = create(get_pid(pid), ask);
+
+	if (!hold) {
+		put_pid(pid);
+		return -ENOMEM;
+	}
+	return start(hold, id, shortfall);
 }
 
 /* Another one each time that a hold or a policy that is held came or went. */
@@ -284,7 +308,7 @@ static void close_all(bool (*match)(const struct hold *hold))
 
 static bool is_orphan(const struct hold *hold)
 {
-	return sock_flag(hold->sk, SOCK_DEAD);
+	return hold->sk && sock_flag(hold->sk, SOCK_DEAD);
 }
 
 static bool is_any(const struct hold *hold)

@@ -5,6 +5,7 @@
 #include <linux/cpumask.h>
 #include <linux/types.h>
 
+struct pid;
 struct sock;
 
 /* What is asked for. */
@@ -17,7 +18,7 @@ struct km_hold_ask {
 
 /* A hold as it is. */
 struct km_hold_view {
-	u32 id, port;
+	u32 id, port;			/* 0 if the module itself holds */
 	pid_t pid;			/* as the reader sees it, or 0 */
 	u64 since_ns;			/* CLOCK_MONOTONIC */
 	const struct km_hold_ask *ask;
@@ -30,6 +31,7 @@ int km_hold_init(void);
 void km_hold_fini(void);
 
 int km_hold_start(struct sock *sk, u32 port, struct km_hold_ask *ask, u32 *id, u32 *shortfall);
+int km_hold_start_for(struct pid *pid, struct km_hold_ask *ask, u32 *id, u32 *shortfall);
 int km_hold_stop(struct sock *sk, u32 id);
 unsigned int km_hold_count(void);
 

@@ -3,6 +3,7 @@
 #include <linux/init.h>
 #include <linux/module.h>
 
+#include "auto.h"
 #include "dirty.h"
 #include "drive.h"
 #include "event.h"
@@ -30,6 +31,8 @@ static int __init km_init(void)
 	if (err)
 		goto err_session;
 
+	km_auto_init();
+
 	err = km_netlink_init();
 	if (err)
 		goto err_hold;
@@ -37,6 +40,7 @@ static int __init km_init(void)
 	return 0;
 
 err_hold:
+	km_auto_stop();
 	km_hold_fini();
 err_session:
 	km_session_fini();
@@ -44,6 +48,7 @@ err_vm:
 	km_vm_fini();
 	km_drive_fini();
 	km_watch_fini();
+	km_auto_fini();
 	km_dirty_fini();
 	return err;
 }
@@ -52,11 +57,13 @@ static void __exit km_exit(void)
 {
 	km_event_fini();
 	km_netlink_fini();
+	km_auto_stop();
 	km_hold_fini();
 	km_session_fini();
 	km_vm_fini();
 	km_drive_fini();
 	km_watch_fini();
+	km_auto_fini();
 	km_dirty_fini();
 }
 

@@ -176,7 +176,7 @@ static int put_hold(struct sk_buff *skb, const struct km_hold_view *view)
 
 	if (nla_put_u32(skb, KMIGRATE_A_HOLD, view->id) ||
 	    (view->pid && nla_put_u32(skb, KMIGRATE_A_OWNER_PID, view->pid)) ||
-	    nla_put_u32(skb, KMIGRATE_A_OWNER_PORT, view->port) ||
+	    (view->port && nla_put_u32(skb, KMIGRATE_A_OWNER_PORT, view->port)) ||
 	    nla_put_u64_64bit(skb, KMIGRATE_A_SINCE_NS, view->since_ns, KMIGRATE_A_PAD) ||
 	    put_cpus(skb, KMIGRATE_A_CPUS, ask->cpus) ||
 	    (ask->floor_khz != KM_HOLD_TOP_FLOOR &&

@@ -10,6 +10,7 @@
  */
 #include <linux/kvm_host.h>
 
+#include "auto.h"
 #include "compat/compat.h"
 #include "drive.h"
 #include "event.h"
@@ -27,6 +28,7 @@ static void notrace vmm_sets(unsigned long ip, unsigned long parent_ip,
 		(const struct km_compat_region *)km_compat_ftrace_arg(fregs, 1);
 	struct km_vm *vm;
 
+	km_auto_vmm_sets(kvm, region);
 	rcu_read_lock();
 	vm = km_vm_find_rcu(kvm);
 	if (vm) {

@@ -38,7 +38,7 @@ run_kernel() { # KERNEL
 
 arguments "$@"
 [ ${#programs[@]} -gt 0 ] || programs=(info vm counts bitmap track backing many ring
-	container hotplug event hostile holdrace hold holdfight misuse fuzz life unload)
+	container hotplug event hostile holdauto holdrace hold holdfight misuse fuzz life unload)
 
 echo "TAP version 13"
 if ! command -v qemu-system-x86_64 >/dev/null; then

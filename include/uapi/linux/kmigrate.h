@@ -407,6 +407,10 @@
  * tunables, scaling_setspeed of "userspace", energy_performance_preference, and
  * scaling_max_freq. A policy whose CPUs are all offline gets its governor back with them.
  *
+ * With the module's parameter auto_hold set (it is off), the module starts such a hold by
+ * itself, with all defaults, for the CPUs that the threads of a VMM may run on, while that
+ * VMM has dirty logging on; for auto_hold_s seconds at most (3600).
+ *
  *   request:
  *     KMIGRATE_A_CPUS: binary, a bit for each CPU to hold: CPU n is bit n % 8 of byte n / 8;
  *         1 to KMIGRATE_MAX_CPUS / 8 bytes
@@ -457,7 +461,8 @@
  *     KMIGRATE_A_HOLD: u32
  *     KMIGRATE_A_OWNER_PID: u32, process that started it, as seen from the reader's PID
  *         namespace; absent if it can't be seen
- *     KMIGRATE_A_OWNER_PORT: u32, port id of its netlink socket
+ *     KMIGRATE_A_OWNER_PORT: u32, port id of its netlink socket; absent if the module holds
+ *         by itself, since that process logs dirty pages (its parameter auto_hold)
  *     KMIGRATE_A_SINCE_NS: u64, when it was started, CLOCK_MONOTONIC
  *     KMIGRATE_A_CPUS: binary
  *     KMIGRATE_A_FLOOR_KHZ: u32, as asked for; absent: the highest
