@@ -201,7 +201,6 @@ int km_hold_stop(struct sock *sk, u32 id)
 }
 
 /* Takes over @hold. */
-
 static int start(struct hold *hold, u32 *id, u32 *shortfall)
 {
 	struct sock *sk = hold->sk;

@@ -38,8 +38,8 @@ static struct nl_hold_ask any_ask(unsigned int *seed)
 /* Leaves a part of its holds to the close of the socket. */
 static void *holder(void *data)
 {
-	unsigned int seed = (unsigned int)(uintptr_t)data;
 	static _Thread_local struct nl_holds holds;
+	unsigned int seed = (unsigned int)(uintptr_t)data;
 	uint32_t id, shortfall;
 	struct nl nl;
 	int i, err;
@@ -97,7 +97,7 @@ static void *flipper(void *data)
 	return NULL;
 }
 
-static void *driver(void *data)
+static void *driver_changer(void *data)
 {
 	while (running) {
 		if (fakefreq_unload() || fakefreq_load(drivers++ % 2 ? "" : "setpolicy=1"))
@@ -109,7 +109,7 @@ static void *driver(void *data)
 
 static void all_at_once(void)
 {
-	void *(*mains[])(void *) = { writer, flipper, driver, holder, holder, holder };
+	void *(*mains[])(void *) = { writer, flipper, driver_changer, holder, holder, holder };
 	pthread_t threads[ARRAY_SIZE(mains)];
 	struct cpusys *before;
 	uintptr_t i;
