@@ -332,7 +332,8 @@ int km_hold_init(void)
 {
 	int err = -ENOMEM;
 
-	queue = alloc_workqueue("kmigrate_hold", WQ_UNBOUND, 1);
+	/* Not while the machine goes to sleep: cpufreq is suspended by then. */
+	queue = alloc_workqueue("kmigrate_hold", WQ_UNBOUND | WQ_FREEZABLE, 1);
 	if (!queue)
 		return err;
 	err = km_hold_sum_init(policies_changed);

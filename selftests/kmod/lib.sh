@@ -47,9 +47,10 @@ build_module() { # KERNEL
 	! grep -i -E 'warning[: ]' "$out/build-$1.log" | note
 }
 
-# The cpufreq driver that hold.c loads, beside what is built of the module.
+# The cpufreq driver that the programs hold* load, if any of them is to run.
 build_fakefreq() { # KERNEL
 	local dir
+	[[ " ${programs[*]}" = *' hold'* ]] || return 0
 	dir=$(dirname "$(fakefreq_of "$1")")
 	mkdir -p "$dir"
 	cp "$here/fakefreq/Kbuild" "$here/fakefreq/fakefreq.c" "$dir" || return 1

@@ -92,7 +92,7 @@ def check_info():
     expect(info["mechanism"], "write-protect", "mechanism")
     expect(info["param"], [{"name": "npt", "value": 1}], "param")
     expect(info["nr-sessions"], 0, "nr-sessions")
-    for feature in ("count", "vcpu-count", "test", "track", "drive"):
+    for feature in ("count", "vcpu-count", "test", "track", "drive", "hold"):
         if feature not in info["features"]:
             raise AssertionError(f"features: {info['features']}, without {feature}")
 
@@ -167,6 +167,21 @@ def check_drive():
         expect(ynl.do("vm-get", dict(ask))["logging"], "none", "logging")
 
 
+def check_hold():
+    """the library holds CPUs, sees it and lets them go"""
+    ynl = client()
+    started = ynl.do("hold-start", {"cpus": b"\x02", "latency-us": 7})
+    # The test host has no cpufreq driver.
+    expect(started["shortfall"], {"no-cpufreq"}, "shortfall")
+    messages = ynl.dump("hold-get", {})
+    expect(len(messages), 2, "messages")
+    expect(messages[0]["hold"], started["hold"], "hold")
+    expect((messages[0]["owner-pid"], messages[0]["cpus"]), (os.getpid(), b"\x02"), "owner")
+    expect(messages[1]["cpu"], {"number": 1, "latency-us": 7, "in-force-us": 7}, "CPU 1")
+    ynl.do("hold-stop", {"hold": started["hold"]})
+    expect(ynl.dump("hold-get", {}), [], "holds")
+
+
 def check_errors():
     """errors come with a sentence and the attribute"""
     ynl = client()
@@ -184,7 +199,8 @@ def check_errors():
             raise AssertionError(f"{name} {values}: no error")
 
 
-CHECKS = [check_schemas, check_info, check_measure, check_list, check_drive, check_errors]
+CHECKS = [check_schemas, check_info, check_measure, check_list, check_drive, check_hold,
+          check_errors]
 
 
 def main():
