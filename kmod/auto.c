@@ -114,7 +114,7 @@ static struct logger *add(const struct change *change)
 		return NULL;
 	logger->kvm = change->kvm;
 	logger->pid = get_pid(change->pid);
-	logger->until = jiffies + auto_hold_s * HZ;
+	logger->until = jiffies + (unsigned long)auto_hold_s * HZ;
 	xa_init(&logger->slots);
 	list_add_tail(&logger->list, &loggers);
 	atomic_inc(&nr_loggers);

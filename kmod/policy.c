@@ -127,7 +127,7 @@ static bool drop_floor(struct km_policy *held)
 	       freq_qos_remove_request(&held->floor) > 0;
 }
 
-/* The request goes when the policy's last CPU is removed, under the rwsem. */
+/* While there is a floor. cpufreq's own request goes with the policy's last CPU. */
 static void put_max_right(struct km_policy *held, const struct state *state)
 {
 	struct cpufreq_policy *policy = held->policy;
@@ -196,8 +196,13 @@ void km_policy_apply(struct km_policy *held)
 /* -EBUSY: not all, until one of its CPUs comes online. */
 int km_policy_put_back(struct km_policy *held)
 {
+	struct state state;
 	int err = 0;
 
+	/* Somebody may have lowered it since the last pass. */
+	if (freq_qos_request_active(&held->floor) && look(held->policy, &state) &&
+	    state.max_request != held->max_request)
+		put_max_right(held, &state);
 	drop_floor(held);
 	if (held->before.name[0])
 		err = restore_governor(held);

@@ -244,7 +244,9 @@ static void overlapping(void)
 	CHECK_EQ(nl_hold_stop(&nl, id), 0);
 	expect_held(1, 2400000, 7);
 	CHECK_EQ(cpufreq_khz(0, "scaling_min_freq"), 800000);
+	/* Whichever comes last. */
 	CHECK_EQ(nl_hold_start(&nl, &low, &id, &shortfall), 0);
+	expect_held(1, 2400000, 7);
 	CHECK_EQ(nl_hold_stop(&other, second), 0);
 	CHECK_EQ(cpufreq_khz(1, "scaling_min_freq"), 1600000);
 	CHECK(cpufreq_is(1, "scaling_governor", "schedutil"));
