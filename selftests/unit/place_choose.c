@@ -147,7 +147,7 @@ static void apart(bool *ok)
 
 static void epyc(bool *ok)
 {
-	char cpu[8];
+	char cpu[16];
 
 	machine("pack:2 [numa] core:64 pu:2(indexes=2*128:128*1)", 1, 1, 100 * GBIT);
 	for (int i = 0; i < 32; i++) {
@@ -169,7 +169,7 @@ static void epyc(bool *ok)
 /* Nodes 0 and 1 in the first package, 2 and 3 in the second, 8 CPUs each. */
 static void sub_numa(bool *ok)
 {
-	char cpu[8];
+	char cpu[16];
 
 	machine("pack:2 numa:2 core:4 pu:2", 0, 1, 25 * GBIT);
 	for (int i = 0; i < 8; i++) {
@@ -252,7 +252,7 @@ static void claimed(bool *ok)
 
 static void all_pinned(bool *ok)
 {
-	char cpu[8];
+	char cpu[16];
 
 	machine(TWO_SOCKETS, 1, 1, GBIT);
 	for (int i = 0; i < 16; i += 2) { /* one thread of each core */
@@ -334,7 +334,7 @@ static void properties(bool *ok)
 		vcpus = dice(cpus + 1);
 		/* On one CPU, everybody's set is one CPU: nobody is pinned. */
 		for (unsigned int v = 0; cpus > 1 && v < vcpus; v++) {
-			char cpu[8];
+			char cpu[16];
 
 			snprintf(cpu, sizeof(cpu), "%u", dice(cpus));
 			claim(dice(4) ? KM_CLAIM_VCPU : KM_CLAIM_OTHER, cpu);

@@ -16,9 +16,10 @@ static int by_number(const void *a, const void *b)
 static int read_nodes(struct km_topo *t, hwloc_topology_t h, struct km_err *err)
 {
 	for (hwloc_obj_t n = NULL; (n = hwloc_get_next_obj_by_type(h, HWLOC_OBJ_NUMANODE, n));) {
-		if (t->nnodes == KM_NODES_MAX || n->os_index > INT_MAX)
-			return km_err_set(err, -E2BIG, "topology: more than %d NUMA nodes",
-					  KM_NODES_MAX);
+		if (t->nnodes == KM_NODES_MAX || n->os_index >= KM_NODES_MAX)
+			return km_err_set(err, -E2BIG,
+					  "topology: NUMA node %u, where %d is the most",
+					  n->os_index, KM_NODES_MAX - 1);
 		t->node[t->nnodes++] = (int)n->os_index;
 	}
 	qsort(t->node, t->nnodes, sizeof(t->node[0]), by_number);

@@ -10,7 +10,7 @@
 #include "../model.h"
 #include "cpus.h"
 
-#define KM_NODES_MAX 1024 /* CONFIG_NODES_SHIFT is at most 10 */
+#define KM_NODES_MAX 1024 /* CONFIG_NODES_SHIFT is at most 10: numbers are below it */
 
 struct km_topo_cpu {
 	int core;    /* any numbers that tell cores apart: the kernel's repeat by package */
