@@ -213,6 +213,14 @@ static void node_to_nodes(bool *ok)
 	CHECK(map(KM_PIN_KEEP) == -ENOTSUP && m.nbreaks == 1);
 	CHECK(broke(KM_PIN_NODE_SPLIT, "are in NUMA node 0"));
 	CHECK(went("0 1 2 3 4 5 6 7"));
+	/* No node has room for two pairs, the roomiest for none: who is pinned to the whole
+	 * node follows the pairs. */
+	hosts("pack:2 [numa] core:2 pu:2", "pack:3 [numa] core:3 pu:2");
+	pin_vcpus("0-3");
+	pin("emulator", "0-3");
+	km_cpus_parse(&in.allowed, "0,2,4,6-7,12-13");
+	CHECK(!map(KM_PIN_RELAX) && broke(KM_PIN_NODE_SPLIT, "node 0") && m.nbreaks == 1);
+	CHECK(went("6 7 12 13 6-7"));
 	/* Clusters of one package stay together where two are one. */
 	hosts("pack:2 numa:2 core:2 pu:1", "pack:2 [numa] core:4 pu:1");
 	pin_vcpus("0-7");
