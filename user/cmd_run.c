@@ -5,10 +5,12 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+#include "cmd_run_place.h"
 #include "ctl/remote.h"
 #include "ctl/vms.h"
 #include "model.h"
 #include "opts.h"
+#include "place/choose.h"
 #include "report/report.h"
 #include "xfer/source.h"
 
@@ -16,7 +18,7 @@ struct run_opts {
 	const char *vm, *to, *token, *engine, *ssh;
 	struct km_opt_list receive_args;
 	unsigned int streams, max_pause_ms, peer_ms;
-	bool verify, json;
+	bool verify, explain, json;
 };
 
 static const char *const engines[] = { "relay", "qemu", NULL };
@@ -25,8 +27,9 @@ static const struct km_opt opts[] = {
 	{ "vm", KM_OPT_STRING, offsetof(struct run_opts, vm), "NAME|PID|SOCKET",
 	  "the guest: its name, QEMU's pid, or its QMP socket", 0, 0, NULL, true },
 	{ "to", KM_OPT_STRING, offsetof(struct run_opts, to), "HOST[:PORT]|ssh://[USER@]HOST",
-	  "where `kmigrate receive` listens (default port 4777), or is to be started", 0, 0, NULL,
-	  true },
+	  "where `kmigrate receive` listens (default port 4777), or is to be started (required, "
+	  "but for --explain-placement)",
+	  0, 0, NULL, false },
 	{ "ssh", KM_OPT_STRING, offsetof(struct run_opts, ssh), "COMMAND",
 	  "with ssh://: the ssh to use, and its options (default ssh)", 0, 0, NULL, false },
 	{ "receive-arg", KM_OPT_LIST, offsetof(struct run_opts, receive_args), "ARG",
@@ -45,6 +48,9 @@ static const struct km_opt opts[] = {
 	{ "verify", KM_OPT_FLAG, offsetof(struct run_opts, verify), NULL,
 	  "compare every page at both ends before the guest runs (lengthens the pause)", 0, 0, NULL,
 	  false },
+	{ "explain-placement", KM_OPT_FLAG, offsetof(struct run_opts, explain), NULL,
+	  "show which CPUs the threads of the move would best run on, and why; move nothing", 0, 0,
+	  NULL, false },
 	{ "json", KM_OPT_FLAG, offsetof(struct run_opts, json), NULL, "print the result as JSON", 0,
 	  0, NULL, false },
 	{ 0 },
@@ -194,9 +200,25 @@ static int find(const struct run_opts *o, struct km_vm *vm, struct km_err *err)
 			  vm->pid, why);
 }
 
+/* Whatever keeps the guest from being moved, its placement can be shown. */
+static int explain(const struct run_opts *o, const char *host)
+{
+	struct km_vm vm = { 0 };
+	struct km_err err = { 0 };
+	const char *at;
+
+	if (o->to && !strncmp(o->to, "ssh://", 6)) {
+		at = strrchr(o->to, '@');
+		host = at ? at + 1 : o->to + 6;
+	}
+	if (km_vms_find(o->vm, &vm, &err) || km_run_explain(&vm, host, o->streams, o->json, &err))
+		return complain(err.text, KM_EXIT_REFUSED);
+	return ferror(stdout) ? KM_EXIT_FAILED : KM_EXIT_OK;
+}
+
 static int run(const struct km_cmd *cmd, int argc, char **argv)
 {
-	struct run_opts o = { .ssh = "ssh", .streams = 2, .max_pause_ms = 100, .peer_ms = 15000 };
+	struct run_opts o = { .ssh = "ssh", .max_pause_ms = 100, .peer_ms = 15000 };
 	struct km_source_opts so = { 0 };
 	struct km_remote remote = { 0 };
 	struct km_run r = { 0 };
@@ -209,9 +231,16 @@ static int run(const struct km_cmd *cmd, int argc, char **argv)
 
 	if (rc)
 		return rc > 0 ? KM_EXIT_OK : KM_EXIT_USAGE;
-	if (strncmp(o.to, "ssh://", 6) && split_to(o.to, host, sizeof(host), port, sizeof(port)))
+	if (!o.to && !o.explain)
+		return complain("--to is required (see kmigrate run --help)", KM_EXIT_USAGE);
+	if (o.to && strncmp(o.to, "ssh://", 6) &&
+	    split_to(o.to, host, sizeof(host), port, sizeof(port)))
 		return complain("--to takes HOST, HOST:PORT, [ADDRESS]:PORT or ssh://[USER@]HOST",
 				KM_EXIT_USAGE);
+	if (o.explain)
+		return explain(&o, o.to ? host : NULL);
+	if (!o.streams)
+		o.streams = KM_STREAMS_DEFAULT;
 	if (find(&o, &vm, &err))
 		return complain(err.text, KM_EXIT_REFUSED);
 	if (choose_engine(&o, &vm, &r))

@@ -36,6 +36,12 @@ struct km_claim {
 	struct km_cpus cpus;
 };
 
+/* A node and its share of a guest's memory. */
+struct km_place_mem {
+	int node;
+	double share;
+};
+
 struct km_place_in {
 	const struct km_topo *topo;
 	/* What affinity and cgroup leave; the kernel makes one mask of both. */
@@ -44,10 +50,7 @@ struct km_place_in {
 	size_t nclaims;
 	/* Where the guest's memory is, most first; shares add up to 1. None: not known. */
 	unsigned int nmem;
-	struct km_place_mem {
-		int node;
-		double share;
-	} mem[KM_NODES_MAX];
+	struct km_place_mem mem[KM_NODES_MAX];
 	int nic_node;		 /* -1 = not known, or of none */
 	uint64_t link_bit_per_s; /* 0 = not known */
 	unsigned int streams;	 /* that were asked for, 0 = choose */
