@@ -46,6 +46,8 @@ static void sort_claims(const struct km_place_in *in, struct km_place *p)
 	}
 	km_topo_siblings(in->topo, &p->vcpu, &p->sibling);
 	km_cpus_sub(&p->roomy, &p->vcpu);
+	km_cpus_sub(&p->others, &p->vcpu);
+	km_cpus_sub(&p->others, &p->sibling);
 }
 
 /* ---- which node ---- */

@@ -130,7 +130,10 @@ static void say_streams(const struct km_explain *e, struct list *l)
 		decide(l, "streams", choice, "asked for");
 		break;
 	case KM_STREAMS_CORES:
-		decide(l, "streams", choice, "as many as there are free cores (%u)", p->free_cores);
+		if (p->free_cores)
+			decide(l, "streams", choice, "as many as there are free cores");
+		else
+			decide(l, "streams", choice, "no core is free");
 		break;
 	case KM_STREAMS_NO_SPEED:
 		decide(l, "streams", choice, "the link's speed is not known: the default");
@@ -143,6 +146,8 @@ static void say_streams(const struct km_explain *e, struct list *l)
 	snprintf(choice, sizeof(choice), "%u", p->helpers);
 	if (!e->in->link_bit_per_s)
 		decide(l, "helpers", choice, "the link's speed is not known");
+	else if (!p->helpers && !p->free_cores)
+		decide(l, "helpers", choice, "no core is free");
 	else if (!p->helpers)
 		decide(l, "helpers", choice, "the streams need the %u free core%s", p->free_cores,
 		       plural(p->free_cores));
