@@ -219,16 +219,3 @@ void km_explain_text(FILE *f, const struct km_explain *e)
 	for (unsigned int i = 0; i < n; i++)
 		fprintf(f, "%-10s  %-*s  %s\n", d[i].what, (int)width, d[i].choice, d[i].why);
 }
-
-void km_explain_pins_text(FILE *f, const struct km_pin_in *in, const struct km_pinmap *m)
-{
-	char a[KM_CPUS_TEXT], b[KM_CPUS_TEXT];
-
-	for (unsigned int i = 0; i < m->n; i++)
-		fprintf(f, "%-12s CPUs %s -> %s\n", in->pins[i].who,
-			km_cpus_format(&in->pins[i].cpus, a), km_cpus_format(&m->cpus[i], b));
-	for (unsigned int i = 0; i < m->nbreaks && i < KM_PIN_BREAKS_MAX; i++)
-		fprintf(f, "breaks: %s\n", m->breaks[i].text);
-	if (m->nbreaks > KM_PIN_BREAKS_MAX)
-		fprintf(f, "breaks: and %u more\n", m->nbreaks - KM_PIN_BREAKS_MAX);
-}

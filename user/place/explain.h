@@ -34,6 +34,8 @@ unsigned int km_explain(const struct km_explain *e, struct km_decision d[KM_DECI
 void km_explain_text(FILE *f, const struct km_explain *e);
 json_t *km_explain_json(const struct km_explain *e);
 
+json_t *km_explain_cpus(const struct km_cpus *s); /* a list of numbers */
+
 /* A thread a line, then what breaks. */
 void km_explain_pins_text(FILE *f, const struct km_pin_in *in, const struct km_pinmap *m);
 json_t *km_explain_pins_json(const struct km_pin_in *in, const struct km_pinmap *m);

@@ -3,7 +3,7 @@
 #include "../report/jsonval.h"
 #include "explain.h"
 
-static json_t *list_of(const struct km_cpus *s)
+json_t *km_explain_cpus(const struct km_cpus *s)
 {
 	json_t *a = json_array();
 
@@ -61,7 +61,7 @@ static json_t *threads(const struct km_explain *e)
 		json_t *o = json_object();
 
 		km_j_put(o, "who", km_j_text(e->pins[i].who));
-		km_j_put(o, "cpus", list_of(&e->pins[i].cpus));
+		km_j_put(o, "cpus", km_explain_cpus(&e->pins[i].cpus));
 		json_array_append_new(a, o);
 	}
 	return a;
@@ -71,10 +71,10 @@ static json_t *avoided(const struct km_place *p)
 {
 	json_t *o = json_object();
 
-	km_j_put(o, "vcpus", list_of(&p->vcpu));
-	km_j_put(o, "siblings", list_of(&p->sibling));
-	km_j_put(o, "others", list_of(&p->others));
-	km_j_put(o, "if_need_be", list_of(&p->roomy));
+	km_j_put(o, "vcpus", km_explain_cpus(&p->vcpu));
+	km_j_put(o, "siblings", km_explain_cpus(&p->sibling));
+	km_j_put(o, "others", km_explain_cpus(&p->others));
+	km_j_put(o, "if_need_be", km_explain_cpus(&p->roomy));
 	return o;
 }
 
@@ -88,7 +88,7 @@ static json_t *group(const struct km_place_group *g)
 	};
 	json_t *o = json_object();
 
-	km_j_put(o, "cpus", list_of(&g->cpus));
+	km_j_put(o, "cpus", km_explain_cpus(&g->cpus));
 	km_j_put(o, "threads", km_j_number(g->wanted));
 	km_j_put(o, "class", km_j_text(classes[g->cls]));
 	km_j_put(o, "node", node_of(g->node));
@@ -131,31 +131,5 @@ json_t *km_explain_json(const struct km_explain *e)
 	km_j_put(o, "kmigrate", group(&e->place->own));
 	km_j_put(o, "qemu", group(&e->place->qemu));
 	km_j_put(o, "decisions", decisions(e));
-	return o;
-}
-
-json_t *km_explain_pins_json(const struct km_pin_in *in, const struct km_pinmap *m)
-{
-	json_t *o = json_object(), *pins = json_array(), *breaks = json_array();
-
-	for (unsigned int i = 0; i < m->n; i++) {
-		json_t *p = json_object();
-
-		km_j_put(p, "who", km_j_text(in->pins[i].who));
-		km_j_put(p, "from", list_of(&in->pins[i].cpus));
-		km_j_put(p, "to", list_of(&m->cpus[i]));
-		json_array_append_new(pins, p);
-	}
-	for (unsigned int i = 0; i < m->nbreaks && i < KM_PIN_BREAKS_MAX; i++) {
-		json_t *b = json_object();
-
-		km_j_put(b, "kind", km_j_text(km_pin_break_name(m->breaks[i].kind)));
-		km_j_put(b, "text", km_j_text(m->breaks[i].text));
-		json_array_append_new(breaks, b);
-	}
-	km_j_put(o, "kept", json_boolean(m->kept));
-	km_j_put(o, "threads", pins);
-	km_j_put(o, "breaks", breaks);
-	km_j_put(o, "nbreaks", km_j_number(m->nbreaks));
 	return o;
 }
