@@ -174,7 +174,7 @@ static void pinning(bool *ok)
 
 	setup();
 	/* 8 and 10 in two cores of node 1; one core with SMT there. */
-	CHECK(!km_topo_load_synthetic(&small, "core:1 pu:2", NULL));
+	CHECK(!km_topo_load_synthetic(&small, "[numa] core:1 pu:2", NULL));
 	p.allowed = small.cpus;
 	CHECK(!km_pinmap(&p, &m, NULL) && !m.kept);
 	km_explain_pins_text(f, &p, &m);

@@ -14,16 +14,21 @@ static struct km_pin_in in;
 static struct km_pinmap m;
 static struct km_err err;
 
-static void hosts(const char *source, const char *destination)
+static void no_pins(void)
 {
-	if (km_topo_load_synthetic(&from, source, &err) ||
-	    km_topo_load_synthetic(&to, destination, &err))
-		printf("# %s\n", err.text);
 	memset(&in, 0, sizeof(in));
 	in.from = &from;
 	in.to = &to;
 	in.allowed = to.cpus;
 	in.pins = pins;
+}
+
+static void hosts(const char *source, const char *destination)
+{
+	if (km_topo_load_synthetic(&from, source, &err) ||
+	    km_topo_load_synthetic(&to, destination, &err))
+		printf("# %s\n", err.text);
+	no_pins();
 }
 
 static void pin(const char *who, const char *cpus)
@@ -98,8 +103,7 @@ static void equal(bool *ok)
 	CHECK(!map(KM_PIN_RELAX) && m.kept && went("2 5 10 11 0-7 12,14 0-15"));
 	CHECK(!map(KM_PIN_NONE) && !m.kept && m.nbreaks == 1 && broke(KM_PIN_DROPPED, "6 pinned"));
 	CHECK(went("0-15 0-15 0-15 0-15 0-15 0-15 0-15"));
-	/* Nothing is pinned: nothing to drop. */
-	in.npins = 0;
+	in.npins = 0; /* nothing is pinned: nothing to drop */
 	pin("vCPU 0", "0-15,99");
 	CHECK(!map(KM_PIN_NONE) && m.kept && !map(KM_PIN_KEEP) && m.kept && went("0-15"));
 	in.npins = 0;
@@ -150,8 +154,7 @@ static void half_cores(bool *ok)
 	pin_vcpus("0,2-3");
 	km_cpus_parse(&in.allowed, "0-1,7");
 	CHECK(!map(KM_PIN_KEEP) && m.kept && went("7 0 1"));
-	/* One alone leaves a whole core whole. */
-	in.npins = 0;
+	in.npins = 0; /* one alone leaves a whole core whole */
 	pin_vcpus("6");
 	km_cpus_parse(&in.allowed, "2-3,5");
 	CHECK(!map(KM_PIN_KEEP) && m.kept && went("5"));
@@ -164,7 +167,7 @@ static void half_cores(bool *ok)
 
 static void no_smt(bool *ok)
 {
-	hosts("core:4 pu:2", "core:8 pu:1");
+	hosts("[numa] core:4 pu:2", "[numa] core:8 pu:1");
 	pin_vcpus("0-1,4");
 	CHECK(map(KM_PIN_KEEP) == -ENOTSUP && !m.kept && m.nbreaks == 1);
 	CHECK(broke(KM_PIN_SIBLINGS, "vCPU 0, vCPU 1 (CPUs 0-1 -> 0-1)"));
@@ -175,7 +178,7 @@ static void no_smt(bool *ok)
 	pin_vcpus("0,2,4,6");
 	CHECK(!map(KM_PIN_KEEP) && m.kept && went("0 2 4 6"));
 	/* The other way round: cores of their own become siblings if there are too few. */
-	hosts("core:8 pu:1", "core:4 pu:2");
+	hosts("[numa] core:8 pu:1", "[numa] core:4 pu:2");
 	pin_vcpus("0-3");
 	CHECK(!map(KM_PIN_KEEP) && m.kept && went("0 2 4 6"));
 	in.npins = 0;
@@ -187,13 +190,12 @@ static void no_smt(bool *ok)
 
 static void nodes_to_one(bool *ok)
 {
-	hosts(TWO_SOCKETS, "core:8 pu:2");
+	hosts(TWO_SOCKETS, "[numa] core:8 pu:2");
 	pin_vcpus("0-1,8-9");
 	CHECK(map(KM_PIN_KEEP) == -ENOTSUP && m.nbreaks == 1);
 	CHECK(broke(KM_PIN_NODES_MERGED, "NUMA nodes 0-1 would be one, node 0"));
 	CHECK(!map(KM_PIN_RELAX) && went("0 1 8 9"));
-	/* Guests in one node don't notice. */
-	in.npins = 0;
+	in.npins = 0; /* guests in one node don't notice */
 	pin_vcpus("10-11");
 	pin("emulator", "8-15");
 	CHECK(!map(KM_PIN_KEEP) && m.kept && went("10 11 0-15"));
@@ -208,7 +210,7 @@ static void nodes_to_one(bool *ok)
 static void node_to_nodes(bool *ok)
 {
 	/* 8 CPUs of one node, and nodes of 4: siblings stay, the node doesn't. */
-	hosts("core:4 pu:2", "pack:2 [numa] core:2 pu:2");
+	hosts("[numa] core:4 pu:2", "pack:2 [numa] core:2 pu:2");
 	pin_vcpus("0-7");
 	CHECK(map(KM_PIN_KEEP) == -ENOTSUP && m.nbreaks == 1);
 	CHECK(broke(KM_PIN_NODE_SPLIT, "are in NUMA node 0"));
@@ -231,13 +233,13 @@ static void node_to_nodes(bool *ok)
 
 static void too_small(bool *ok)
 {
-	hosts(TWO_SOCKETS, "core:2 pu:1");
+	hosts(TWO_SOCKETS, "[numa] core:2 pu:1");
 	pin_vcpus("0,2,4");
 	CHECK(map(KM_PIN_KEEP) == -ENOTSUP && broke(KM_PIN_CPU_SHARED, "would share one"));
 	CHECK(!map(KM_PIN_RELAX) && went("0 1 0") && m.nbreaks == 1);
 	CHECK(broke(KM_PIN_CPU_SHARED, "vCPU 0, vCPU 2 (CPUs 0,4 -> 0)"));
 	/* Onto one CPU: all of it. */
-	hosts(TWO_SOCKETS, "core:1 pu:1");
+	hosts(TWO_SOCKETS, "[numa] core:1 pu:1");
 	pin_vcpus("0-15");
 	CHECK(map(KM_PIN_KEEP) == -ENOTSUP && strstr(err.text, "and more"));
 	CHECK(!map(KM_PIN_RELAX) && !m.kept && broke(KM_PIN_CPU_SHARED, "..."));
@@ -264,10 +266,10 @@ static void nowhere(bool *ok)
 
 static void many_breaks(bool *ok)
 {
-	hosts("core:32 pu:2", "core:64 pu:1");
+	hosts("[numa] core:32 pu:2", "[numa] core:64 pu:1");
 	pin_vcpus("0-63");
 	CHECK(map(KM_PIN_KEEP) == -ENOTSUP && m.nbreaks == 32);
-	CHECK(!map(KM_PIN_RELAX) && m.nbreaks == 32 && m.n == 64);
+	CHECK(!map(KM_PIN_RELAX) && m.nbreaks == 32);
 }
 
 /* ---- what holds whatever is pinned ---- */
@@ -310,13 +312,11 @@ static bool all_inside(void)
 
 static void properties(bool *ok)
 {
-	static const char *const machines[] = { "core:1 pu:1",
-						"core:4 pu:2",
-						TWO_SOCKETS,
-						"pack:2 numa:2 core:2 pu:2",
-						"core:8 pu:1",
-						"pack:2 [numa] core:3 pu:4",
-						"pack:4 [numa] core:2 pu:1" };
+	static const char *const machines[] = {
+		"[numa] core:1 pu:1",	     "[numa] core:4 pu:2", TWO_SOCKETS,
+		"pack:2 numa:2 core:2 pu:2", "[numa] core:8 pu:1", "pack:2 [numa] core:3 pu:4",
+		"pack:4 [numa] core:2 pu:1"
+	};
 	unsigned int wrong = 0, kept = 0, broken = 0;
 
 	for (unsigned int i = 0; i < 4000; i++) {
@@ -324,7 +324,9 @@ static void properties(bool *ok)
 		int keep, relax;
 
 		/* Not from the machine with one CPU: there nothing is pinned. */
-		hosts(machines[1 + dice(6)], machines[dice(7)]);
+		if (i % 50 == 0) /* hwloc takes longer than the rest */
+			hosts(machines[1 + dice(6)], machines[dice(7)]);
+		no_pins();
 		cpus = km_cpus_count(&from.cpus);
 		for (unsigned int v = 1 + dice(cpus); v; v--) {
 			char cpu[16];
@@ -363,7 +365,9 @@ static void finds(bool *ok)
 	unsigned int missed = 0;
 
 	for (unsigned int i = 0; i < 1000; i++) {
-		hosts("pack:2 numa:2 core:2 pu:2", shuffled[dice(3)]);
+		if (i % 50 == 0)
+			hosts("pack:2 numa:2 core:2 pu:2", shuffled[i / 50 % 3]);
+		no_pins();
 		for (int c = 0; c < 16; c++) {
 			char cpu[16];
 

@@ -93,13 +93,13 @@ static bool siblings_are(const char *of, const char *want)
 
 static void small(bool *ok)
 {
-	CHECK(!km_topo_load_synthetic(&t, "core:1 pu:1", NULL));
+	CHECK(!km_topo_load_synthetic(&t, "[numa] core:1 pu:1", NULL));
 	CHECK(t.ncores == 1 && t.npackages == 1 && t.nnodes == 1 && t.node[0] == 0);
 	CHECK(node_is(0, "0") && siblings_are("0", "none"));
-	CHECK(!km_topo_load_synthetic(&t, "core:2 pu:1", NULL));
+	CHECK(!km_topo_load_synthetic(&t, "[numa] core:2 pu:1", NULL));
 	CHECK(t.ncores == 2 && node_is(0, "0-1") && siblings_are("1", "none"));
 	/* No cores in it, only CPUs: each is a core. */
-	CHECK(!km_topo_load_synthetic(&t, "pack:1 pu:3", NULL));
+	CHECK(!km_topo_load_synthetic(&t, "pack:1 [numa] pu:3", NULL));
 	CHECK(t.ncores == 3 && node_is(0, "0-2") && siblings_are("0", "none"));
 }
 
@@ -143,7 +143,8 @@ static void mistakes(bool *ok)
 
 	CHECK(km_topo_load_synthetic(&t, "nonsense:3", &err) == -EINVAL);
 	CHECK(strstr(err.text, "nonsense:3"));
-	CHECK(km_topo_load_synthetic(&t, "pu:9000", &err) == -E2BIG && strstr(err.text, "8191"));
+	CHECK(km_topo_load_synthetic(&t, "[numa] pu:2(indexes=0,9000)", &err) == -E2BIG &&
+	      strstr(err.text, "9000"));
 	CHECK(km_topo_load_xml(&t, "/no/such/file.xml", &err) < 0);
 	CHECK(strstr(err.text, "/no/such/file.xml"));
 	CHECK(km_topo_load_xml(&t, "/dev/null", &err) < 0);
