@@ -288,6 +288,8 @@ static void samples(bool *ok)
 		by[1] += addr[i] >= maps[4].start && addr[i] < maps[4].end;
 	}
 	CHECK(n == 364 && by[0] == 273 && by[1] == 91);
+	/* The step goes on from one to the next: 273 * 11 is 3 pages behind the first. */
+	CHECK(addr[273] == maps[4].start + 3 * KM_PAGE_SIZE);
 	CHECK(km_memnode_sample(maps, 5, addr, KM_MEM_SAMPLE) == 4000); /* each page once */
 	CHECK(addr[0] == 0x10000000 && addr[3999] == maps[4].end - KM_PAGE_SIZE);
 	CHECK(!km_memnode_sample(maps, 0, addr, 400) && !km_memnode_sample(maps + 2, 2, addr, 400));
