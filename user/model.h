@@ -176,6 +176,27 @@ enum km_outcome {
 	KM_OUT_LOST,
 };
 
+/* What was held of CPUs while a guest moved (kmigrate.ko), at this end. */
+struct km_held {
+	bool wanted, on;
+	char why_not[KM_ERR_MAX]; /* it was wanted and is not on */
+	char cpus[256];		  /* the kernel's list format */
+	uint32_t floor_khz;	  /* UINT32_MAX: each policy's highest; 0: none */
+	uint32_t latency_us, shortfall;
+	unsigned int policies; /* cpufreq's, that were held */
+	char governor_before[32];
+	uint32_t min_khz_before, max_khz_before; /* the lowest, the highest of them */
+	uint32_t reached_khz; /* by the slowest CPU when the guest had gone, 0 = can't be read */
+	unsigned int fought;  /* times that somebody else's change was put right */
+	uint64_t throttled;   /* the CPUs' thermal events meanwhile */
+};
+
+/* How: the command's --no-hold, --floor, --latency-us. */
+struct km_hold_wish {
+	bool off;
+	uint32_t floor_khz, latency_us;
+};
+
 struct km_verify {
 	bool done;
 	uint64_t pages;	 /* compared */
@@ -199,6 +220,7 @@ struct km_run {
 	enum km_outcome outcome;
 	struct km_counters c;
 	struct km_module_facts module;
+	struct km_held hold;
 	struct km_verify verify;
 	double total_ms; /* first to last message */
 	double setup_ms;

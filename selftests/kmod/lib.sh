@@ -49,18 +49,13 @@ build_module() { # KERNEL
 
 # The cpufreq driver that the programs hold* load, if any of them is to run.
 build_fakefreq() { # KERNEL
-	local dir
 	[[ " ${programs[*]}" = *' hold'* ]] || return 0
-	dir=$(dirname "$(fakefreq_of "$1")")
-	mkdir -p "$dir"
-	cp "$here/fakefreq/Kbuild" "$here/fakefreq/fakefreq.c" "$dir" || return 1
-	make -C "$top/build/kernels/$1/headers" "M=$dir" W=1 modules \
-		>"$out/fakefreq-$1.log" 2>&1 || { note <"$out/fakefreq-$1.log"; return 1; }
-	! grep -i -E 'warning[: ]' "$out/fakefreq-$1.log" | note
+	"$here/fakefreq/build" "$1" 2>&1 >"$out/fakefreq-$1" | note
+	[ -s "$out/fakefreq-$1" ]
 }
 
 fakefreq_of() { # KERNEL
-	echo "$out/fakefreq-$1/fakefreq.ko"
+	cat "$out/fakefreq-$1" 2>/dev/null
 }
 
 module_of() { # KERNEL
