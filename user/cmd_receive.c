@@ -6,8 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+#include "hold.h"
 #include "model.h"
 #include "opts.h"
+#include "report/hold.h"
 #include "xfer/attach.h"
 #include "xfer/frame.h"
 #include "xfer/sink.h"
@@ -17,6 +19,9 @@ struct receive_opts {
 	unsigned int peer_ms;
 	struct km_opt_list replace, append;
 	bool json;
+	const char *floor;
+	unsigned int latency_us;
+	bool no_hold;
 };
 
 static const struct km_opt opts[] = {
@@ -37,6 +42,13 @@ static const struct km_opt opts[] = {
 	{ "attach", KM_OPT_STRING, offsetof(struct receive_opts, attach), "SOCKET|PID|NAME",
 	  "use the QEMU with this QMP socket, which waits with -incoming defer", 0, 0, NULL,
 	  false },
+	{ "no-hold", KM_OPT_FLAG, offsetof(struct receive_opts, no_hold), NULL,
+	  "leave clock and sleep of the CPUs alone", 0, 0, NULL, false },
+	{ "floor", KM_OPT_STRING, offsetof(struct receive_opts, floor), "top|none|FREQUENCY",
+	  "lowest frequency of the CPUs meanwhile: 2.4GHz; top is each one's highest", 0, 0, NULL,
+	  false },
+	{ "latency-us", KM_OPT_UINT, offsetof(struct receive_opts, latency_us), "N",
+	  "longest time for an idle CPU to wake up meanwhile", 0, 1000000, NULL, false },
 	{ "json", KM_OPT_FLAG, offsetof(struct receive_opts, json), NULL,
 	  "print events as JSON, one a line", 0, 0, NULL, false },
 	{ 0 },
@@ -54,19 +66,23 @@ static void say_listening(const struct receive_opts *o, unsigned int port)
 static void say_result(void *ctx, const struct km_sink_result *res, const struct km_err *err)
 {
 	const struct receive_opts *o = ctx;
+	char held[KM_HELD_TEXT];
 	json_t *j;
 
 	/* A try that failed on the way to success leaves its words in err. */
 	if (o->json) {
-		j = json_pack("{s:s,s:s,s:s,s:i,s:I,s:s}", "event", "ended", "outcome",
+		j = json_pack("{s:s,s:s,s:s,s:i,s:I,s:s,s:o}", "event", "ended", "outcome",
 			      km_outcome_name(res->outcome), "vm", res->vm_name, "pid",
 			      (int)res->pid, "pages", (json_int_t)res->pages, "error",
-			      res->outcome == KM_OUT_MOVED ? "" : err->text);
+			      res->outcome == KM_OUT_MOVED ? "" : err->text, "hold",
+			      km_json_held(&res->hold));
 		json_dumpf(j, stdout, JSON_COMPACT);
 		printf("\n");
 		json_decref(j);
 	} else if (res->outcome == KM_OUT_MOVED) {
 		printf("%s runs here now, pid %d\n", res->vm_name, res->pid);
+		if (res->hold.wanted)
+			printf("held: %s\n", km_fmt_held(held, &res->hold));
 	}
 	fflush(stdout);
 	if (res->outcome != KM_OUT_MOVED)
@@ -76,7 +92,9 @@ static void say_result(void *ctx, const struct km_sink_result *res, const struct
 
 static int run(const struct km_cmd *cmd, int argc, char **argv)
 {
-	struct receive_opts o = { .port = "4777", .peer_ms = 15000 };
+	struct receive_opts o = {
+		.port = "4777", .peer_ms = 15000, .floor = "top", .latency_us = KM_LATENCY_US
+	};
 	struct km_sink_opts so = { 0 };
 	struct km_sink_result res = { 0 };
 	struct km_err err = { 0 };
@@ -91,6 +109,11 @@ static int run(const struct km_cmd *cmd, int argc, char **argv)
 		fprintf(stderr,
 			"kmigrate receive: --attach takes no --replace and no --append: the "
 			"QEMU has its arguments already\n");
+		return KM_EXIT_USAGE;
+	}
+	so.hold = (struct km_hold_wish){ .off = o.no_hold, .latency_us = o.latency_us };
+	if (!km_floor_parse(o.floor, &so.hold.floor_khz)) {
+		fprintf(stderr, "kmigrate receive: " KM_FLOOR_TAKES "%s\n", o.floor);
 		return KM_EXIT_USAGE;
 	}
 	if (o.token && !strcmp(o.token, "-")) {

@@ -19,10 +19,11 @@ moves() { # KERNEL KIND MOVES NAME, then options of pair
 plan 4
 make -s -C "$here/../guest" >&2 || exit 1
 for kernel in 6.1 6.12; do
-	module=$("$here/../vm/kmodule" $kernel) || exit 1
+	module=$("$here/../vm/kmodule" $kernel) &&
+		fakefreq=$("$here/../kmod/fakefreq/build" $kernel) || exit 1
 	# One CPU: a Linux guest did not come up in hosts with two, emulated on one thread.
 	moves $kernel linux $moves "Linux, with the module" --cores 1 \
-		--module "$module" --env MODULE=1
+		--module "$module" --module "$fakefreq" --env MODULE=1
 	moves $kernel flat $flat_moves "the flat guest, without the module"
 done
 finish

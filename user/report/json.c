@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+#include "hold.h"
 #include "report.h"
 
 #include <stdlib.h>
@@ -117,6 +118,7 @@ json_t *km_json_run(const struct km_run *r)
 	km_j_put(o, "counters", counters(&r->c));
 	km_j_put(o, "module", module(&r->module));
 	km_j_put(o, "held", km_j_text_or_null(r->held));
+	km_j_put(o, "hold", km_json_held(&r->hold));
 	km_j_put(o, "verify", verify(&r->verify));
 	return o;
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+#include "hold.h"
 #include "report.h"
 
 #include <inttypes.h>
@@ -218,6 +219,8 @@ static void put_where(FILE *f, const struct km_run *r)
 
 void km_text_run(FILE *f, const struct km_run *r)
 {
+	char held[KM_HELD_TEXT];
+
 	put_headline(f, r);
 	if (r->error[0])
 		line(f, "because", "%s", r->error);
@@ -228,6 +231,8 @@ void km_text_run(FILE *f, const struct km_run *r)
 		line(f, "engine", "%s: %s", r->engine, r->engine_why);
 	if (r->held[0])
 		line(f, "held", "%s", r->held);
+	if (r->hold.wanted)
+		line(f, r->held[0] ? "" : "held", "%s", km_fmt_held(held, &r->hold));
 	put_verify(f, r);
 	put_where(f, r);
 }

@@ -130,6 +130,8 @@ static int serve(struct sink *s, struct km_err *err)
 	do {
 		rc = km_sink_set_up(s, err);
 	} while (rc == -EAGAIN);
+	if (!rc)
+		km_holding_begin(&s->holding, &s->o->hold, s->q.pid, &s->held);
 	while (!rc) {
 		rc = km_recv(&s->control, &m, err);
 		if (!rc)
@@ -214,6 +216,8 @@ int km_sink_serve(const struct km_sink_opts *o, struct km_sink_result *res, stru
 	if (rc)
 		give_up(s, err);
 	stop_threads(s);
+	km_holding_end(&s->holding, &s->held);
+	res->hold = s->held;
 	res->pid = rc ? 0 : s->q.pid;
 	km_destqemu_release(&s->q);
 	snprintf(res->vm_name, sizeof(res->vm_name), "%s", s->journal.vm_name);

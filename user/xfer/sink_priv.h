@@ -18,6 +18,7 @@
 #include "frame.h"
 #include "guard.h"
 #include "guestmem.h"
+#include "holding.h"
 #include "journal.h"
 #include "outcome.h"
 #include "pinger.h"
@@ -46,6 +47,8 @@ struct sink {
 	struct km_pinger pinger;
 	struct km_journal journal;
 	struct km_guard guard;
+	struct km_holding holding;
+	struct km_held held;
 	unsigned int nlanes;
 	struct sink_lane lanes[KM_STREAMS_MAX];
 	struct km_ledger *blocks; /* names and sizes only */

@@ -14,6 +14,7 @@
 
 #include "clock.h"
 #include "guard.h"
+#include "holding.h"
 #include "journal.h"
 #include "move.h"
 #include "outcome.h"
@@ -33,6 +34,7 @@ struct source {
 	struct km_journal journal;
 	struct km_guard guard;
 	struct km_knet *knet; /* NULL without the module */
+	struct km_holding holding;
 	struct km_pinger pinger;
 	bool relay, was_running, qemu_done;
 	_Atomic bool go_sent;

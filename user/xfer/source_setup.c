@@ -231,8 +231,10 @@ int km_source_set_up(struct source *s, struct km_err *err)
 		rc = tell_settings(s, err);
 	if (!rc)
 		rc = km_qmig_prepare_source(s->qmp, s->relay, s->o->streams, &s->saved, err);
-	if (!rc)
+	if (!rc) {
 		km_source_module_open(s);
+		km_holding_begin(&s->holding, &s->o->hold, s->vm->pid, &s->run->hold);
+	}
 	if (!rc)
 		rc = pthread_create(&s->control, NULL, km_source_control_main, s) ? -EAGAIN : 0;
 	if (!rc)
