@@ -22,10 +22,12 @@
 #define NO_TIME 0
 
 struct hold_opts {
-	const char *cpus, *vm, *floor;
+	const char *cpus, *vm, *floor, *automatic;
 	unsigned int for_ms, latency_us;
 	bool keep_governor, json;
 };
+
+static const char *const switches[] = { "on", "off", NULL };
 
 static const struct km_opt opts[] = {
 	{ "cpus", KM_OPT_STRING, offsetof(struct hold_opts, cpus), "LIST", "hold these: 0-3,8", 0,
@@ -41,6 +43,9 @@ static const struct km_opt opts[] = {
 	  false },
 	{ "keep-governor", KM_OPT_FLAG, offsetof(struct hold_opts, keep_governor), NULL,
 	  "leave the frequency governor alone", 0, 0, NULL, false },
+	{ "auto", KM_OPT_CHOICE, offsetof(struct hold_opts, automatic), "on|off",
+	  "hold the CPUs of every VMM that logs dirty pages, whoever moves its guest", 0, 0,
+	  switches, false },
 	{ "json", KM_OPT_FLAG, offsetof(struct hold_opts, json), NULL, "print JSON", 0, 0, NULL,
 	  false },
 	{ 0 },
@@ -82,6 +87,30 @@ static int open_module(struct km_knet **k, struct km_err *err)
 
 	return rc == -ENOENT ? km_err_set(err, rc, "kmigrate.ko is not loaded: it holds the CPUs") :
 			       rc;
+}
+
+#define AUTO_HOLD "/sys/module/kmigrate/parameters/auto_hold"
+
+/* Lasts until it is switched off, or the module is removed. */
+static int set_auto(const char *to)
+{
+	struct km_err err = { 0 };
+	FILE *f = fopen(AUTO_HOLD, "we");
+	bool failed;
+
+	if (!f && errno == ENOENT)
+		km_err_set(&err, -ENOENT, "kmigrate.ko is not loaded: it holds the CPUs");
+	else if (!f)
+		km_err_set(&err, -errno, "%s: %s%s", AUTO_HOLD, strerror(errno),
+			   errno == EACCES ? ": needs root" : "");
+	if (!f)
+		return refuse(&err);
+	failed = fputs(!strcmp(to, "on") ? "1" : "0", f) < 0;
+	if (fclose(f) || failed) {
+		km_err_set(&err, -errno, "%s: %s", AUTO_HOLD, strerror(errno));
+		return refuse(&err);
+	}
+	return KM_EXIT_OK;
 }
 
 static int show(bool json)
@@ -222,6 +251,10 @@ static int run(const struct km_cmd *cmd, int argc, char **argv)
 	rc = km_opts_parse(cmd, argc, argv, &o, (const char **)command, (unsigned int)argc, &n);
 	if (rc)
 		code = rc > 0 ? KM_EXIT_OK : KM_EXIT_USAGE;
+	else if (o.automatic && !o.cpus && !o.vm && !n && !o.for_ms)
+		code = set_auto(o.automatic);
+	else if (o.automatic)
+		code = usage("--auto on or off goes alone", "");
 	else if (argc == 1 || (argc == 2 && o.json))
 		code = show(o.json);
 	else

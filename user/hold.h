@@ -18,8 +18,9 @@ struct km_hold_ask {
 
 /* shortfall everywhere: bits of enum kmigrate_shortfall. */
 struct km_hold {
-	uint32_t id, port, shortfall;
-	pid_t pid; /* that asked for it, 0 = can't be seen from here */
+	uint32_t id, shortfall;
+	bool automatic; /* by the module itself, for a VMM that logs */
+	pid_t pid;	/* that asked for it or that logs, 0 = can't be seen from here */
 	double held_for_s;
 	struct km_hold_ask ask;
 };

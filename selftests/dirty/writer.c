@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * writer PAGES...: a guest that writes the same pages over and over: a vCPU for each PAGES,
+ * writer [--log] PAGES...: a guest that writes the same pages over and over: a vCPU for each PAGES,
  * with so many pages of its own, next to those of the vCPU before. Prints the guest physical
- * address of the first when the vCPUs run. Ends when its input does.
+ * address of the first when the vCPUs run. Ends when its input does. With --log the VMM logs
+ * dirty pages, as in a migration.
  */
 #include <poll.h>
 #include <stdio.h>
+#include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "vmm.h"
@@ -38,13 +41,15 @@ static int round_of_writes(uint32_t *const *pages, const uint32_t *nr, unsigned 
 
 int main(int argc, char **argv)
 {
-	struct vmm_options options = { .vcpus = (unsigned int)argc - 1 };
+	const bool logs = argc > 1 && !strcmp(argv[1], "--log");
+	struct vmm_options options = { .vcpus = (unsigned int)(argc - 1 - logs) };
 	struct pollfd end = { .fd = STDIN_FILENO, .events = POLLIN };
 	uint32_t *pages[VMM_MAX_VCPUS], nr[VMM_MAX_VCPUS];
 	uint32_t value = 0;
 
-	if (argc < 2 || argc > VMM_MAX_VCPUS + 1) {
-		fprintf(stderr, "usage: writer PAGES... (one for each vCPU)\n");
+	argv += logs;
+	if (!options.vcpus || options.vcpus > VMM_MAX_VCPUS) {
+		fprintf(stderr, "usage: writer [--log] PAGES... (one for each vCPU)\n");
 		return 2;
 	}
 	for (unsigned int i = 0; i < options.vcpus; i++) {
@@ -54,6 +59,10 @@ int main(int argc, char **argv)
 	}
 	if (vmm_open(&vmm, &options) || round_of_writes(pages, nr, options.vcpus, ++value)) {
 		fprintf(stderr, "writer: no guest can be run\n");
+		return 1;
+	}
+	if (logs && vmm_log(&vmm, true)) {
+		fprintf(stderr, "writer: dirty logging can't be switched on\n");
 		return 1;
 	}
 	printf("%llu\n", (unsigned long long)VMM_GFN << 12);

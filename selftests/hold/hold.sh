@@ -90,6 +90,19 @@ inside() { # FAKEFREQ
 	sleep 1
 	say vm "$km" hold --vm $other --json -- "$km" hold --json
 	exec 3>&-
+	say auto-not-alone "$km" hold --auto on --cpus 0
+	say auto-nobody setpriv --reuid 65534 --clear-groups ./kmigrate hold --auto on
+	say auto "$km" hold --auto on
+	rm -f go && mkfifo go
+	taskset -c 1 "$out/writer" --log 10 <go >/dev/null &
+	other=$!
+	exec 3>go
+	sleep 1
+	say auto-holds "$km" hold --json
+	exec 3>&-
+	wait $other
+	same auto
+	say auto-off "$km" hold --auto off
 	say nobody setpriv --reuid 65534 --clear-groups ./kmigrate hold --cpus 0 -- true
 	same end
 	say driver-goes rmmod fakefreq
@@ -120,7 +133,7 @@ try() { # KERNEL
 	check "$1 the top floor, and what was before" holds top 0 '.[0].shortfall == [] and
 		(.[1].policies | length == 2 and all(.now == {min_khz: 3200000, max_khz: 3200000,
 		governor: "performance"} and .before.min_khz == 800000)) and
-		(.[1].holds | length == 1 and .[0].cpus == "0-1" and .[0].floor_khz == null)'
+		(.[1].holds | length == 1 and .[0].cpus == "0-1" and .[0].floor_khz == null and (.[0].automatic | not))'
 	check "$1 as text" says text '^0 HOLD .*0-1 +top +2 us.*POLICY.*policy0 .*3\.20 GHz +performance.*before'
 	check "$1 another floor, the governor kept" holds floor 0 '.[1].policies |
 		length == 1 and .[0].now.min_khz == 2400000 and .[0].now.governor == .[0].before.governor'
@@ -135,8 +148,14 @@ try() { # KERNEL
 		(.policies | all(.now.min_khz == 3200000))'
 	check "$1 Ctrl-C ends it" says interrupted '^0$'
 	check "$1 a guest's CPUs" holds vm 0 '.[0].cpus == "1"'
+	check "$1 automatic, and more: one line, exit 2" says auto-not-alone '^2  kmigrate hold: --auto'
+	check "$1 automatic, without rights: one line, exit 3" says auto-nobody '^3  kmigrate hold: .*needs root'
+	check "$1 automatic: on" says auto '^0 '
+	check "$1 automatic: the CPUs of a VMM that logs" holds auto-holds 0 '.[0].holds | length == 1 and
+		.[0].cpus == "1" and .[0].automatic'
+	check "$1 automatic: off" says auto-off '^0 '
 	check "$1 without rights: one line, exit 3" says nobody '^3  kmigrate hold: .*needs root'
-	for same in bare top floor refused time killed interrupted end; do
+	for same in bare top floor refused time killed interrupted auto end; do
 		check "$1 afterwards all is as before: $same" says "same-$same" '^0 $'
 	done
 	check "$1 driver and module can go" says module-goes '^0 '
@@ -157,7 +176,7 @@ if [ "${1:-}" = --inside ]; then
 	exit
 fi
 [ $# -gt 0 ] || set -- 6.1 6.12
-plan $((30 * $#))
+plan $((36 * $#))
 mkdir -p "$out"
 kmod=$here/../kmod
 ${CC:-gcc} -std=gnu11 -D_GNU_SOURCE -O2 -Wall -Wextra -Werror -pthread -I"$kmod" \

@@ -60,7 +60,7 @@ static int add_hold(const struct km_attrs *t, uint64_t now_ns, struct km_holds *
 		return -ENOMEM;
 	hold->id = km_attr_u32(t->a[KMIGRATE_A_HOLD]);
 	hold->pid = (pid_t)km_attr_u32(t->a[KMIGRATE_A_OWNER_PID]);
-	hold->port = km_attr_u32(t->a[KMIGRATE_A_OWNER_PORT]);
+	hold->automatic = !t->a[KMIGRATE_A_OWNER_PORT];
 	hold->shortfall = km_attr_u32(t->a[KMIGRATE_A_SHORTFALL]);
 	hold->held_for_s = now_ns > since_ns ? (double)(now_ns - since_ns) / 1e9 : 0;
 	hold->ask.floor_khz = floor ? km_attr_u32(floor) : KM_FLOOR_TOP;

@@ -61,6 +61,7 @@ static json_t *json_hold(const struct km_hold *hold)
 
 	km_j_put(o, "hold", km_j_number(hold->id));
 	km_j_put(o, "pid", hold->pid ? km_j_number((uint64_t)hold->pid) : json_null());
+	km_j_put(o, "automatic", json_boolean(hold->automatic));
 	km_j_put(o, "seconds", km_j_real(hold->held_for_s));
 	km_j_put(o, "cpus", json_cpus(&hold->ask.cpus));
 	km_j_put(o, "floor_khz", json_floor(hold->ask.floor_khz));
@@ -161,10 +162,11 @@ void km_text_holds(FILE *f, const struct km_holds *h)
 	for (size_t i = 0; i < h->nholds; i++) {
 		const struct km_hold *hold = &h->hold[i];
 
-		fprintf(f, "%-6u %8d %10s %-12s %10s %7u us\n", hold->id, (int)hold->pid,
+		fprintf(f, "%-6u %8d %10s %-12s %10s %7u us%s\n", hold->id, (int)hold->pid,
 			km_fmt_ms(time, hold->held_for_s * 1e3),
 			km_cpus_format(&hold->ask.cpus, cpus),
-			fmt_floor(floor, hold->ask.floor_khz), hold->ask.latency_us);
+			fmt_floor(floor, hold->ask.floor_khz), hold->ask.latency_us,
+			hold->automatic ? "  automatic" : "");
 		if (hold->shortfall)
 			fprintf(f, "%6s %s\n", "", km_fmt_shortfall(lack, hold->shortfall));
 	}
