@@ -130,6 +130,7 @@ static unsigned int first_of(unsigned int cpu)
 static int target_index(struct cpufreq_policy *policy, unsigned int index)
 {
 	current_khz[first_of(policy->cpu)] = table[index].frequency;
+	policy->cur = table[index].frequency;
 	return 0;
 }
 
@@ -171,8 +172,14 @@ static struct freq_attr epp_attr =
 	__ATTR(energy_performance_preference, 0644, show_epp, store_epp);
 static struct freq_attr *attrs[] = { &epp_attr, NULL };
 
+/*
+ * Nobody is notified: without a constant TSC, as in an emulated host, KVM takes a change of
+ * frequency for one of the TSC's (kvmclock_cpufreq_notifier()), and the clocks of its guests
+ * run away.
+ */
 static struct cpufreq_driver by_governor = {
 	.name		= "fakefreq",
+	.flags		= CPUFREQ_ASYNC_NOTIFICATION,
 	.init		= init,
 	.verify		= verify,
 	.target_index	= target_index,
