@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
-/* A placement and a pinning in words and in JSON. */
+/* A placement in words and in JSON. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "ktap.h"
 #include "place/explain.h"
 
-static struct km_topo topo, small;
+static struct km_topo topo;
 static struct km_place_in in;
 static struct km_place place;
 static struct km_explain e;
@@ -163,40 +163,11 @@ static void json(bool *ok)
 	json_decref(j);
 }
 
-static void pinning(bool *ok)
-{
-	struct km_pin_in p = {
-		.from = &topo, .to = &small, .pins = pins, .npins = 3, .policy = KM_PIN_RELAX
-	};
-	struct km_pinmap m;
-	FILE *f = fmemopen(text, sizeof(text), "w");
-	json_t *j;
-
-	setup();
-	/* 8 and 10 in two cores of node 1; one core with SMT there. */
-	CHECK(!km_topo_load_synthetic(&small, "[numa] core:1 pu:2", NULL));
-	p.allowed = small.cpus;
-	CHECK(!km_pinmap(&p, &m, NULL) && !m.kept);
-	km_explain_pins_text(f, &p, &m);
-	fclose(f);
-	CHECK(strstr(text, "vCPU 0       CPUs 8 -> 0\n") && strstr(text, "CPUs 10 -> 1\n"));
-	CHECK(strstr(text, "breaks: vCPU 0, vCPU 1 (CPUs 8,10 -> 0-1) have cores of their own"));
-	j = km_explain_pins_json(&p, &m);
-	CHECK(json_is_false(json_object_get(j, "kept")) && number(j, "nbreaks") == 2);
-	CHECK(json_array_size(json_object_get(j, "threads")) == 3);
-	CHECK(!strcmp(json_string_value(json_object_get(
-			      json_array_get(json_object_get(j, "breaks"), 0), "kind")),
-		      "core-shared"));
-	json_decref(j);
-	km_pinmap_free(&m);
-}
-
 static const struct ktap_case cases[] = {
 	{ "a line a decision", words },
 	{ "what isn't known says why", unknowns },
 	{ "vCPUs that are in the way", in_the_way },
 	{ "JSON", json },
-	{ "a pinning", pinning },
 };
 
 KTAP_MAIN(cases)

@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* A placement and a pinning in words: what was decided, and why; text and JSON. */
+/* A placement in words: what was decided, and why; text and JSON. */
 #ifndef KM_EXPLAIN_H
 #define KM_EXPLAIN_H
 
 #include <jansson.h>
 #include <stdio.h>
 #include "choose.h"
-#include "pinmap.h"
+
+/* A thread of the guest that was given a place: "vCPU 0", "emulator". */
+struct km_pin {
+	char who[32];
+	struct km_cpus cpus;
+};
 
 /* What the words need besides what the choice needed. */
 struct km_explain {
@@ -17,7 +22,6 @@ struct km_explain {
 	char nic[KM_NAME_MAX]; /* "" = none is known */
 	char why_no_nic[KM_ERR_MAX];
 	char why_no_mem[KM_ERR_MAX];
-	/* The guest's threads that were given a place: "vCPU 0", "emulator". */
 	const struct km_pin *pins;
 	unsigned int npins, vcpus, vcpus_seen;
 };
@@ -35,9 +39,5 @@ void km_explain_text(FILE *f, const struct km_explain *e);
 json_t *km_explain_json(const struct km_explain *e);
 
 json_t *km_explain_cpus(const struct km_cpus *s); /* a list of numbers */
-
-/* A thread a line, then what breaks. */
-void km_explain_pins_text(FILE *f, const struct km_pin_in *in, const struct km_pinmap *m);
-json_t *km_explain_pins_json(const struct km_pin_in *in, const struct km_pinmap *m);
 
 #endif
