@@ -8,10 +8,10 @@
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include "ctl/affinity.h"
 #include "ctl/knethold.h"
 #include "ctl/vms.h"
-#include "hold.h"
+#include "holdopts.h"
+#include "host/threads.h"
 #include "opts.h"
 #include "report/hold.h"
 #include "report/jsonval.h"
@@ -22,8 +22,9 @@
 #define NO_TIME 0
 
 struct hold_opts {
-	const char *cpus, *vm, *floor, *automatic;
-	unsigned int for_ms, latency_us;
+	const char *cpus, *vm, *automatic;
+	struct km_hold_opts hold;
+	unsigned int for_ms;
 	bool keep_governor, json;
 };
 
@@ -36,11 +37,7 @@ static const struct km_opt opts[] = {
 	  "hold those on which this guest's threads may run", 0, 0, NULL, false },
 	{ "for", KM_OPT_MS, offsetof(struct hold_opts, for_ms), "TIME",
 	  "end after that; 0: at Ctrl-C", 0, 86400000, NULL, false },
-	{ "floor", KM_OPT_STRING, offsetof(struct hold_opts, floor), "top|none|FREQUENCY",
-	  "lowest frequency: 2.4GHz, 2400MHz; top is each CPU's highest", 0, 0, NULL, false },
-	{ "latency-us", KM_OPT_UINT, offsetof(struct hold_opts, latency_us), "N",
-	  "longest time to wake up, in microseconds; with 0 idle CPUs poll", 0, 1000000, NULL,
-	  false },
+	KM_HOLD_OPTS(struct hold_opts),
 	{ "keep-governor", KM_OPT_FLAG, offsetof(struct hold_opts, keep_governor), NULL,
 	  "leave the frequency governor alone", 0, 0, NULL, false },
 	{ "auto", KM_OPT_CHOICE, offsetof(struct hold_opts, automatic), "on|off",
@@ -60,17 +57,20 @@ static int usage(const char *what, const char *value)
 /* 0, or an exit code after one line. */
 static int parse(const struct hold_opts *o, int ncommand, struct km_hold_ask *ask)
 {
+	struct km_hold_wish wish;
+
 	if (o->cpus && o->vm)
 		return usage("--cpus or --vm, not both", "");
 	if (!o->cpus && !o->vm)
 		return usage("which CPUs? --cpus LIST or --vm NAME", "");
 	if (ncommand && o->for_ms)
 		return usage("--for TIME or a command, not both", "");
-	if (!km_floor_parse(o->floor, &ask->floor_khz))
-		return usage(KM_FLOOR_TAKES, o->floor);
+	if (km_hold_wish_of("hold", &o->hold, &wish))
+		return KM_EXIT_USAGE;
 	if (o->cpus && (km_cpus_parse(&ask->cpus, o->cpus) || km_cpus_empty(&ask->cpus)))
 		return usage("--cpus takes a list of CPU numbers like 0-3,8, not ", o->cpus);
-	ask->latency_us = o->latency_us;
+	ask->floor_khz = wish.floor_khz;
+	ask->latency_us = wish.latency_us;
 	ask->keep_governor = o->keep_governor;
 	return 0;
 }
@@ -232,16 +232,14 @@ static int hold_asked(const struct hold_opts *o, char **command, unsigned int nc
 		return code;
 	if (o->vm && km_vms_find(o->vm, &vm, &err))
 		return refuse(&err);
-	if (o->vm && km_affinity_of(vm.pid, &ask.cpus)) {
-		km_err_set(&err, -ESRCH, "%s is gone", o->vm);
+	if (o->vm && km_threads_cpus(vm.pid, &ask.cpus, &err))
 		return refuse(&err);
-	}
 	return hold(o, &ask, vm.pid, ncommand ? command : NULL);
 }
 
 static int run(const struct km_cmd *cmd, int argc, char **argv)
 {
-	struct hold_opts o = { .floor = "top", .latency_us = KM_LATENCY_US };
+	struct hold_opts o = { .hold = KM_HOLD_DEFAULTS };
 	char **command = calloc((size_t)argc + 1, sizeof(*command));
 	unsigned int n = 0;
 	int rc, code;

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-#include "hold.h"
+#include "holdopts.h"
 #include "model.h"
 #include "opts.h"
 #include "report/hold.h"
@@ -19,9 +19,7 @@ struct receive_opts {
 	unsigned int peer_ms;
 	struct km_opt_list replace, append;
 	bool json;
-	const char *floor;
-	unsigned int latency_us;
-	bool no_hold;
+	struct km_hold_opts hold;
 };
 
 static const struct km_opt opts[] = {
@@ -42,13 +40,8 @@ static const struct km_opt opts[] = {
 	{ "attach", KM_OPT_STRING, offsetof(struct receive_opts, attach), "SOCKET|PID|NAME",
 	  "use the QEMU with this QMP socket, which waits with -incoming defer", 0, 0, NULL,
 	  false },
-	{ "no-hold", KM_OPT_FLAG, offsetof(struct receive_opts, no_hold), NULL,
-	  "leave clock and sleep of the CPUs alone", 0, 0, NULL, false },
-	{ "floor", KM_OPT_STRING, offsetof(struct receive_opts, floor), "top|none|FREQUENCY",
-	  "lowest frequency of the CPUs meanwhile: 2.4GHz; top is each one's highest", 0, 0, NULL,
-	  false },
-	{ "latency-us", KM_OPT_UINT, offsetof(struct receive_opts, latency_us), "N",
-	  "longest time for an idle CPU to wake up meanwhile", 0, 1000000, NULL, false },
+	KM_NO_HOLD_OPT(struct receive_opts),
+	KM_HOLD_OPTS(struct receive_opts),
 	{ "json", KM_OPT_FLAG, offsetof(struct receive_opts, json), NULL,
 	  "print events as JSON, one a line", 0, 0, NULL, false },
 	{ 0 },
@@ -92,9 +85,7 @@ static void say_result(void *ctx, const struct km_sink_result *res, const struct
 
 static int run(const struct km_cmd *cmd, int argc, char **argv)
 {
-	struct receive_opts o = {
-		.port = "4777", .peer_ms = 15000, .floor = "top", .latency_us = KM_LATENCY_US
-	};
+	struct receive_opts o = { .port = "4777", .peer_ms = 15000, .hold = KM_HOLD_DEFAULTS };
 	struct km_sink_opts so = { 0 };
 	struct km_sink_result res = { 0 };
 	struct km_err err = { 0 };
@@ -111,11 +102,8 @@ static int run(const struct km_cmd *cmd, int argc, char **argv)
 			"QEMU has its arguments already\n");
 		return KM_EXIT_USAGE;
 	}
-	so.hold = (struct km_hold_wish){ .off = o.no_hold, .latency_us = o.latency_us };
-	if (!km_floor_parse(o.floor, &so.hold.floor_khz)) {
-		fprintf(stderr, "kmigrate receive: " KM_FLOOR_TAKES "%s\n", o.floor);
+	if (km_hold_wish_of("receive", &o.hold, &so.hold))
 		return KM_EXIT_USAGE;
-	}
 	if (o.token && !strcmp(o.token, "-")) {
 		if (!fgets(token, sizeof(token), stdin)) {
 			fprintf(stderr, "kmigrate receive: no token on standard input\n");

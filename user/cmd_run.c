@@ -8,7 +8,7 @@
 #include "cmd_run_place.h"
 #include "ctl/remote.h"
 #include "ctl/vms.h"
-#include "hold.h"
+#include "holdopts.h"
 #include "model.h"
 #include "opts.h"
 #include "place/choose.h"
@@ -20,9 +20,7 @@ struct run_opts {
 	struct km_opt_list receive_args;
 	unsigned int streams, max_pause_ms, peer_ms;
 	bool verify, explain, json;
-	const char *floor;
-	unsigned int latency_us;
-	bool no_hold;
+	struct km_hold_opts hold;
 };
 
 static const char *const engines[] = { "relay", "qemu", NULL };
@@ -55,13 +53,8 @@ static const struct km_opt opts[] = {
 	{ "explain-placement", KM_OPT_FLAG, offsetof(struct run_opts, explain), NULL,
 	  "show which CPUs the threads of the move would best run on, and why; move nothing", 0, 0,
 	  NULL, false },
-	{ "no-hold", KM_OPT_FLAG, offsetof(struct run_opts, no_hold), NULL,
-	  "leave clock and sleep of the CPUs alone", 0, 0, NULL, false },
-	{ "floor", KM_OPT_STRING, offsetof(struct run_opts, floor), "top|none|FREQUENCY",
-	  "lowest frequency of the CPUs meanwhile: 2.4GHz; top is each one's highest", 0, 0, NULL,
-	  false },
-	{ "latency-us", KM_OPT_UINT, offsetof(struct run_opts, latency_us), "N",
-	  "longest time for an idle CPU to wake up meanwhile", 0, 1000000, NULL, false },
+	KM_NO_HOLD_OPT(struct run_opts),
+	KM_HOLD_OPTS(struct run_opts),
 	{ "json", KM_OPT_FLAG, offsetof(struct run_opts, json), NULL, "print the result as JSON", 0,
 	  0, NULL, false },
 	{ 0 },
@@ -229,11 +222,9 @@ static int explain(const struct run_opts *o, const char *host)
 
 static int run(const struct km_cmd *cmd, int argc, char **argv)
 {
-	struct run_opts o = { .ssh = "ssh",
-			      .max_pause_ms = 100,
-			      .peer_ms = 15000,
-			      .floor = "top",
-			      .latency_us = KM_LATENCY_US };
+	struct run_opts o = {
+		.ssh = "ssh", .max_pause_ms = 100, .peer_ms = 15000, .hold = KM_HOLD_DEFAULTS
+	};
 	struct km_source_opts so = { 0 };
 	struct km_remote remote = { 0 };
 	struct km_run r = { 0 };
@@ -256,11 +247,8 @@ static int run(const struct km_cmd *cmd, int argc, char **argv)
 		return explain(&o, o.to ? host : NULL);
 	if (!o.streams)
 		o.streams = KM_STREAMS_DEFAULT;
-	so.hold = (struct km_hold_wish){ .off = o.no_hold, .latency_us = o.latency_us };
-	if (!km_floor_parse(o.floor, &so.hold.floor_khz)) {
-		fprintf(stderr, "kmigrate run: " KM_FLOOR_TAKES "%s\n", o.floor);
+	if (km_hold_wish_of("run", &o.hold, &so.hold))
 		return KM_EXIT_USAGE;
-	}
 	if (find(&o, &vm, &err))
 		return complain(err.text, KM_EXIT_REFUSED);
 	if (choose_engine(&o, &vm, &r))

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-#include "hold.h"
+#include "holdopts.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,7 +13,8 @@ void km_holds_free(struct km_holds *h)
 	memset(h, 0, sizeof(*h));
 }
 
-bool km_floor_parse(const char *text, uint32_t *khz)
+/* "top", "none", "2.4GHz", "2400MHz", "2400000kHz" */
+static bool parse_floor(const char *text, uint32_t *khz)
 {
 	static const struct {
 		const char *name;
@@ -37,4 +39,16 @@ bool km_floor_parse(const char *text, uint32_t *khz)
 		return *khz > 0;
 	}
 	return false;
+}
+
+int km_hold_wish_of(const char *command, const struct km_hold_opts *o, struct km_hold_wish *wish)
+{
+	wish->off = o->off;
+	wish->latency_us = o->latency_us;
+	if (parse_floor(o->floor, &wish->floor_khz))
+		return 0;
+	fprintf(stderr,
+		"kmigrate %s: --floor takes top, none, or a frequency like 2.4GHz, not %s\n",
+		command, o->floor);
+	return KM_EXIT_USAGE;
 }

@@ -51,8 +51,4 @@ void km_holds_free(struct km_holds *h);
 
 #define KM_LATENCY_US 2 /* unless asked for another, as HOLD_START has it */
 
-/* "top", "none", "2.4GHz", "2400MHz", "2400000kHz" */
-bool km_floor_parse(const char *text, uint32_t *khz);
-#define KM_FLOOR_TAKES "--floor takes top, none, or a frequency like 2.4GHz, not "
-
 #endif

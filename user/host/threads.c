@@ -98,6 +98,19 @@ int km_threads_read(pid_t pid, struct km_thread **t, size_t *n, struct km_err *e
 	return 0;
 }
 
+int km_threads_cpus(pid_t pid, struct km_cpus *s, struct km_err *err)
+{
+	struct km_thread *t;
+	size_t n;
+	int rc = km_threads_read(pid, &t, &n, err);
+
+	memset(s, 0, sizeof(*s));
+	for (size_t i = 0; !rc && i < n; i++)
+		km_cpus_or(s, &t[i].cpus);
+	free(t);
+	return rc;
+}
+
 static struct km_thread *find(struct km_thread *t, size_t n, json_int_t tid)
 {
 	for (size_t i = 0; i < n; i++)

@@ -29,6 +29,9 @@ int km_threads_read(pid_t pid, struct km_thread **t, size_t *n, struct km_err *e
  * query-iothreads, NULL for none. */
 void km_threads_name(struct km_thread *t, size_t n, const json_t *vcpus, const json_t *iothreads);
 
+/* All CPUs on which one of its threads may run. */
+int km_threads_cpus(pid_t pid, struct km_cpus *s, struct km_err *err);
+
 enum km_thread_kind km_thread_kind_of(const char *name, int *vcpu);
 
 /*

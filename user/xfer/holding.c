@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-#include "../ctl/affinity.h"
 #include "../ctl/cpufreq.h"
 #include "../ctl/knethold.h"
+#include "../host/threads.h"
 
 void km_holding_begin(struct km_holding *h, const struct km_hold_wish *wish, pid_t vmm,
 		      struct km_held *facts)
@@ -20,8 +20,8 @@ void km_holding_begin(struct km_holding *h, const struct km_hold_wish *wish, pid
 		return;
 	facts->floor_khz = wish->floor_khz;
 	facts->latency_us = wish->latency_us;
-	if (km_affinity_of(vmm, &ask.cpus) || km_affinity_of(getpid(), &ours)) {
-		snprintf(facts->why_not, sizeof(facts->why_not), "its threads can't be seen");
+	if (km_threads_cpus(vmm, &ask.cpus, &err) || km_threads_cpus(getpid(), &ours, &err)) {
+		snprintf(facts->why_not, sizeof(facts->why_not), "%s", err.text);
 		return;
 	}
 	km_cpus_or(&ask.cpus, &ours);
