@@ -8,15 +8,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 km=$root/build/kmigrate out=$root/build/selftests/dirty
 . "$here/../ktap.sh"
-
-# What runs in the host; each answer comes out as a line that begins with @NAME.
-say() { # NAME COMMAND [ARGUMENT...]
-	local name=$1 rc
-	shift
-	"$@" >said 2>said.err
-	rc=$?
-	echo "@$name $rc $(jq -c . said 2>/dev/null || tr '\n' '~' <said) $(tr '\n' ' ' <said.err)"
-}
+. "$here/../said.sh"
 
 start_writer() {
 	rm -f go first
@@ -96,53 +88,45 @@ inside() {
 	wait
 }
 
-said_of() { sed -n "s/^@$1 //p" "$log"; } # WHAT
-# The exit status, and what the JSON that follows it must fulfil.
-holds() { # WHAT STATUS FILTER
-	local json
-	json=$(said_of "$1" | sed -n "s/^$2 //p" | head -1)
-	# jq 1.6 is content with no input at all.
-	[ -n "${json// /}" ] && jq -e --argjson first "$(said_of first)" "$3" <<<"$json" >/dev/null ||
-		{ said_of "$1"; return 1; }
-}
-says() { said_of "$1" | grep -q -E -- "$2" || { said_of "$1"; return 1; }; } # WHAT REGEX
+# Of one value, and with the first page's address.
+holds_one() { holds "$1" "$2" ".[0] | ($3)" --argjson first "$(said_of first)"; } # WHAT STATUS FILTER
 
 # 4 s of 5 lie between the first harvest and the last, each of which finds every page.
 try() { # KERNEL
 	log=$out/$1.log
 	check "$1 a host runs it" run_host "$1"
-	check "$1 driven by the module" holds measured 0 '.source == "kmigrate.ko" and
+	check "$1 driven by the module" holds_one measured 0 '.source == "kmigrate.ko" and
 		.state == "driven" and .mechanism == "write-protect"'
-	check "$1 the working set, to the page" holds measured 0 '.windows[] |
+	check "$1 the working set, to the page" holds_one measured 0 '.windows[] |
 		select(.window_ms == 1000) | .unique_pages >= 1500 and .unique_pages <= 1508'
-	check "$1 scales that were not measured say nothing" holds measured 0 '[.windows[] |
+	check "$1 scales that were not measured say nothing" holds_one measured 0 '[.windows[] |
 		select(.window_ms < 1000 or .window_ms > 10000) | .unique_pages == null] | all'
 	# The end may cut one of the writer's rounds, each vCPU at another page of its own.
-	check "$1 by vCPU 1:2:4:8 within 5 %" holds shares 0 '(.pages_by_vcpu | add) as $all |
+	check "$1 by vCPU 1:2:4:8 within 5 %" holds_one shares 0 '(.pages_by_vcpu | add) as $all |
 		.pages_by_vcpu == [range(4) as $i | (100 * pow(2; $i)) as $round |
 		($all * $round / 1500) as $due | .pages_by_vcpu[$i] |
 		select(. > 0.95 * $due - $round and . < 1.05 * $due + $round)] and
 		$all > 10 * 1500'
-	check "$1 the regions, each with its pages" holds measured 0 '[.regions[] |
+	check "$1 the regions, each with its pages" holds_one measured 0 '[.regions[] |
 		select(.address >= $first) | {address, dirtied_10s}] | sort_by(.address) ==
 		[{address: $first, dirtied_10s: 512}, {address: ($first + 2097152), dirtied_10s: 512},
 		{address: ($first + 4194304), dirtied_10s: 476}]'
-	check "$1 what it cost" holds measured 0 '.cost | .harvests >= 3 and .harvest_ms > 0 and
+	check "$1 what it cost" holds_one measured 0 '.cost | .harvests >= 3 and .harvest_ms > 0 and
 		.interval_ms == 1000 and .kernel_bytes > 0'
 	check "$1 afterwards the log is off" says off '^0 '
 	check "$1 as text" says text '^0 .*mechanism: write-protect~.*by vCPU .*WORKING SET.*100 ms .*HOTTEST AT.*cost .*write faults'
-	check "$1 observing sees nothing of a guest that doesn't log" holds observed 0 '.pages == 0 and
+	check "$1 observing sees nothing of a guest that doesn't log" holds_one observed 0 '.pages == 0 and
 		.state == "observed" and (.vmm_logs | not)'
 	check "$1 two at a time: one line, exit 3" says busy '^3  kmigrate dirty: .*another session tracks'
-	check "$1 top reads along with another" holds top-beside 0 '.guests[0] | .state == "driven" and
+	check "$1 top reads along with another" holds_one top-beside 0 '.guests[0] | .state == "driven" and
 		.pages > 0 and .unmeasured_because == null'
 	check "$1 killed, it leaves the log off" says killed '^0 '
 	check "$1 Ctrl-C shows what was seen" says interrupted '^0 1$'
-	check "$1 top: the busiest first, and why one can't be measured" holds top 0 '.guests |
+	check "$1 top: the busiest first, and why one can't be measured" holds_one top 0 '.guests |
 		.[0].pages_per_s > 100 and .[1].vm == "tcg-guest" and
 		(.[1].unmeasured_because | contains("no KVM VM"))'
 	check "$1 top as text" says top-text '^0 +PID +NAME .*driven~.*tcg-guest '
-	check "$1 a guest without KVM: QEMU's own figure" holds tcg 0 '.source == "qemu" and
+	check "$1 a guest without KVM: QEMU's own figure" holds_one tcg 0 '.source == "qemu" and
 		.seconds == 1 and (.why_qemu | contains("no KVM VM"))'
 	check "$1 without rights: one line, exit 3" says nobody '^3  kmigrate top: .*needs root'
 	check "$1 an interval out of range: exit 2" says bad-interval '^2  kmigrate dirty: .*interval'

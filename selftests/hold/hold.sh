@@ -8,15 +8,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 km=$root/build/kmigrate out=$root/build/selftests/hold
 . "$here/../ktap.sh"
-
-# What runs in the host; each answer comes out as a line that begins with @NAME.
-say() { # NAME COMMAND [ARGUMENT...]
-	local name=$1 rc
-	shift
-	"$@" >said 2>said.err
-	rc=$?
-	echo "@$name $rc $(jq -s -c 'select(. != [])' said 2>/dev/null || tr '\n' '~' <said) $(tr '\n' ' ' <said.err)"
-}
+. "$here/../said.sh"
 
 # All that a hold may change, but the frequency of this moment.
 state() {
@@ -110,16 +102,6 @@ inside() { # FAKEFREQ
 	say no-module "$km" hold --cpus 0 -- true
 	say no-module-show "$km" hold
 }
-
-said_of() { sed -n "s/^@$1 //p" "$log"; } # WHAT
-# The exit status, and what the JSON values that follow it, in a list, must fulfil.
-holds() { # WHAT STATUS FILTER
-	local json
-	json=$(said_of "$1" | sed -n "s/^$2 //p" | head -1)
-	# jq 1.6 is content with no input at all.
-	[ -n "${json// /}" ] && jq -e "$3" <<<"$json" >/dev/null || { said_of "$1"; return 1; }
-}
-says() { said_of "$1" | grep -q -E -- "$2" || { said_of "$1"; return 1; }; } # WHAT REGEX
 
 try() { # KERNEL
 	local same

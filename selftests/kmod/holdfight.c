@@ -293,9 +293,5 @@ static const struct ktap_test tests[] = {
 
 int main(int argc, char **argv)
 {
-	bool list = argc > 1 && !strcmp(argv[1], "--list");
-
-	if ((!getenv("KM_FAKEFREQ") || !getenv("KM_MODULE")) && !list)
-		return ktap_skip_all("KM_FAKEFREQ and KM_MODULE don't name the modules");
-	return kmod_main(argc, argv, tests, ARRAY_SIZE(tests));
+	return kmod_main_with("KM_FAKEFREQ", argc, argv, tests, ARRAY_SIZE(tests));
 }

@@ -60,22 +60,6 @@ static void stop(void)
 	vmm_close(&vmm);
 }
 
-/* @nr different pages, their bits in @want. */
-static void choose(size_t nr)
-{
-	size_t i = 0;
-
-	memset(want, 0, sizeof(want));
-	while (i < nr) {
-		uint32_t page = (uint32_t)random() % PAGES;
-
-		if (vmm_bit(want, page))
-			continue;
-		want[page / 64] |= 1ull << page % 64;
-		pages[i++] = page;
-	}
-}
-
 static uint32_t missing(void)
 {
 	uint32_t page, nr = 0;
@@ -87,7 +71,7 @@ static uint32_t missing(void)
 
 static bool harvest_is_exact(uint32_t value)
 {
-	choose(500);
+	vmm_choose(pages, 500, PAGES, want);
 	return CHECK_EQ(vmm_write(&vmm, 0, pages, 500, value), 0) &&
 	       CHECK_EQ(nl_harvest(&nl, session), 0) &&
 	       CHECK(nl_harvested(&nl, session, VMM_GFN, PAGES, bitmap) >= 0) &&
@@ -129,7 +113,7 @@ static void amid_a_harvest(void)
 	quit = false;
 	REQUIRE_EQ(pthread_create(&busy, NULL, keep_lock_busy, memory), 0);
 	for (round = 1; round <= 30 && !ktap.failed; round++) {
-		choose(200);
+		vmm_choose(pages, 200, PAGES, want);
 		CHECK_EQ(vmm_write(&vmm, 0, pages, 200, 2 * round), 0);
 		REQUIRE_EQ(pthread_create(&harvester, NULL, harvest, NULL), 0);
 		usleep((useconds_t)(random() % 1000));
@@ -207,7 +191,7 @@ static void unmapped(void)
 	REQUIRE(scratch);
 	REQUIRE(harvest_is_exact(1));
 	REQUIRE_EQ(munmap(scratch, SCRATCH), 0);
-	choose(100);
+	vmm_choose(pages, 100, PAGES, want);
 	CHECK_EQ(vmm_write(&vmm, 0, pages, 100, 2), 0);
 	CHECK(nl_harvest(&nl, session) < 0);
 	CHECK_EQ(nl_track(&nl, session, &track), 0);
@@ -231,7 +215,7 @@ static void replaced(void)
 		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
 	REQUIRE(mine == scratch);
 	memset(mine, 0x5a, SCRATCH);
-	choose(100);
+	vmm_choose(pages, 100, PAGES, want);
 	CHECK_EQ(vmm_write(&vmm, 0, pages, 100, 1), 0);
 	nl_harvest(&nl, session);
 	stop();
@@ -259,7 +243,7 @@ static void overwritten(void)
 	quit = false;
 	REQUIRE_EQ(pthread_create(&thread, NULL, scribble, scratch), 0);
 	for (round = 1; round <= 100; round++) {
-		choose(300);
+		vmm_choose(pages, 300, PAGES, want);
 		if (!CHECK_EQ(vmm_write(&vmm, 0, pages, 300, round), 0))
 			break;
 	}

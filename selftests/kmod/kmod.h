@@ -4,6 +4,9 @@
 #define KMOD_KMOD_H
 
 #include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -28,6 +31,19 @@ static inline int kmod_main(int argc, char **argv, const struct ktap_test *tests
 	if (access("/dev/kvm", R_OK | W_OK))
 		return ktap_skip_all("no /dev/kvm");
 	return ktap_run(tests, count);
+}
+
+/* The same for tests that need a module loaded, whose file this variable names. */
+static inline int kmod_main_with(const char *variable, int argc, char **argv,
+				 const struct ktap_test *tests, unsigned int count)
+{
+	bool list = argc > 1 && !strcmp(argv[1], "--list");
+
+	if (!list && !getenv(variable)) {
+		printf("# %s names no module\n", variable);
+		return ktap_skip_all("no module's file is named");
+	}
+	return kmod_main(argc, argv, tests, count);
 }
 
 #endif

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What the test memory of a small VM is made of. */
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -47,4 +48,19 @@ char *vmm_map_memory(const struct vmm_options *options)
 	madvise(memory, bytes, MADV_HUGEPAGE);
 	memset(memory, 0, bytes);
 	return memory;
+}
+
+void vmm_choose(uint32_t *pages, size_t nr, uint32_t span, uint64_t *bits)
+{
+	size_t i = 0;
+
+	memset(bits, 0, (span + 63) / 64 * sizeof(*bits));
+	while (i < nr) {
+		uint32_t page = (uint32_t)random() % span;
+
+		if (vmm_bit(bits, page))
+			continue;
+		bits[page / 64] |= 1ull << page % 64;
+		pages[i++] = page;
+	}
 }

@@ -52,23 +52,6 @@ static uint32_t logging(void)
 	return nl_vm(&nl, session, &vm) ? 99 : vm.logging;
 }
 
-/* Different pages in random order, their bits in @want. */
-static size_t choose(uint32_t *pages, size_t nr)
-{
-	size_t i = 0;
-
-	memset(want, 0, sizeof(want));
-	while (i < nr) {
-		uint32_t page = (uint32_t)random() % PAGES;
-
-		if (vmm_bit(want, page))
-			continue;
-		want[page / 64] |= 1ull << page % 64;
-		pages[i++] = page;
-	}
-	return nr;
-}
-
 /* The kept harvest has the chosen pages of the test memory, and no others of it. */
 static bool got_what_was_written(void)
 {
@@ -123,7 +106,8 @@ static void rounds(struct vmm_options options)
 	/* Arms a log that starts with every bit set. */
 	REQUIRE_EQ(nl_harvest(&nl, session), 0);
 	for (round = 1; round <= 12; round++) {
-		nr = choose(pages, round == 6 ? 0 : (size_t)(random() % 4000));
+		nr = round == 6 ? 0 : (size_t)(random() % 4000);
+		vmm_choose(pages, nr, PAGES, want);
 		REQUIRE_EQ(vmm_write(&vmm, 0, pages, nr, round), 0);
 		REQUIRE_EQ(nl_harvest(&nl, session), 0);
 		if (!got_what_was_written())
@@ -168,7 +152,7 @@ static void windows(void)
 
 	REQUIRE(start((struct vmm_options){ .vcpus = 1 }));
 	REQUIRE(drive(10));
-	choose(pages, 3000);
+	vmm_choose(pages, 3000, PAGES, want);
 	CHECK_EQ(vmm_write(&vmm, 0, pages, 3000, 1), 0);
 	CHECK_EQ(vmm_write(&vmm, 0, pages, 1000, 2), 0);
 	usleep(50000);
@@ -234,7 +218,8 @@ static void one_after_another(void)
 		REQUIRE_EQ(nl_track_start(&nl, session, true, 0), 0);
 		REQUIRE_EQ(nl_track_wait(&nl, session, KMIGRATE_TRACK_ON, &track), 0);
 		CHECK(track.drive && !track.interval_ms && !track.harvest);
-		nr = choose(pages, 500);
+		nr = 500;
+		vmm_choose(pages, nr, PAGES, want);
 		REQUIRE_EQ(vmm_write(&vmm, 0, pages, nr, round), 0);
 		REQUIRE_EQ(nl_harvest(&nl, session), 0);
 		if (!got_what_was_written())
@@ -289,7 +274,8 @@ static void gives_way(void)
 		/* Not only when it is on: while it comes on, too. */
 		usleep((useconds_t)(random() % 30000));
 		REQUIRE_EQ(vmm_log(&vmm, true), 0);
-		nr = choose(pages, 200);
+		nr = 200;
+		vmm_choose(pages, nr, PAGES, want);
 		REQUIRE_EQ(vmm_write(&vmm, 0, pages, nr, round), 0);
 		if (round % 2)
 			usleep((useconds_t)(random() % 20000));
@@ -339,7 +325,7 @@ static void observes(void)
 	REQUIRE_EQ(vmm_log(&vmm, true), 0);
 	REQUIRE_EQ(nl_track_start(&nl, session, false, 10), 0);
 	CHECK_EQ(nl_track_wait(&nl, session, KMIGRATE_TRACK_ON, &track), 0);
-	choose(pages, 500);
+	vmm_choose(pages, 500, PAGES, want);
 	CHECK_EQ(vmm_write(&vmm, 0, pages, 500, 1), 0);
 	usleep(30000);
 	CHECK_EQ(vmm_harvest(&vmm, bitmap), 0);

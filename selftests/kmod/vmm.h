@@ -81,6 +81,9 @@ int vmm_wait(struct vmm *vmm, unsigned int vcpu);
 int vmm_write(struct vmm *vmm, unsigned int vcpu, const uint32_t *pages, size_t nr,
 	      uint32_t value);
 
+/* @nr different pages below @span in random order; @bits has theirs, and no others. */
+void vmm_choose(uint32_t *pages, size_t nr, uint32_t span, uint64_t *bits);
+
 /* One bit for each page of the test memory, in 64-bit words. */
 size_t vmm_bitmap_bytes(const struct vmm *vmm);
 int vmm_harvest(struct vmm *vmm, uint64_t *bitmap);

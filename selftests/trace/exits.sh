@@ -7,6 +7,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 km=$root/build/kmigrate out=$root/build/selftests/trace
 . "$here/../ktap.sh"
+. "$here/../said.sh"
 
 # What runs in the host; each answer goes to a file there and comes out as a line of JSON.
 inside() {
@@ -76,7 +77,6 @@ links() {
 	echo "$n"
 }
 
-said_of() { sed -n "s/^@$1 //p" "$log"; } # WHAT
 equals() { [ "$(said_of "$1")" = "$2" ] || { said_of "$1"; return 1; }; } # WHAT TEXT
 holds() { # WHAT FILTER; jq 1.6 is content with no input at all
 	said_of "$1" | grep -q . && said_of "$1" | jq -e "$2" >/dev/null || { said_of "$1"; return 1; }

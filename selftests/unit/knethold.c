@@ -1,26 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What the module's messages about holds say, whatever bytes they are; and the words for it. */
 #include <errno.h>
-#include <linux/genetlink.h>
-#include <linux/kmigrate.h>
 #include <stdlib.h>
 #include <string.h>
 #include "ktap.h"
+#include "message.h"
 #include "ctl/knethold.h"
 #include "report/hold.h"
-
-static char buf[4096];
-
-static struct nlmsghdr *begin(void)
-{
-	struct nlmsghdr *nlh;
-
-	memset(buf, 0, sizeof(buf));
-	nlh = mnl_nlmsg_put_header(buf);
-	nlh->nlmsg_type = 40;
-	mnl_nlmsg_put_extra_header(nlh, sizeof(struct genlmsghdr));
-	return nlh;
-}
 
 static void holds(bool *ok)
 {

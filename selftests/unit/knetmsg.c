@@ -2,26 +2,13 @@
 /* What the module's messages say, and requests that are split; built here with
  * libmnl as the kernel would. And the module's absence, for real. */
 #include <errno.h>
-#include <linux/genetlink.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include "ktap.h"
+#include "message.h"
 #include "ctl/knet.h"
 #include "ctl/knet_priv.h"
-
-static char buf[65536];
-
-static struct nlmsghdr *begin(void)
-{
-	struct nlmsghdr *nlh;
-
-	memset(buf, 0, sizeof(buf));
-	nlh = mnl_nlmsg_put_header(buf);
-	nlh->nlmsg_type = 40;
-	mnl_nlmsg_put_extra_header(nlh, sizeof(struct genlmsghdr));
-	return nlh;
-}
 
 static void replies(bool *ok)
 {
