@@ -9,6 +9,10 @@
  *	word 3	checksum of the three
  *	words from 4: those that each write changes, then those that stay as at iteration 0
  *
+ * At iteration 0 the words from 4 on are a page of the fw_cfg file, if there is one, as
+ * the device model can bring that: a KVM that interprets this guest takes a minute for
+ * what we would compute.
+ *
  * With content=zero every even iteration makes the page all zero: the case in which a
  * destination must clear a page that it already has.
  */
@@ -42,15 +46,16 @@ static void want_head(struct want *w, u32 magic, u32 iter)
 	w->head[3] = mix(w->head[0] + mix(params.seed + iter * GOLDEN));
 }
 
-void want_written(struct want *w, u32 page, u32 iter)
+/* REF: the page of the file, or 0. Text is our own: that of the file need not be text. */
+void want_written(struct want *w, u32 page, u32 iter, const u32 *ref)
 {
 	int even = !(iter & 1);
 
 	w->page = page;
 	w->iter = iter;
 	w->kind = "written";
-	w->ref = 0;
 	w->text = params.content == CONTENT_TEXT;
+	w->ref = w->text ? 0 : ref;
 	w->zero0 = params.content == CONTENT_ZERO;
 	w->zero = w->zero0 && even;
 	w->changed = (params.bytes - 8) / 4;
@@ -72,15 +77,16 @@ void want_copied(struct want *w, u32 page, const u32 *ref, u32 file_page)
 	w->iter = file_page;
 	w->kind = "copied";
 	w->ref = ref + file_page * PAGE_WORDS;
+	w->changed = 0;
 	w->zero = w->zero0 = 0;
 	for (i = 0; i < HEAD_WORDS; i++)
 		w->head[i] = w->ref[i];
 }
 
 /* A page that nobody writes after the start: zero, or a copy of the file with a stamp. */
-void want_filled(struct want *w, u32 page, const u32 *ref, u32 file_page)
+void want_filled(struct want *w, u32 page, const u32 *ref)
 {
-	want_written(w, page, 0);
+	want_written(w, page, 0, ref);
 	w->kind = "filled";
 	w->changed = 0;
 	w->text = 0;
@@ -90,8 +96,7 @@ void want_filled(struct want *w, u32 page, const u32 *ref, u32 file_page)
 		return;
 	}
 	want_head(w, MAGIC_FILLED, 0);
-	if (ref)
-		w->ref = ref + file_page * PAGE_WORDS;
+	w->ref = ref;
 }
 
 static u32 want_word(const struct want *w, u32 i)
@@ -100,17 +105,17 @@ static u32 want_word(const struct want *w, u32 i)
 
 	if (i < HEAD_WORDS)
 		return w->head[i];
-	if (i - HEAD_WORDS < w->changed) {
+	if (i - HEAD_WORDS < w->changed && (w->iter || !w->ref)) {
 		base = w->base;
 		zero = w->zero;
 	} else {
 		base = w->base0;
 		zero = w->zero0;
+		if (!zero && w->ref)
+			return w->ref[i];
 	}
 	if (zero)
 		return 0;
-	if (w->ref)
-		return w->ref[i];
 	if (w->text && i % 16 >= 3)
 		return ((const u32 *)(const void *)
 			dictionary[mix(base + (i >> 1) * GOLDEN) % 64])[i & 1];

@@ -93,14 +93,14 @@ struct want {
 	u32 base0;	/* seeds the words after them */
 	u32 changed;	/* number of body words that a write changes */
 	u32 iter;	/* iteration number or number of the file's page, for messages */
-	const u32 *ref;	/* words are a copy of these instead */
+	const u32 *ref;	/* words that no write changes are a copy of these instead */
 	u8 zero, zero0, text;
 	const char *kind;
 };
 
-void want_written(struct want *w, u32 page, u32 iter);
+void want_written(struct want *w, u32 page, u32 iter, const u32 *ref);
 void want_copied(struct want *w, u32 page, const u32 *ref, u32 file_page);
-void want_filled(struct want *w, u32 page, const u32 *ref, u32 file_page);
+void want_filled(struct want *w, u32 page, const u32 *ref);
 void want_store(const struct want *w, u32 *to, u32 words);
 int want_check(const struct want *w, const u32 *at, u32 from, u32 step);
 
@@ -131,6 +131,7 @@ extern struct layout layout;
 void memory_lay_out(const void *multiboot_info);
 void memory_fill(void);
 void memory_want(struct want *w, const struct segment *s, u32 i);
+const u32 *memory_ref(u32 page);
 u32 *memory_written_page(u32 index);
 struct segment *memory_segment(enum kind kind);
 

@@ -135,6 +135,12 @@ struct segment *memory_segment(enum kind kind)
 	return 0;
 }
 
+/* The page of the file that PAGE begins as, or 0. */
+const u32 *memory_ref(u32 page)
+{
+	return layout.ref ? layout.ref + page % layout.ref_pages * PAGE_WORDS : 0;
+}
+
 /* What page I of segment S must hold now. */
 void memory_want(struct want *w, const struct segment *s, u32 i)
 {
@@ -142,14 +148,13 @@ void memory_want(struct want *w, const struct segment *s, u32 i)
 
 	switch (s->kind) {
 	case KIND_WRITTEN:
-		want_written(w, page, layout.iter[s->index + i]);
+		want_written(w, page, layout.iter[s->index + i], memory_ref(page));
 		break;
 	case KIND_COPIED:
 		want_copied(w, page, layout.ref, layout.source[s->index + i]);
 		break;
 	case KIND_FILLED:
-		want_filled(w, page, layout.ref,
-			    layout.ref ? page % layout.ref_pages : 0);
+		want_filled(w, page, memory_ref(page));
 		break;
 	}
 }

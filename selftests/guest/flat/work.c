@@ -55,11 +55,11 @@ void work_write(void)
 	u32 *page = memory_written_page(i), number = (u32)page >> PAGE_SHIFT;
 	struct want w;
 
-	want_written(&w, number, layout.iter[i]);
+	want_written(&w, number, layout.iter[i], memory_ref(number));
 	check(&w, page, sample_step());
 	if (params.content != CONTENT_SILENT) {
 		layout.iter[i]++;
-		want_written(&w, number, layout.iter[i]);
+		want_written(&w, number, layout.iter[i], memory_ref(number));
 	}
 	want_store(&w, page, 4 + w.changed);
 	counters.writes++;
