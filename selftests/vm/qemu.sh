@@ -108,13 +108,17 @@ qemu_arguments() {
 	net_arguments
 }
 
+# A KVM whose guests get VMX or SVM: kvm_intel's and kvm_amd's parameter. Others (pKVM, PVM)
+# have /dev/kvm, too, and may take very long over a kernel.
+nests() { grep -q -s '[Y1]' /sys/module/kvm_{intel,amd}/parameters/nested; }
+
 # KVM if this machine's can boot the kernel and the kernel then has KVM of its own. Found by
-# trying, since it depends on the CPU, on the nested parameter and on what virtual machine
-# this machine may itself be; remembered for as long as the machine is up.
+# trying, since it depends on the CPU and on what virtual machine this machine may itself be;
+# remembered for as long as the machine is up.
 choose_accel() {
 	local boot file=$state/accel-$kernel known
 	boot=$(cat /proc/sys/kernel/random/boot_id)
-	[ -w /dev/kvm ] || { echo tcg; return; }
+	[ -w /dev/kvm ] && nests || { echo tcg; return; }
 	known=$(cat "$file" 2>/dev/null)
 	[ "${known% *}" = "$boot" ] || {
 		known="$boot tcg"
