@@ -2,25 +2,13 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # The link between the two ends is cut: for a moment, for good, before GO, between GO and its
-# answer, and whenever it happens. The destination is in a network namespace; the cut takes
-# the interface down, so that packets vanish and nobody is told.
+# answer, and whenever it happens.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/ends"
-# A net of its own: two runs at once, or one that was killed, must not share routes.
-ns=km$$ net=10.79.$(($$ % 254)) address=10.79.$(($$ % 254)).2
-there=(ip netns exec "$ns")
-
-[ "$(id -u)" = 0 ] && ip netns add "$ns" 2>/dev/null ||
-	skip_all "no right to make network namespaces"
-trap 'cleanup; ip link del km$$a 2>/dev/null; ip netns del "$ns"' EXIT
-ip link add km$$a type veth peer name km$$b netns "$ns" &&
-	ip addr add "$net.1/24" dev km$$a && ip link set km$$a up &&
-	ip -n "$ns" addr add "$net.2/24" dev km$$b && ip -n "$ns" link set km$$b up &&
-	ip -n "$ns" link set lo up || exit 1
-
-unplug() { ip -n "$ns" link set km$$b down; }
-plug() { ip -n "$ns" link set km$$b up; }
+. "$here/net"
+# Slow enough for a cut to find pages on their way.
+net_up 200mbit || skip_all "no right to make network namespaces"
 
 settle() { # of a move in doubt
 	local id
@@ -68,21 +56,24 @@ short_cut() {
 	over $? "link cut for a second: the move goes on"
 }
 
+# How long a move takes on this machine, for any_moment.
+undisturbed() {
+	setup '' '' && ended 0 && at B && says moved &&
+		length_ms=$(jq '.times.total_ms | floor' "$a/run.json")
+	over $? "link left alone: the guest moves"
+}
+
 any_moment() {
-	local rc ok=1 moment=$((RANDOM % 140))
+	local rc ok=1 moment=$((RANDOM % length_ms))
 	setup '' '' || return
-	for _ in $(seq 100); do
-		[ -n "$(qemu_of "$b")" ] && break
-		sleep 0.05
-	done
-	# The move takes 1.4 s from here, or more.
-	sleep "$((moment / 100)).$(printf %02d $((moment % 100)))"
+	until [ -n "$(qemu_of "$b")" ] || ! kill -0 "$mover"; do sleep 0.02; done
+	sleep "$((moment / 1000)).$(printf %03d $((moment % 1000)))"
 	unplug
 	await_run
 	rc=$?
 	sleep 1
 	plug
-	echo "# run ended with $rc"
+	echo "# cut after $moment of $length_ms ms: run ended with $rc"
 	case $rc in
 	0) at B && says moved && ok=0 ;;
 	1) at A && says stayed && ok=0 ;;
@@ -95,7 +86,9 @@ any_moment() {
 	over $ok "link cut at some moment"
 }
 
-begin 8
+length_ms=1000
+begin 9
+undisturbed
 cut_before_go
 go_lost
 answer_lost
