@@ -1,13 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# A working guest under KVM goes ten times from QEMU to QEMU of one test host. Its CPU
+# A working guest under KVM goes ten times from QEMU to QEMU: on this machine, over a link
+# that gives it time to work meanwhile, or in a test host where there is no /dev/kvm. Its CPU
 # writes, and so does the device model (fw_cfg DMA), whose writes KVM's dirty log does not
 # see. While the guest stands still `kmigrate run --verify` compares its RAM, page by page,
 # and the guest checks its own all the time.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib"
+. "$here/net"
 moves=${MOVES:-10}
 
 fail() { # NUMBER WHY
@@ -43,19 +45,34 @@ move() { # NUMBER
 	result 0 "move $1: memory compared, the guest found no page wrong"
 }
 
-if [ "${1:-}" = inside ]; then
-	start "$dir/g0" --mem 64M --ready 300 --param ws=8M --param rate=2000 --param dma=8M \
-		--param drate=2000 --vga || fail 1 "the guest does not start"
+ten() {
+	start "$dir/g0" --mem 64M --ready 300 --accel kvm --param ws=8M --param rate=2000 \
+		--param dma=8M --param drate=2000 --vga || fail 1 "the guest does not start"
 	for ((i = 1; i <= moves; i++)); do
 		move "$i"
 	done
+}
+
+in_host() {
+	local rc
+	"$here/../vm/kernels" 6.12 >&2 || exit 1
+	"$here/../vm/host" --kernel 6.12 --timeout 1800 --env "MOVES=$moves" -- "$0" inside
+	rc=$? nr=$moves
+	[ $rc = 0 ] || echo "# the host ended with $rc (90: its kernel complains)"
+	result $rc "the host's kernel does not complain"
+}
+
+if [ "${1:-}" = inside ]; then
+	ten
 	exit 0
 fi
 
-begin $((moves + 1))
-"$here/../vm/kernels" 6.12 >&2 || exit 1
-"$here/../vm/host" --kernel 6.12 --timeout 1800 --env "MOVES=$moves" -- "$0" inside
-rc=$? nr=$moves
-[ $rc = 0 ] || echo "# the host ended with $rc (90: its kernel complains)"
-result $rc "the host's kernel does not complain"
+if [ -w /dev/kvm ]; then
+	begin "$moves"
+	net_up 200mbit || echo "# no right to make a link: as fast as the machine"
+	ten
+else
+	begin $((moves + 1))
+	in_host
+fi
 finish
