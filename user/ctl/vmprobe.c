@@ -9,8 +9,11 @@
 #include "qmp.h"
 #include "unixsock.h"
 
-/* A monitor is for its owner: a stranger must not hold it for long. */
-#define PROBE_MS 1000
+/*
+ * A monitor is for its owner: a stranger must not hold it for long. But QEMU answers between
+ * what its guest wants of its main loop, and over a second was seen on a busy host.
+ */
+#define PROBE_MS 5000
 
 static void copy_string(char *dst, size_t size, const json_t *s)
 {
