@@ -53,6 +53,7 @@ headers_build() { # VERSION
 }
 
 module_loads() { # VERSION
+	mkdir -p "$here/../../build/vm"
 	cp "$work/mod/t.ko" "$here/../../build/vm/selftest-$$.ko"
 	# shellcheck disable=SC2016
 	runs 0 --kernel "$1" --module "$here/../../build/vm/selftest-$$.ko" -- \
@@ -189,8 +190,10 @@ no_orphan() { # SIGNAL STATUS
 two_hosts() {
 	# shellcheck disable=SC2016
 	"$here/pair" --timeout 200 -- \
-		'until [ -e $DIR/ready ]; do sleep 0.2; done; seq 1 100000 | socat -u - TCP:$PEER:5000' \
-		'socat -u TCP-LISTEN:5000 OPEN:$DIR/got,creat & touch $DIR/ready; wait; sha256sum <$DIR/got' \
+		'until [ -e $DIR/ready ]; do sleep 0.2; done; bash -c "seq 1 100000 >/dev/tcp/$PEER/5000"' \
+		'busybox nc -l -p 5000 >$DIR/got &
+		until grep -q :1388 /proc/net/tcp*; do sleep 0.2; done
+		touch $DIR/ready; wait; sha256sum <$DIR/got' \
 		>"$work/out" 2>&1 || { sed 's/^/# /' "$work/out"; return 1; }
 	[ "$(<"$work/out")" = "b: $(seq 1 100000 | sha256sum)" ]
 }
