@@ -6,12 +6,7 @@
 #include <jansson.h>
 #include <stdio.h>
 #include "choose.h"
-
-/* A thread of the guest that was given a place: "vCPU 0", "emulator". */
-struct km_pin {
-	char who[32];
-	struct km_cpus cpus;
-};
+#include "pinmap.h"
 
 /* What the words need besides what the choice needed. */
 struct km_explain {
@@ -22,6 +17,7 @@ struct km_explain {
 	char nic[KM_NAME_MAX]; /* "" = none is known */
 	char why_no_nic[KM_ERR_MAX];
 	char why_no_mem[KM_ERR_MAX];
+	/* The guest's threads that were given a place: "vCPU 0", "emulator". */
 	const struct km_pin *pins;
 	unsigned int npins, vcpus, vcpus_seen;
 };

@@ -116,6 +116,14 @@ int km_topo_load_xml(struct km_topo *t, const char *path, struct km_err *err)
 	return load(t, NULL, path, err);
 }
 
+void km_topo_core(const struct km_topo *t, int core, struct km_cpus *s)
+{
+	memset(s, 0, sizeof(*s));
+	for (int c = km_cpus_next(&t->cpus, 0); c >= 0; c = km_cpus_next(&t->cpus, c + 1))
+		if (t->cpu[c].core == core)
+			km_cpus_add(s, c);
+}
+
 void km_topo_node(const struct km_topo *t, int node, struct km_cpus *s)
 {
 	memset(s, 0, sizeof(*s));

@@ -34,7 +34,8 @@ int km_topo_load_synthetic(struct km_topo *t, const char *description, struct km
 /* A file that `lstopo FILE.xml` has written. */
 int km_topo_load_xml(struct km_topo *t, const char *path, struct km_err *err);
 
-/* All of the node that the number is of. */
+/* All of the core, node that the number is of. */
+void km_topo_core(const struct km_topo *t, int core, struct km_cpus *s);
 void km_topo_node(const struct km_topo *t, int node, struct km_cpus *s);
 /* -1 for a node without CPUs. */
 int km_topo_node_package(const struct km_topo *t, int node);
