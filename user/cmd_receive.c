@@ -10,6 +10,7 @@
 #include "model.h"
 #include "opts.h"
 #include "report/hold.h"
+#include "report/placed.h"
 #include "xfer/attach.h"
 #include "xfer/frame.h"
 #include "xfer/sink.h"
@@ -18,7 +19,7 @@ struct receive_opts {
 	const char *listen, *port, *token, *attach;
 	unsigned int peer_ms;
 	struct km_opt_list replace, append;
-	bool json;
+	bool no_place, json;
 	struct km_hold_opts hold;
 };
 
@@ -40,6 +41,8 @@ static const struct km_opt opts[] = {
 	{ "attach", KM_OPT_STRING, offsetof(struct receive_opts, attach), "SOCKET|PID|NAME",
 	  "use the QEMU with this QMP socket, which waits with -incoming defer", 0, 0, NULL,
 	  false },
+	{ "no-place", KM_OPT_FLAG, offsetof(struct receive_opts, no_place), NULL,
+	  "leave it to the kernel where the threads of the move run", 0, 0, NULL, false },
 	KM_NO_HOLD_OPT(struct receive_opts),
 	KM_HOLD_OPTS(struct receive_opts),
 	{ "json", KM_OPT_FLAG, offsetof(struct receive_opts, json), NULL,
@@ -59,16 +62,16 @@ static void say_listening(const struct receive_opts *o, unsigned int port)
 static void say_result(void *ctx, const struct km_sink_result *res, const struct km_err *err)
 {
 	const struct receive_opts *o = ctx;
-	char held[KM_HELD_TEXT];
+	char held[KM_HELD_TEXT], placed[KM_PLACED_TEXT];
 	json_t *j;
 
 	/* A try that failed on the way to success leaves its words in err. */
 	if (o->json) {
-		j = json_pack("{s:s,s:s,s:s,s:i,s:I,s:s,s:o}", "event", "ended", "outcome",
+		j = json_pack("{s:s,s:s,s:s,s:i,s:I,s:s,s:o,s:o}", "event", "ended", "outcome",
 			      km_outcome_name(res->outcome), "vm", res->vm_name, "pid",
 			      (int)res->pid, "pages", (json_int_t)res->pages, "error",
 			      res->outcome == KM_OUT_MOVED ? "" : err->text, "hold",
-			      km_json_held(&res->hold));
+			      km_json_held(&res->hold), "placed", km_json_placed(&res->placed));
 		json_dumpf(j, stdout, JSON_COMPACT);
 		printf("\n");
 		json_decref(j);
@@ -76,6 +79,8 @@ static void say_result(void *ctx, const struct km_sink_result *res, const struct
 		printf("%s runs here now, pid %d\n", res->vm_name, res->pid);
 		if (res->hold.wanted)
 			printf("held: %s\n", km_fmt_held(held, &res->hold));
+		if (res->placed.wanted)
+			printf("placed: %s\n", km_fmt_placed(placed, &res->placed));
 	}
 	fflush(stdout);
 	if (res->outcome != KM_OUT_MOVED)
@@ -121,6 +126,7 @@ static int run(const struct km_cmd *cmd, int argc, char **argv)
 	}
 	so.attach = o.attach ? &attached : NULL;
 	so.peer_ms = o.peer_ms;
+	so.no_place = o.no_place;
 	so.token = o.token;
 	so.replace = o.replace;
 	so.append = o.append;

@@ -11,7 +11,6 @@
 #include "holdopts.h"
 #include "model.h"
 #include "opts.h"
-#include "place/choose.h"
 #include "report/report.h"
 #include "xfer/source.h"
 
@@ -19,7 +18,7 @@ struct run_opts {
 	const char *vm, *to, *token, *engine, *ssh;
 	struct km_opt_list receive_args;
 	unsigned int streams, max_pause_ms, peer_ms;
-	bool verify, explain, json;
+	bool verify, explain, no_place, json;
 	struct km_hold_opts hold;
 };
 
@@ -42,7 +41,8 @@ static const struct km_opt opts[] = {
 	  "relay, or qemu: QEMU's own data path (default: relay where it knows the QEMU)", 0, 0,
 	  engines, false },
 	{ "streams", KM_OPT_UINT, offsetof(struct run_opts, streams), "N",
-	  "TCP streams (default 2)", 1, KM_STREAMS_MAX, NULL, false },
+	  "TCP streams (default: by the link's speed and the cores that are free)", 1,
+	  KM_STREAMS_MAX, NULL, false },
 	{ "max-pause", KM_OPT_MS, offsetof(struct run_opts, max_pause_ms), "TIME",
 	  "the pause to aim at (default 100ms)", 1, 60000, NULL, false },
 	{ "peer-timeout", KM_OPT_MS, offsetof(struct run_opts, peer_ms), "TIME",
@@ -53,6 +53,8 @@ static const struct km_opt opts[] = {
 	{ "explain-placement", KM_OPT_FLAG, offsetof(struct run_opts, explain), NULL,
 	  "show which CPUs the threads of the move would best run on, and why; move nothing", 0, 0,
 	  NULL, false },
+	{ "no-place", KM_OPT_FLAG, offsetof(struct run_opts, no_place), NULL,
+	  "leave it to the kernel where the threads of the move run", 0, 0, NULL, false },
 	KM_NO_HOLD_OPT(struct run_opts),
 	KM_HOLD_OPTS(struct run_opts),
 	{ "json", KM_OPT_FLAG, offsetof(struct run_opts, json), NULL, "print the result as JSON", 0,
@@ -245,8 +247,6 @@ static int run(const struct km_cmd *cmd, int argc, char **argv)
 				KM_EXIT_USAGE);
 	if (o.explain)
 		return explain(&o, o.to ? host : NULL);
-	if (!o.streams)
-		o.streams = KM_STREAMS_DEFAULT;
 	if (km_hold_wish_of("run", &o.hold, &so.hold))
 		return KM_EXIT_USAGE;
 	if (find(&o, &vm, &err))
@@ -261,6 +261,8 @@ static int run(const struct km_cmd *cmd, int argc, char **argv)
 	so.token = o.token;
 	if (reach(&o, &so, &remote, &err))
 		return complain(err.text, KM_EXIT_REFUSED);
+	so.place.off = o.no_place;
+	km_run_place(&vm, so.host, &o.streams, &so.place);
 	ui.show = !o.json;
 	km_progress_init(&ui.progress, stderr);
 	so.engine = o.engine;

@@ -197,6 +197,16 @@ struct km_hold_wish {
 	uint32_t floor_khz, latency_us;
 };
 
+/* What ran where while a guest moved (xfer/placing.h), at this end. */
+struct km_placed {
+	bool wanted, on;
+	char why_not[KM_ERR_MAX];  /* something is not where it should be */
+	char own[256], qemu[256];  /* the kernel's list format */
+	unsigned int qemu_threads; /* of QEMU's migration, that were placed */
+	bool put_back;
+	unsigned int left; /* threads that somebody else had moved since: they stay there */
+};
+
 struct km_verify {
 	bool done;
 	uint64_t pages;	 /* compared */
@@ -221,6 +231,7 @@ struct km_run {
 	struct km_counters c;
 	struct km_module_facts module;
 	struct km_held hold;
+	struct km_placed placed;
 	struct km_verify verify;
 	double total_ms; /* first to last message */
 	double setup_ms;

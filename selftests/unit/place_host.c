@@ -30,6 +30,7 @@ static void kinds(bool *ok)
 		{ "CPU x/KVM", KM_THREAD_OTHER, -1 },
 		{ "IO iothread0", KM_THREAD_IOTHREAD, -1 },
 		{ "live_migration", KM_THREAD_MIGRATION, -1 },
+		{ "return path", KM_THREAD_MIGRATION, -1 },
 		{ "multifdsend_3", KM_THREAD_MIGRATION, -1 },
 		{ "mig/src/send_0", KM_THREAD_MIGRATION, -1 },
 		{ "worker", KM_THREAD_OTHER, -1 },
@@ -104,6 +105,7 @@ static void thread(struct km_thread *t, pid_t tid, enum km_thread_kind kind, con
 
 static void named_by_qemu(bool *ok)
 {
+	struct km_pin pins[4];
 	struct km_thread t[4];
 	json_t *vcpus = json_loads("[{\"cpu-index\": 1, \"thread-id\": 12},"
 				   " {\"cpu-index\": 0, \"thread-id\": 11}, {}, 7,"
@@ -122,6 +124,13 @@ static void named_by_qemu(bool *ok)
 	CHECK(t[0].kind == KM_THREAD_MAIN); /* all vCPUs of a single-threaded TCG */
 	CHECK(t[1].kind == KM_THREAD_VCPU && t[1].vcpu == 0);
 	CHECK(t[2].kind == KM_THREAD_VCPU && t[2].vcpu == 1 && t[3].kind == KM_THREAD_IOTHREAD);
+	CHECK(km_threads_pins(t, 4, pins) == 4 && !strcmp(pins[0].who, "emulator"));
+	CHECK(!strcmp(pins[1].who, "vCPU 0") && !strcmp(pins[3].who, "iothread a"));
+	CHECK(pins[3].tid == 13 && km_cpus_has(&pins[3].cpus, 0));
+	/* By its name an iothread, but not one that QEMU tells of: the monitors'. */
+	thread(&t[3], 14, KM_THREAD_IOTHREAD, "0");
+	km_threads_name(t, 4, vcpus, io);
+	CHECK(t[3].kind == KM_THREAD_OTHER && km_threads_pins(t, 4, pins) == 3);
 	json_decref(vcpus);
 	json_decref(io);
 }

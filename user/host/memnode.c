@@ -50,24 +50,48 @@ static int most_first(const void *a, const void *b)
 	return (x->node > y->node) - (x->node < y->node);
 }
 
-unsigned int km_memnode_count(const int *status, size_t n, struct km_place_mem *mem)
+static unsigned int shares(const unsigned int by_node[KM_NODES_MAX], struct km_place_mem *mem)
 {
-	unsigned int pages[KM_NODES_MAX] = { 0 }, all = 0, count = 0;
+	unsigned int all = 0, count = 0;
 
-	for (size_t i = 0; i < n; i++) {
-		if (status[i] < 0 || status[i] >= KM_NODES_MAX)
-			continue; /* -ENOENT: nobody has touched that page yet */
-		pages[status[i]]++;
-		all++;
-	}
+	for (int i = 0; i < KM_NODES_MAX; i++)
+		all += by_node[i];
 	for (int i = 0; i < KM_NODES_MAX; i++) {
-		if (!pages[i])
+		if (!by_node[i])
 			continue;
 		mem[count].node = i;
-		mem[count++].share = (double)pages[i] / all;
+		mem[count++].share = (double)by_node[i] / all;
 	}
 	qsort(mem, count, sizeof(mem[0]), most_first);
 	return count;
+}
+
+unsigned int km_memnode_count(const int *status, size_t n, struct km_place_mem *mem)
+{
+	unsigned int pages[KM_NODES_MAX] = { 0 };
+
+	for (size_t i = 0; i < n; i++)
+		if (status[i] >= 0 && status[i] < KM_NODES_MAX)
+			pages[status[i]]++; /* -ENOENT: nobody has touched that page yet */
+	return shares(pages, mem);
+}
+
+unsigned int km_memnode_by_vcpus(const struct km_topo *t, const struct km_pin *pins, unsigned int n,
+				 struct km_place_mem *mem)
+{
+	unsigned int vcpus[KM_NODES_MAX] = { 0 };
+
+	for (unsigned int i = 0; i < n; i++) {
+		int first = km_cpus_next(&pins[i].cpus, 0);
+		struct km_cpus node;
+
+		if (strncmp(pins[i].who, "vCPU ", 5) || !km_cpus_has(&t->cpus, first))
+			continue;
+		km_topo_node(t, t->cpu[first].node, &node);
+		if (km_cpus_within(&pins[i].cpus, &node))
+			vcpus[t->cpu[first].node]++;
+	}
+	return shares(vcpus, mem);
 }
 
 static int ask(pid_t pid, uint64_t *addr, size_t n, struct km_place_mem *mem, unsigned int *nmem,

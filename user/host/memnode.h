@@ -6,6 +6,7 @@
 
 #include "../ctl/proc.h"
 #include "../place/choose.h"
+#include "../place/pinmap.h"
 
 #define KM_MEM_SAMPLE 4096 /* pages: a share is right within 2 % */
 
@@ -16,5 +17,9 @@ size_t km_memnode_sample(const struct km_map *maps, size_t n, uint64_t *addr, si
 unsigned int km_memnode_count(const int *status, size_t n, struct km_place_mem *mem);
 /* -ENODATA: no page that was asked for is there yet. */
 int km_memnode_read(pid_t pid, struct km_place_mem *mem, unsigned int *n, struct km_err *err);
+/* Where the vCPUs are that are confined to one node each, as shares of all of those; mem holds
+ * KM_NODES_MAX. Returns how many nodes, 0 when no vCPU is. */
+unsigned int km_memnode_by_vcpus(const struct km_topo *t, const struct km_pin *pins, unsigned int n,
+				 struct km_place_mem *mem);
 
 #endif

@@ -140,3 +140,28 @@ int km_nic_towards(const char *host, char name[IF_NAMESIZE], struct km_err *err)
 	freeaddrinfo(list);
 	return found ? 0 : km_err_set(err, -EHOSTUNREACH, "%.200s: no route to it", host);
 }
+
+/* A listener for both versions of IP has IPv4 peers as ::ffff:1.2.3.4. */
+static void unmap(struct sockaddr_storage *ss)
+{
+	const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)ss;
+	struct sockaddr_in four = { .sin_family = AF_INET };
+
+	if (ss->ss_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&six->sin6_addr))
+		return;
+	memcpy(&four.sin_addr, &six->sin6_addr.s6_addr[12], sizeof(four.sin_addr));
+	memcpy(ss, &four, sizeof(four));
+}
+
+void km_nic_of_socket(int fd, char name[IF_NAMESIZE])
+{
+	struct sockaddr_storage own = { 0 };
+	socklen_t len = sizeof(own);
+
+	name[0] = '\0';
+	if (getsockname(fd, (struct sockaddr *)&own, &len))
+		return;
+	unmap(&own);
+	if (!find_owner((struct sockaddr *)&own, name))
+		name[0] = '\0';
+}

@@ -10,8 +10,10 @@
 #include <string.h>
 #include "../ctl/proc.h"
 
-/* "CPU 3/KVM" (accel/kvm/kvm-accel-ops.c), "IO iothread0", the migration's: "live_migration"
- * and "multifdsend_1" up to 9.1, "mig/src/main" and the like from then on. */
+#define ASK_MS 1000
+
+/* "CPU 3/KVM" (accel/kvm/kvm-accel-ops.c), "IO iothread0", the migration's: "live_migration",
+ * "return path" and "multifdsend_1" up to 9.1, "mig/src/main" and the like from then on. */
 enum km_thread_kind km_thread_kind_of(const char *name, int *vcpu)
 {
 	char slash;
@@ -23,9 +25,17 @@ enum km_thread_kind km_thread_kind_of(const char *name, int *vcpu)
 	if (!strncmp(name, "IO ", 3))
 		return KM_THREAD_IOTHREAD;
 	if (!strcmp(name, "live_migration") || !strcmp(name, "migration") ||
-	    !strncmp(name, "multifd", 7) || !strncmp(name, "mig/", 4))
+	    !strcmp(name, "return path") || !strncmp(name, "multifd", 7) ||
+	    !strncmp(name, "mig/", 4))
 		return KM_THREAD_MIGRATION;
 	return KM_THREAD_OTHER;
+}
+
+static void make_printable(char *text)
+{
+	for (char *p = text; *p; p++)
+		if (!isprint((unsigned char)*p))
+			*p = '?';
 }
 
 static bool examine(pid_t pid, pid_t tid, struct km_thread *t)
@@ -42,9 +52,7 @@ static bool examine(pid_t pid, pid_t tid, struct km_thread *t)
 	if (comm)
 		snprintf(t->name, sizeof(t->name), "%.*s", (int)strcspn(comm, "\n"), comm);
 	free(comm);
-	for (char *p = t->name; *p; p++)
-		if (!isprint((unsigned char)*p))
-			*p = '?';
+	make_printable(t->name);
 	t->kind = km_thread_kind_of(t->name, &t->vcpu);
 	if (tid == pid)
 		t->kind = KM_THREAD_MAIN;
@@ -119,6 +127,12 @@ static struct km_thread *find(struct km_thread *t, size_t n, json_int_t tid)
 	return NULL;
 }
 
+static void name_iothread(struct km_thread *t, const char *id)
+{
+	snprintf(t->id, sizeof(t->id), "%s", id ? id : "");
+	make_printable(t->id);
+}
+
 void km_threads_name(struct km_thread *t, size_t n, const json_t *vcpus, const json_t *iothreads)
 {
 	for (size_t i = 0; i < json_array_size(vcpus); i++) {
@@ -132,6 +146,10 @@ void km_threads_name(struct km_thread *t, size_t n, const json_t *vcpus, const j
 		one->kind = KM_THREAD_VCPU;
 		one->vcpu = (int)json_integer_value(json_object_get(j, "cpu-index"));
 	}
+	/* "IO mon_iothread" is the monitors', and none that a device could be given. */
+	for (size_t i = 0; iothreads && i < n; i++)
+		if (t[i].kind == KM_THREAD_IOTHREAD)
+			t[i].kind = KM_THREAD_OTHER;
 	for (size_t i = 0; i < json_array_size(iothreads); i++) {
 		const json_t *j = json_array_get(iothreads, i);
 		struct km_thread *one =
@@ -139,7 +157,45 @@ void km_threads_name(struct km_thread *t, size_t n, const json_t *vcpus, const j
 
 		if (one && one->kind == KM_THREAD_OTHER)
 			one->kind = KM_THREAD_IOTHREAD;
+		if (one && one->kind == KM_THREAD_IOTHREAD)
+			name_iothread(one, json_string_value(json_object_get(j, "id")));
 	}
+}
+
+void km_threads_ask(struct km_thread *t, size_t n, struct km_qmp *q)
+{
+	json_t *vcpus = NULL, *iothreads = NULL;
+
+	km_qmp_exec(q, "query-cpus-fast", NULL, &vcpus, ASK_MS, NULL);
+	km_qmp_exec(q, "query-iothreads", NULL, &iothreads, ASK_MS, NULL);
+	km_threads_name(t, n, vcpus, iothreads);
+	json_decref(vcpus);
+	json_decref(iothreads);
+}
+
+static void name_pin(struct km_pin *p, const struct km_thread *t)
+{
+	p->tid = t->tid;
+	p->cpus = t->cpus;
+	if (t->kind == KM_THREAD_VCPU)
+		snprintf(p->who, sizeof(p->who), "vCPU %d", t->vcpu);
+	else if (t->kind == KM_THREAD_MAIN)
+		snprintf(p->who, sizeof(p->who), "emulator");
+	else if (t->id[0])
+		snprintf(p->who, sizeof(p->who), "iothread %s", t->id);
+	else
+		snprintf(p->who, sizeof(p->who), "iothread %d", (int)t->tid);
+}
+
+unsigned int km_threads_pins(const struct km_thread *t, size_t n, struct km_pin *pins)
+{
+	unsigned int count = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (t[i].kind == KM_THREAD_VCPU || t[i].kind == KM_THREAD_MAIN ||
+		    t[i].kind == KM_THREAD_IOTHREAD)
+			name_pin(&pins[count++], &t[i]);
+	return count;
 }
 
 int km_threads_claim(const struct km_thread *t, size_t n, struct km_claim **claims, size_t *nclaims)

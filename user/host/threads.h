@@ -4,7 +4,9 @@
 #define KM_THREADS_H
 
 #include <jansson.h>
+#include "../ctl/qmp.h"
 #include "../place/choose.h"
+#include "../place/pinmap.h"
 
 enum km_thread_kind {
 	KM_THREAD_OTHER,
@@ -19,6 +21,7 @@ struct km_thread {
 	enum km_thread_kind kind;
 	int vcpu;	     /* its number, -1 for other threads */
 	char name[32];	     /* the thread's own, safe to print */
+	char id[64];	     /* of an iothread, as QEMU calls it, safe to print; "" for others */
 	struct km_cpus cpus; /* affinity within what its cgroup allows: the kernel has one mask */
 };
 
@@ -28,6 +31,12 @@ int km_threads_read(pid_t pid, struct km_thread **t, size_t *n, struct km_err *e
 /* The same by what QEMU itself says, which is right: the answers to query-cpus-fast and
  * query-iothreads, NULL for none. */
 void km_threads_name(struct km_thread *t, size_t n, const json_t *vcpus, const json_t *iothreads);
+
+/* Asks it.  Of one that does not answer the names tell as much as they can. */
+void km_threads_ask(struct km_thread *t, size_t n, struct km_qmp *q);
+
+/* Where vCPUs, the main thread and iothreads may run; pins has room for n. Returns how many. */
+unsigned int km_threads_pins(const struct km_thread *t, size_t n, struct km_pin *pins);
 
 /* All CPUs on which one of its threads may run. */
 int km_threads_cpus(pid_t pid, struct km_cpus *s, struct km_err *err);

@@ -149,3 +149,22 @@ char *km_cpus_format(const struct km_cpus *s, char buf[KM_CPUS_TEXT])
 	}
 	return buf;
 }
+
+char *km_cpus_list(const struct km_cpus *s)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	if (!f)
+		return NULL;
+	for (int first = km_cpus_next(s, 0), last; first >= 0; first = km_cpus_next(s, last + 1)) {
+		for (last = first; km_cpus_has(s, last + 1);)
+			last++;
+		fprintf(f, last > first ? "%s%d-%d" : "%s%d", ftell(f) ? "," : "", first, last);
+	}
+	if (!fclose(f))
+		return text;
+	free(text);
+	return NULL;
+}

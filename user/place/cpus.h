@@ -38,5 +38,7 @@ int km_cpus_parse(struct km_cpus *s, const char *text);
 #define KM_CPUS_TEXT 256
 /* The same way back; "none" for the empty set, "..." at the end of what is too long. */
 char *km_cpus_format(const struct km_cpus *s, char buf[KM_CPUS_TEXT]);
+/* The same in full, "" for the empty set, malloc'ed; NULL without memory. */
+char *km_cpus_list(const struct km_cpus *s);
 
 #endif

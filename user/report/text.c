@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "placed.h"
 #include "units.h"
 
 #define BOLD   "\033[1m"
@@ -219,7 +220,7 @@ static void put_where(FILE *f, const struct km_run *r)
 
 void km_text_run(FILE *f, const struct km_run *r)
 {
-	char held[KM_HELD_TEXT];
+	char held[KM_HELD_TEXT], placed[KM_PLACED_TEXT];
 
 	put_headline(f, r);
 	if (r->error[0])
@@ -233,6 +234,8 @@ void km_text_run(FILE *f, const struct km_run *r)
 		line(f, "held", "%s", r->held);
 	if (r->hold.wanted)
 		line(f, r->held[0] ? "" : "held", "%s", km_fmt_held(held, &r->hold));
+	if (r->placed.wanted)
+		line(f, "placed", "%s", km_fmt_placed(placed, &r->placed));
 	put_verify(f, r);
 	put_where(f, r);
 }

@@ -217,7 +217,9 @@ int km_sink_serve(const struct km_sink_opts *o, struct km_sink_result *res, stru
 		give_up(s, err);
 	stop_threads(s);
 	km_holding_end(&s->holding, &s->held);
+	km_placing_end(&s->placing, &s->placed);
 	res->hold = s->held;
+	res->placed = s->placed;
 	res->pid = rc ? 0 : s->q.pid;
 	km_destqemu_release(&s->q);
 	snprintf(res->vm_name, sizeof(res->vm_name), "%s", s->journal.vm_name);

@@ -15,12 +15,14 @@ struct km_sink_result {
 	char vm_name[KM_NAME_MAX];
 	uint64_t pages;
 	struct km_held hold;
+	struct km_placed placed;
 };
 
 struct km_sink_opts {
 	int listen_fd;
 	unsigned int peer_ms;
 	struct km_hold_wish hold;
+	bool no_place;
 	const char *token; /* asked of the source, NULL = none */
 	struct km_opt_list replace, append;
 	struct km_attached *attach; /* take this QEMU (attach.h), NULL = start one */

@@ -4,6 +4,7 @@
  *
  *   sink.c        the states of a move, GO, the end
  *   sink_setup.c  from the first connection to a QEMU that waits
+ *   sink_place.c  where threads run meanwhile
  *   sink_pages.c  from the streams into its memory
  *   sink_qemu.c   what that QEMU says
  *   sink_guard.c  what is left to do when this process is killed
@@ -22,6 +23,7 @@
 #include "journal.h"
 #include "outcome.h"
 #include "pinger.h"
+#include "placing.h"
 #include "qmigrate.h"
 #include "sink.h"
 #include "verify.h"
@@ -49,6 +51,9 @@ struct sink {
 	struct km_guard guard;
 	struct km_holding holding;
 	struct km_held held;
+	struct km_placing_wish place;
+	struct km_placing placing;
+	struct km_placed placed; /* QEMU's side of both: the watcher's while it lives */
 	unsigned int nlanes;
 	struct sink_lane lanes[KM_STREAMS_MAX];
 	struct km_ledger *blocks; /* names and sizes only */
@@ -68,6 +73,9 @@ int km_sink_fail(struct sink *s, const struct km_err *err);
 /* sink_setup.c. -EAGAIN: the caller was not a source, the next one may be. */
 int km_sink_accept(struct sink *s, struct km_conn *c, int peer_ms, int wait_ms, struct km_err *err);
 int km_sink_set_up(struct sink *s, struct km_err *err);
+
+/* sink_place.c: once QEMU is there and before its migration. */
+void km_sink_place(struct sink *s);
 
 /* sink_pages.c: BLOCKS starts the streams' threads; FENCE waits for them. */
 int km_sink_open_blocks(struct sink *s, const uint8_t *buf, size_t len, struct km_err *err);

@@ -38,10 +38,13 @@ static int start_guest(struct sink *s, const json_t *hello, json_t *welcome, str
 	rc = s->q.attached ? 0 :
 			     km_destqemu_start(&s->q, exe, argv, &s->o->replace, &s->o->append,
 					       &s->guard, err);
+	if (!rc)
+		km_sink_place(s);
 	if (!rc && s->relay)
 		rc = km_destqemu_listen_relay(&s->q, s->nlanes, uuid, err);
 	else if (!rc)
 		rc = km_destqemu_listen_tcp(&s->q, &port, err);
+	km_placing_look(&s->placing, &s->placed);
 	json_object_set_new(welcome, "pid", json_integer(s->q.pid));
 	json_object_set_new(welcome, "port", json_integer(port));
 	return rc;

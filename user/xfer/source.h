@@ -3,13 +3,14 @@
 #ifndef KM_SOURCE_H
 #define KM_SOURCE_H
 
-#include "../model.h"
+#include "placing.h"
 
 struct km_source_opts {
 	const char *host, *port, *token;
 	unsigned int streams, max_pause_ms, peer_ms;
 	bool verify;
 	struct km_hold_wish hold;
+	struct km_placing_wish place;
 	const char *engine; /* relay or qemu */
 	/* Called from the calling thread, about every 50 ms. Returns true to cancel. */
 	bool (*tick)(void *ctx, const struct km_run *run, double elapsed_ms);

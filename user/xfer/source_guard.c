@@ -25,6 +25,8 @@ static void on_line(void *ctx, char *line)
 		snprintf(s->journal.session, sizeof(s->journal.session), "%s", rest);
 	else if ((rest = after(line, "dir ")))
 		snprintf(s->dir, sizeof(s->dir), "%s", rest);
+	else if (km_placing_heard(&s->placing, s->vm->pid, line))
+		return;
 	else if ((rest = after(line, "saved ")))
 		km_qmig_saved_parse(&s->saved, rest);
 	else if (!strcmp(line, "go"))
@@ -73,6 +75,7 @@ static void on_orphaned(void *ctx, const int *fds, unsigned int nfds)
 		note(s, KM_STEP_STAYED, "the guest stays here");
 	else
 		note(s, KM_STEP_LOST, "QEMU does not run the guest here any more");
+	km_placing_end(&s->placing, &s->run->placed);
 	if (!s->dir[0])
 		return;
 	snprintf(path, sizeof(path), "%s/mig", s->dir);

@@ -35,6 +35,7 @@ struct source {
 	struct km_guard guard;
 	struct km_knet *knet; /* NULL without the module */
 	struct km_holding holding;
+	struct km_placing placing;
 	struct km_pinger pinger;
 	bool relay, was_running, qemu_done;
 	_Atomic bool go_sent;

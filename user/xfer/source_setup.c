@@ -149,6 +149,7 @@ static int start_relay(struct source *s, struct km_err *err)
 		rc = rc ? km_err_set(err, rc, "a multifd channel broke off") :
 			  km_multifd_init_parse(init, &mi, err);
 	}
+	km_placing_look(&s->placing, &s->run->placed); /* each channel's thread has written */
 	if (!rc)
 		rc = km_senders_start(&s->m, err);
 	if (!rc)
@@ -217,6 +218,8 @@ int km_source_set_up(struct source *s, struct km_err *err)
 		rc = open_journal(s, err);
 	if (!rc)
 		rc = km_source_guard_start(s, err);
+	if (!rc)
+		km_placing_begin(&s->placing, &s->o->place, s->vm->pid, &s->guard, &s->run->placed);
 	if (!rc)
 		rc = km_ramblocks_read(s->qmp, s->vm->pid, &s->m.where, err);
 	if (!rc)

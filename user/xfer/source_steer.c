@@ -101,6 +101,7 @@ int km_source_cycle(struct source *s, struct km_err *err)
 	if (t - s->t_query >= 100) {
 		s->t_query = t;
 		rc = steer(s, err);
+		km_placing_look(&s->placing, &s->run->placed);
 	}
 	km_source_snapshot(s);
 	if (!rc && s->o->tick && s->o->tick(s->o->ctx, s->run, t - s->t0))
