@@ -67,11 +67,12 @@ static void say_result(void *ctx, const struct km_sink_result *res, const struct
 
 	/* A try that failed on the way to success leaves its words in err. */
 	if (o->json) {
-		j = json_pack("{s:s,s:s,s:s,s:i,s:I,s:s,s:o,s:o}", "event", "ended", "outcome",
+		j = json_pack("{s:s,s:s,s:s,s:i,s:I,s:s,s:o,s:o,s:i}", "event", "ended", "outcome",
 			      km_outcome_name(res->outcome), "vm", res->vm_name, "pid",
 			      (int)res->pid, "pages", (json_int_t)res->pages, "error",
 			      res->outcome == KM_OUT_MOVED ? "" : err->text, "hold",
-			      km_json_held(&res->hold), "placed", km_json_placed(&res->placed));
+			      km_json_held(&res->hold), "placed", km_json_placed(&res->placed),
+			      "pinned", (int)res->pinned);
 		json_dumpf(j, stdout, JSON_COMPACT);
 		printf("\n");
 		json_decref(j);
@@ -79,6 +80,8 @@ static void say_result(void *ctx, const struct km_sink_result *res, const struct
 		printf("%s runs here now, pid %d\n", res->vm_name, res->pid);
 		if (res->hold.wanted)
 			printf("held: %s\n", km_fmt_held(held, &res->hold));
+		if (res->pinned)
+			printf("pinned: %u threads, as they were at the source\n", res->pinned);
 		if (res->placed.wanted)
 			printf("placed: %s\n", km_fmt_placed(placed, &res->placed));
 	}
@@ -138,7 +141,7 @@ static int run(const struct km_cmd *cmd, int argc, char **argv)
 	if (o.attach)
 		km_attach_close(&attached);
 	if (rc)
-		return res.waits ? KM_EXIT_REFUSED : KM_EXIT_FAILED;
+		return res.waits || res.refused ? KM_EXIT_REFUSED : KM_EXIT_FAILED;
 	return KM_EXIT_OK;
 }
 

@@ -15,7 +15,7 @@
 #include "xfer/source.h"
 
 struct run_opts {
-	const char *vm, *to, *token, *engine, *ssh;
+	const char *vm, *to, *token, *engine, *ssh, *pin;
 	struct km_opt_list receive_args;
 	unsigned int streams, max_pause_ms, peer_ms;
 	bool verify, explain, no_place, json;
@@ -23,6 +23,7 @@ struct run_opts {
 };
 
 static const char *const engines[] = { "relay", "qemu", NULL };
+static const char *const pins[] = { "keep", "relax", "none", NULL };
 
 static const struct km_opt opts[] = {
 	{ "vm", KM_OPT_STRING, offsetof(struct run_opts, vm), "NAME|PID|SOCKET",
@@ -53,6 +54,10 @@ static const struct km_opt opts[] = {
 	{ "explain-placement", KM_OPT_FLAG, offsetof(struct run_opts, explain), NULL,
 	  "show which CPUs the threads of the move would best run on, and why; move nothing", 0, 0,
 	  NULL, false },
+	{ "pin", KM_OPT_CHOICE, offsetof(struct run_opts, pin), "HOW",
+	  "the guest's pinned threads at the destination: keep that, or move nothing; relax it "
+	  "where it can't be kept; none",
+	  0, 0, pins, false },
 	{ "no-place", KM_OPT_FLAG, offsetof(struct run_opts, no_place), NULL,
 	  "leave it to the kernel where the threads of the move run", 0, 0, NULL, false },
 	KM_NO_HOLD_OPT(struct run_opts),
@@ -114,6 +119,8 @@ static int exit_code(const struct km_run *r, int rc)
 		return KM_EXIT_DOUBT;
 	if (r->outcome == KM_OUT_LOST)
 		return KM_EXIT_LOST;
+	if (r->refused)
+		return KM_EXIT_REFUSED;
 	return rc == -EINTR ? KM_EXIT_CANCELLED : KM_EXIT_FAILED;
 }
 
@@ -224,9 +231,11 @@ static int explain(const struct run_opts *o, const char *host)
 
 static int run(const struct km_cmd *cmd, int argc, char **argv)
 {
-	struct run_opts o = {
-		.ssh = "ssh", .max_pause_ms = 100, .peer_ms = 15000, .hold = KM_HOLD_DEFAULTS
-	};
+	struct run_opts o = { .ssh = "ssh",
+			      .pin = "keep",
+			      .max_pause_ms = 100,
+			      .peer_ms = 15000,
+			      .hold = KM_HOLD_DEFAULTS };
 	struct km_source_opts so = { 0 };
 	struct km_remote remote = { 0 };
 	struct km_run r = { 0 };
@@ -266,6 +275,7 @@ static int run(const struct km_cmd *cmd, int argc, char **argv)
 	ui.show = !o.json;
 	km_progress_init(&ui.progress, stderr);
 	so.engine = o.engine;
+	so.pin = o.pin;
 	so.streams = o.streams;
 	so.max_pause_ms = o.max_pause_ms;
 	so.peer_ms = o.peer_ms;

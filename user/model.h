@@ -207,6 +207,23 @@ struct km_placed {
 	unsigned int left; /* threads that somebody else had moved since: they stay there */
 };
 
+/* What became of the affinities of the guest's own threads (--pin). */
+#define KM_PIN_LAID_MAX 32
+#define KM_PIN_TOLD_MAX 4
+struct km_pin_laid {
+	char who[80], from[256], to[256];
+};
+struct km_pinned {
+	unsigned int threads; /* that were pinned at the source; 0: there is nothing to say */
+	char policy[8];	      /* keep, relax, none */
+	bool done;	      /* they are pinned at the destination */
+	char why_not[KM_ERR_MAX];
+	unsigned int nlaid; /* of the threads, as many as fit */
+	struct km_pin_laid laid[KM_PIN_LAID_MAX];
+	unsigned int nbreaks; /* what could not be kept; the first KM_PIN_TOLD_MAX are told */
+	char breaks[KM_PIN_TOLD_MAX][320];
+};
+
 struct km_verify {
 	bool done;
 	uint64_t pages;	 /* compared */
@@ -232,6 +249,8 @@ struct km_run {
 	struct km_module_facts module;
 	struct km_held hold;
 	struct km_placed placed;
+	struct km_pinned pinned;
+	bool refused; /* one of the hosts can't do it, and nothing was touched */
 	struct km_verify verify;
 	double total_ms; /* first to last message */
 	double setup_ms;

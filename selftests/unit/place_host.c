@@ -341,12 +341,33 @@ static void own_memory(bool *ok)
 	CHECK(km_memnode_read(0x7ffffffe, mem, &n, &err) < 0 && !n && err.text[0]);
 }
 
+/* Where no page is there yet: where the vCPUs are. */
+static void memory_by_vcpus(bool *ok)
+{
+	static struct km_topo t;
+	static struct km_place_mem mem[KM_NODES_MAX];
+	static struct km_pin pins[5];
+	static const char *const cpus[] = { "4", "5-7", "1", "2-5", "0" };
+
+	CHECK(!km_topo_load_synthetic(&t, "pack:2 [numa] core:2 pu:2", NULL));
+	for (int i = 0; i < 5; i++) {
+		snprintf(pins[i].who, sizeof(pins[i].who), i == 4 ? "emulator" : "vCPU %d", i);
+		km_cpus_parse(&pins[i].cpus, cpus[i]);
+	}
+	/* Two on node 1, one on node 0, one on both; the emulator has no memory. */
+	CHECK(km_memnode_by_vcpus(&t, pins, 5, mem) == 2);
+	CHECK(mem[0].node == 1 && mem[1].node == 0);
+	CHECK(mem[0].share > .66 && mem[0].share < .67);
+	CHECK(km_memnode_by_vcpus(&t, &pins[3], 2, mem) == 0);
+}
+
 static const struct ktap_case cases[] = {
 	{ "threads by their names", kinds },	     { "this process's threads", own_threads },
 	{ "threads by QEMU's word", named_by_qemu }, { "what threads claim", claims },
 	{ "NICs, and what is made of them", nics },  { "the way to a host", routes },
 	{ "a sample of the memory", samples },	     { "nodes of a sample", counts },
 	{ "this process's memory", own_memory },
+	{ "memory that is not there yet", memory_by_vcpus },
 };
 
 KTAP_MAIN(cases)

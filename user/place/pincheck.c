@@ -6,18 +6,6 @@
 #include <string.h>
 #include "pinmap_priv.h"
 
-const char *km_pin_break_name(enum km_pin_break_kind k)
-{
-	static const char *const names[] = {
-		[KM_PIN_SIBLINGS] = "siblings",	    [KM_PIN_CORE_SHARED] = "core-shared",
-		[KM_PIN_NODE_SPLIT] = "node-split", [KM_PIN_NODES_MERGED] = "nodes-merged",
-		[KM_PIN_CPU_SHARED] = "cpu-shared", [KM_PIN_CROWDED] = "crowded",
-		[KM_PIN_DROPPED] = "dropped",
-	};
-
-	return (size_t)k < sizeof(names) / sizeof(names[0]) ? names[k] : "?";
-}
-
 void km_pin_broken(struct km_pinmap *m, enum km_pin_break_kind kind, const char *fmt, ...)
 {
 	struct km_pin_break *b = &m->breaks[m->nbreaks];

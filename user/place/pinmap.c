@@ -110,19 +110,6 @@ static void lay_pin(const struct km_pin_lay *l, const struct km_pin *pin, struct
 	}
 }
 
-static void drop_all(const struct km_pin_in *in, const struct km_pin_lay *l, struct km_pinmap *m)
-{
-	unsigned int pinned = 0;
-
-	for (unsigned int i = 0; i < in->npins; i++) {
-		pinned += !km_cpus_within(&in->from->cpus, &in->pins[i].cpus);
-		m->cpus[i] = l->room;
-	}
-	if (pinned)
-		km_pin_broken(m, KM_PIN_DROPPED, "%u pinned thread%s may run everywhere", pinned,
-			      pinned == 1 ? "" : "s");
-}
-
 static int map(const struct km_pin_in *in, struct km_pin_lay *l, struct km_pinmap *m,
 	       struct km_err *err)
 {
@@ -137,10 +124,6 @@ static int map(const struct km_pin_in *in, struct km_pin_lay *l, struct km_pinma
 		return km_err_set(err, -EINVAL,
 				  "pinning: the guest may run on no CPU that is online at the "
 				  "destination");
-	if (in->policy == KM_PIN_NONE) {
-		drop_all(in, l, m);
-		return 0;
-	}
 	rc = collect_cpus(l, in, &cpus, err);
 	if (rc)
 		return rc;

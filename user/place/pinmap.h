@@ -22,7 +22,6 @@
 enum km_pin_policy {
 	KM_PIN_KEEP,  /* all of it, or fail and say what breaks */
 	KM_PIN_RELAX, /* as much of it as there is room for */
-	KM_PIN_NONE,  /* every thread may run everywhere */
 };
 
 /* A thread of a guest and where it may run. */
@@ -47,7 +46,7 @@ enum km_pin_break_kind {
 	KM_PIN_NODES_MERGED, /* were in different nodes, and are in one */
 	KM_PIN_CPU_SHARED,   /* had CPUs of their own, and share one */
 	KM_PIN_CROWDED,	     /* more threads than CPUs, where there were enough */
-	KM_PIN_DROPPED,	     /* by policy */
+	KM_PIN_NOT_THERE,    /* no such thread, or the kernel puts it elsewhere */
 };
 
 struct km_pin_break {
@@ -69,6 +68,8 @@ struct km_pinmap {
 int km_pinmap(const struct km_pin_in *in, struct km_pinmap *m, struct km_err *err);
 void km_pinmap_free(struct km_pinmap *m);
 
-const char *km_pin_break_name(enum km_pin_break_kind k);
+/* One more that breaks. */
+void __attribute__((format(printf, 3, 4)))
+km_pin_broken(struct km_pinmap *m, enum km_pin_break_kind kind, const char *fmt, ...);
 
 #endif

@@ -41,7 +41,5 @@ void km_pin_lay(struct km_pin_lay *l);
 bool km_pin_is_nodes(const struct km_topo *t, const struct km_cpus *s);
 
 void km_pin_check(const struct km_pin_in *in, const struct km_pin_lay *l, struct km_pinmap *m);
-void __attribute__((format(printf, 3, 4)))
-km_pin_broken(struct km_pinmap *m, enum km_pin_break_kind kind, const char *fmt, ...);
 
 #endif

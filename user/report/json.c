@@ -121,6 +121,7 @@ json_t *km_json_run(const struct km_run *r)
 	km_j_put(o, "held", km_j_text_or_null(r->held));
 	km_j_put(o, "hold", km_json_held(&r->hold));
 	km_j_put(o, "placed", km_json_placed(&r->placed));
+	km_j_put(o, "pinning", km_json_pinned(&r->pinned));
 	km_j_put(o, "verify", verify(&r->verify));
 	return o;
 }

@@ -10,4 +10,9 @@ json_t *km_json_placed(const struct km_placed *p);
 #define KM_PLACED_TEXT 1024
 char *km_fmt_placed(char buf[KM_PLACED_TEXT], const struct km_placed *p);
 
+/* The guest's own threads (--pin). */
+json_t *km_json_pinned(const struct km_pinned *p);
+#define KM_PINNED_TEXT 1024
+char *km_fmt_pinned(char buf[KM_PINNED_TEXT], const struct km_pinned *p);
+
 #endif

@@ -220,7 +220,7 @@ static void put_where(FILE *f, const struct km_run *r)
 
 void km_text_run(FILE *f, const struct km_run *r)
 {
-	char held[KM_HELD_TEXT], placed[KM_PLACED_TEXT];
+	char held[KM_HELD_TEXT], placed[KM_PLACED_TEXT], pinned[KM_PINNED_TEXT];
 
 	put_headline(f, r);
 	if (r->error[0])
@@ -234,6 +234,8 @@ void km_text_run(FILE *f, const struct km_run *r)
 		line(f, "held", "%s", r->held);
 	if (r->hold.wanted)
 		line(f, r->held[0] ? "" : "held", "%s", km_fmt_held(held, &r->hold));
+	if (r->pinned.threads || r->pinned.why_not[0])
+		line(f, "pinned", "%s", km_fmt_pinned(pinned, &r->pinned));
 	if (r->placed.wanted)
 		line(f, "placed", "%s", km_fmt_placed(placed, &r->placed));
 	put_verify(f, r);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "placing.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,8 @@
 /* QEMU starts its migration's threads within the first moments. */
 #define LOOK_FOR_MS   3000
 #define LOOK_EVERY_MS 100
+
+#define PLACED "placed"
 
 static void failed(struct km_placed *facts, const struct km_err *err)
 {
@@ -88,16 +91,14 @@ static bool is_placed(const struct km_placing *p, pid_t tid)
 	return false;
 }
 
-/* "placed TID SET BEFORE": the guard must know the way back before there is need of one. */
-static int tell(const struct km_placing *p, const struct km_thread *t)
+int km_placing_tell(const struct km_guard *g, const char *word, pid_t tid,
+		    const struct km_cpus *set, const struct km_cpus *before)
 {
-	char *set = km_cpus_list(&p->wish->qemu), *before = km_cpus_list(&t->cpus);
-	int rc = set && before ?
-			 km_guard_say(p->guard, "placed %d %s %s", (int)t->tid, set, before) :
-			 -1;
+	char *a = km_cpus_list(set), *b = km_cpus_list(before);
+	int rc = a && b ? km_guard_say(g, "%s %d %s %s", word, (int)tid, a, b) : -ENOMEM;
 
-	free(set);
-	free(before);
+	free(a);
+	free(b);
 	return rc;
 }
 
@@ -116,7 +117,8 @@ void km_placing_look(struct km_placing *p, struct km_placed *facts)
 		return;
 	p->looked_at = now;
 	for (size_t i = 0; i < n; i++) {
-		if (!is_of_migration(p, &t[i]) || is_placed(p, t[i].tid) || tell(p, &t[i]))
+		if (!is_of_migration(p, &t[i]) || is_placed(p, t[i].tid) ||
+		    km_placing_tell(p->guard, PLACED, t[i].tid, &p->wish->qemu, &t[i].cpus))
 			continue;
 		if (km_place_thread(&p->qemus, p->vmm, t[i].tid, &p->wish->qemu, &err))
 			failed(facts, &err);
@@ -137,17 +139,26 @@ void km_placing_end(struct km_placing *p, struct km_placed *facts)
 	p->vmm = 0;
 }
 
-bool km_placing_heard(struct km_placing *p, pid_t vmm, const char *line)
+bool km_placing_hear(struct km_applied *a, const char *word, pid_t vmm, const char *line)
 {
+	size_t len = strlen(word);
 	char *set = NULL, *before = NULL;
 	struct km_applied_thread t = { .pid = vmm };
 	int tid = 0;
-	bool ours = sscanf(line, "placed %d %ms %ms", &tid, &set, &before) == 3;
 
-	t.tid = tid;
-	if (ours && !km_cpus_parse(&t.set, set) && !km_cpus_parse(&t.before, before))
-		km_place_note(&p->qemus, &t);
+	if (strncmp(line, word, len) || line[len] != ' ')
+		return false;
+	if (sscanf(line + len, "%d %ms %ms", &tid, &set, &before) == 3 &&
+	    !km_cpus_parse(&t.set, set) && !km_cpus_parse(&t.before, before)) {
+		t.tid = tid;
+		km_place_note(a, &t);
+	}
 	free(set);
 	free(before);
-	return ours;
+	return true;
+}
+
+bool km_placing_heard(struct km_placing *p, pid_t vmm, const char *line)
+{
+	return km_placing_hear(&p->qemus, PLACED, vmm, line);
 }

@@ -43,5 +43,10 @@ void km_placing_end(struct km_placing *p, struct km_placed *facts);
 
 /* In the guard: true for a line that was one of ours, and what is left to do in the end. */
 bool km_placing_heard(struct km_placing *p, pid_t vmm, const char *line);
+/* A thread that is to be put somewhere else, as a line for the guard, which must know the way
+ * back before there is need of one; and the line as the guard hears it. */
+int km_placing_tell(const struct km_guard *g, const char *word, pid_t tid,
+		    const struct km_cpus *set, const struct km_cpus *before);
+bool km_placing_hear(struct km_applied *a, const char *word, pid_t vmm, const char *line);
 
 #endif

@@ -185,14 +185,14 @@ static void add_last_words(struct sink *s, struct km_err *err)
 	km_err_set(err, -ECHILD, "the destination QEMU ended: %s", words);
 }
 
-/* FAILED is said after a QEMU is certainly gone: it means what it says. */
+/* FAILED is said after a QEMU is certainly gone: it means what it says. REFUSE is, too. */
 static void give_up(struct sink *s, struct km_err *err)
 {
 	add_last_words(s, err);
 	km_destqemu_end(&s->q);
 	if (s->control.fd > 0)
-		km_send_json(&s->control, KM_OP_FAILED, json_pack("{s:s}", "error", err->text),
-			     NULL);
+		km_send_json(&s->control, s->refused ? KM_OP_REFUSE : KM_OP_FAILED,
+			     json_pack("{s:s}", "error", err->text), NULL);
 	if (s->journal.id[0])
 		journal(s, KM_STEP_STAYED, err->text, NULL);
 }
@@ -215,11 +215,15 @@ int km_sink_serve(const struct km_sink_opts *o, struct km_sink_result *res, stru
 	res->outcome = rc ? KM_OUT_STAYED : KM_OUT_MOVED;
 	if (rc)
 		give_up(s, err);
+	if (res->waits)
+		km_sink_pins_undo(s);
 	stop_threads(s);
 	km_holding_end(&s->holding, &s->held);
 	km_placing_end(&s->placing, &s->placed);
 	res->hold = s->held;
 	res->placed = s->placed;
+	res->refused = s->refused;
+	res->pinned = km_sink_pins_count(s);
 	res->pid = rc ? 0 : s->q.pid;
 	km_destqemu_release(&s->q);
 	snprintf(res->vm_name, sizeof(res->vm_name), "%s", s->journal.vm_name);
@@ -232,6 +236,7 @@ int km_sink_serve(const struct km_sink_opts *o, struct km_sink_result *res, stru
 				 rc ? KM_VERDICT_DEAD : KM_VERDICT_RUNNING, err->text,
 				 4 * (int)o->peer_ms);
 	km_guard_dismiss(&s->guard);
+	km_sink_pins_free(s);
 	km_guestmem_close(s->mem);
 	km_ledger_free(s->blocks);
 	free(s);

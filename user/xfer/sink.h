@@ -16,6 +16,8 @@ struct km_sink_result {
 	uint64_t pages;
 	struct km_held hold;
 	struct km_placed placed;
+	unsigned int pinned; /* threads of the guest, as they were at the source */
+	bool refused;	     /* its pinning can't be kept here */
 };
 
 struct km_sink_opts {

@@ -37,7 +37,7 @@ static void on_line(void *ctx, char *line)
 		s->q.pid = pid;
 		snprintf(s->q.dir, sizeof(s->q.dir), "%s", line + at);
 		snprintf(s->q.monitor, sizeof(s->q.monitor), "%s/qmp", s->q.dir);
-	} else if (km_placing_heard(&s->placing, s->q.pid, line) ||
+	} else if (km_placing_heard(&s->placing, s->q.pid, line) || km_sink_pins_heard(s, line) ||
 		   (s->q.attached && attached_line(s, line))) {
 		return;
 	} else if (!strncmp(line, "session ", 8)) {
@@ -146,6 +146,8 @@ static void on_orphaned(void *ctx, const int *fds, unsigned int nfds)
 	else
 		kill_qemu(s);
 	km_placing_end(&s->placing, &s->placed);
+	if (waits)
+		km_sink_pins_undo(s);
 	if (v == KM_VERDICT_RUNNING && s->q.attached)
 		km_destqemu_release(&s->q);
 	if (v == KM_VERDICT_RUNNING)

@@ -4,7 +4,8 @@
  *
  *   sink.c        the states of a move, GO, the end
  *   sink_setup.c  from the first connection to a QEMU that waits
- *   sink_place.c  where threads run meanwhile
+ *   sink_pins.c   the guest's threads where they were at the source
+ *   sink_place.c  where those of the move run
  *   sink_pages.c  from the streams into its memory
  *   sink_qemu.c   what that QEMU says
  *   sink_guard.c  what is left to do when this process is killed
@@ -29,6 +30,7 @@
 #include "verify.h"
 
 struct sink;
+struct km_sink_pins;
 
 struct sink_lane {
 	struct sink *s; /* NULL = not connected */
@@ -51,6 +53,8 @@ struct sink {
 	struct km_guard guard;
 	struct km_holding holding;
 	struct km_held held;
+	struct km_sink_pins *pins; /* NULL: nothing is pinned at the source */
+	bool refused;		   /* this host can't keep the pinning */
 	struct km_placing_wish place;
 	struct km_placing placing;
 	struct km_placed placed; /* QEMU's side of both: the watcher's while it lives */
@@ -73,6 +77,17 @@ int km_sink_fail(struct sink *s, const struct km_err *err);
 /* sink_setup.c. -EAGAIN: the caller was not a source, the next one may be. */
 int km_sink_accept(struct sink *s, struct km_conn *c, int peer_ms, int wait_ms, struct km_err *err);
 int km_sink_set_up(struct sink *s, struct km_err *err);
+
+/* sink_pins.c: laid before anything is touched (refused: it can't be), in force before QEMU's
+ * migration; what to say of it; put back when an attached QEMU waits on. */
+#define KM_SINK_PINNED "pinned"
+int km_sink_pins_lay(struct sink *s, const json_t *hello, struct km_err *err);
+int km_sink_pins_apply(struct sink *s, struct km_err *err);
+json_t *km_sink_pins_answer(const struct sink *s); /* NULL: nothing */
+unsigned int km_sink_pins_count(const struct sink *s);
+void km_sink_pins_undo(struct sink *s);
+void km_sink_pins_free(struct sink *s);
+bool km_sink_pins_heard(struct sink *s, const char *line); /* in the guard */
 
 /* sink_place.c: once QEMU is there and before its migration. */
 void km_sink_place(struct sink *s);

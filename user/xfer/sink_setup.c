@@ -39,6 +39,8 @@ static int start_guest(struct sink *s, const json_t *hello, json_t *welcome, str
 			     km_destqemu_start(&s->q, exe, argv, &s->o->replace, &s->o->append,
 					       &s->guard, err);
 	if (!rc)
+		rc = km_sink_pins_apply(s, err);
+	if (!rc)
 		km_sink_place(s);
 	if (!rc && s->relay)
 		rc = km_destqemu_listen_relay(&s->q, s->nlanes, uuid, err);
@@ -175,6 +177,8 @@ static int be_ready(struct sink *s, const json_t *hello, struct km_err *err)
 	if (!rc && s->q.attached)
 		rc = km_attach_fits(s->q.attached, hello, err);
 	if (!rc)
+		rc = km_sink_pins_lay(s, hello, err);
+	if (!rc)
 		rc = new_session(s, err);
 	if (!rc) {
 		rc = km_journal_write(&s->journal, true, err);
@@ -194,6 +198,8 @@ static int be_ready(struct sink *s, const json_t *hello, struct km_err *err)
 	}
 	km_fault("qemu-started");
 	json_object_set_new(welcome, "session", json_string(s->journal.session));
+	if (s->pins)
+		json_object_set_new(welcome, "pinning", km_sink_pins_answer(s));
 	if (!rc)
 		rc = km_send_json(&s->control, KM_OP_WELCOME, json_incref(welcome), err);
 	if (!rc && s->relay)

@@ -217,6 +217,7 @@ static void tear_down(struct source *s)
 		unlink(path);
 		rmdir(s->dir);
 	}
+	km_source_pins_free(s);
 	km_qmp_close(s->qmp);
 	km_guestmem_close(m->mem);
 	km_ledger_free(m->ledger);

@@ -12,6 +12,7 @@ struct km_source_opts {
 	struct km_hold_wish hold;
 	struct km_placing_wish place;
 	const char *engine; /* relay or qemu */
+	const char *pin;    /* keep, relax or none */
 	/* Called from the calling thread, about every 50 ms. Returns true to cancel. */
 	bool (*tick)(void *ctx, const struct km_run *run, double elapsed_ms);
 	void *ctx;

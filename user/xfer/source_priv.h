@@ -7,6 +7,7 @@
  *   source_peer.c   what the destination says on the control connection
  *   source_steer.c  while the guest works: progress, pace, when it stops
  *   source_module.c what kmigrate.ko sees of it
+ *   source_pins.c   the guest's pinning
  *   source_guard.c  what is left to do when this process is killed
  */
 #ifndef KM_SOURCE_PRIV_H
@@ -24,6 +25,8 @@
 #include "source.h"
 #include "verify.h"
 
+struct km_pinning;
+
 struct source {
 	const struct km_source_opts *o;
 	const struct km_vm *vm;
@@ -36,6 +39,8 @@ struct source {
 	struct km_knet *knet; /* NULL without the module */
 	struct km_holding holding;
 	struct km_placing placing;
+	struct km_pinning *pinning;
+	bool pinning_sent;
 	struct km_pinger pinger;
 	bool relay, was_running, qemu_done;
 	_Atomic bool go_sent;
@@ -72,6 +77,12 @@ void km_source_snapshot(struct source *s);
 /* source_module.c: any thread but one at a time */
 void km_source_module_open(struct source *s);
 void km_source_module_close(struct source *s);
+
+/* source_pins.c: HELLO's part of it (NULL: there is none), and the answers. */
+int km_source_pins_offer(struct source *s, json_t **offer, struct km_err *err);
+int km_source_pins_answered(struct source *s, const json_t *welcome, struct km_err *err);
+int km_source_pins_refused(struct source *s, const char *why, struct km_err *err);
+void km_source_pins_free(struct source *s);
 
 /* source_guard.c: started before any thread, with the journal's first entry. */
 int km_source_guard_start(struct source *s, struct km_err *err);

@@ -13,35 +13,52 @@
 #include "rundir.h"
 #include "source_priv.h"
 
-static int say_hello(struct source *s, struct km_err *err)
+static int build_hello(struct source *s, json_t **hello, struct km_err *err)
 {
-	json_t *j = NULL, *args = json_array(), *hello;
+	json_t *args = json_array(), *pinning = NULL;
 	char **argv = NULL;
-	const char *text;
-	enum km_op op;
 	int rc = km_argv_read(s->vm->pid, &argv, err);
 
 	for (char **a = argv; !rc && *a; a++)
 		json_array_append_new(args, json_string(*a));
 	km_argv_free(argv);
+	if (!rc)
+		rc = km_source_pins_offer(s, &pinning, err);
 	if (rc) {
 		json_decref(args);
 		return rc;
 	}
-	hello = json_pack("{s:s,s:s,s:s,s:s,s:o,s:i,s:s,s:b,s:s*,s:s,s:I,s:i}", "id", s->run->id,
-			  "name", s->vm->name, "exe", s->vm->exe, "uuid", s->vm->uuid, "argv", args,
-			  "streams", (int)s->o->streams, "engine", s->o->engine, "paused",
-			  !s->was_running, "token", s->o->token, "machine", s->vm->machine,
-			  "ram_bytes", (json_int_t)s->vm->ram_bytes, "vcpus", (int)s->vm->vcpus);
-	rc = km_send_json(&s->m.control, KM_OP_HELLO, hello, err);
+	*hello = json_pack("{s:s,s:s,s:s,s:s,s:o,s:i,s:s,s:b,s:s*,s:s,s:I,s:i,s:o*}", "id",
+			   s->run->id, "name", s->vm->name, "exe", s->vm->exe, "uuid", s->vm->uuid,
+			   "argv", args, "streams", (int)s->o->streams, "engine", s->o->engine,
+			   "paused", !s->was_running, "token", s->o->token, "machine",
+			   s->vm->machine, "ram_bytes", (json_int_t)s->vm->ram_bytes, "vcpus",
+			   (int)s->vm->vcpus, "pinning", pinning);
+	return 0;
+}
+
+static int say_hello(struct source *s, struct km_err *err)
+{
+	json_t *j = NULL, *hello = NULL;
+	const char *text;
+	enum km_op op;
+	int rc = build_hello(s, &hello, err);
+
+	if (!rc)
+		rc = km_send_json(&s->m.control, KM_OP_HELLO, hello, err);
 	if (!rc)
 		rc = km_recv_json(&s->m.control, &op, &j, err);
 	if (rc)
 		return rc;
 	text = json_string_value(json_object_get(j, "error"));
-	if (op != KM_OP_WELCOME)
-		rc = km_err_set(err, -EREMOTEIO, "destination: %.400s",
-				text ? text : "refused the guest");
+	if (!text)
+		text = "refused the guest";
+	if (op == KM_OP_REFUSE)
+		rc = km_source_pins_refused(s, text, err);
+	else if (op != KM_OP_WELCOME)
+		rc = km_err_set(err, -EREMOTEIO, "destination: %.400s", text);
+	else if (s->pinning_sent)
+		rc = km_source_pins_answered(s, j, err);
 	text = json_string_value(json_object_get(j, "session"));
 	snprintf(s->journal.session, sizeof(s->journal.session), "%s", text ? text : "");
 	if (!rc && km_guard_say(&s->guard, "session %s", s->journal.session))
