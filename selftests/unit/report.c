@@ -141,7 +141,8 @@ static void json_run(bool *ok)
 	c = json_object_get(j, "counters");
 	CHECK(json_integer_value(json_object_get(c, "zero_pages")) == 812345);
 	CHECK(json_real_value(json_object_get(json_object_get(j, "times"), "pause_ms")) > 38);
-	CHECK(json_array_size(json_object_get(json_object_get(j, "module"), "dirtied_by_vcpu")) == 2);
+	CHECK(json_array_size(json_object_get(json_object_get(j, "module"), "dirtied_by_vcpu")) ==
+	      2);
 	CHECK(json_is_true(json_object_get(json_object_get(j, "verify"), "passed")));
 	json_decref(j);
 
@@ -189,7 +190,8 @@ static void guests(bool *ok)
 	free(text);
 	j = km_json_vm(&vms[1]);
 	CHECK(json_is_false(json_object_get(j, "movable")));
-	CHECK(!strcmp(json_string_value(json_object_get(j, "unmovable_because")), "no QMP monitor"));
+	CHECK(!strcmp(json_string_value(json_object_get(j, "unmovable_because")),
+		      "no QMP monitor"));
 	CHECK(json_is_null(json_object_get(j, "qmp")));
 	json_decref(j);
 }
@@ -250,10 +252,83 @@ static void progress(bool *ok)
 	free(text);
 }
 
+/* Where threads ran, the move's and the guest's own. */
+static void placement(bool *ok)
+{
+	json_t *j, *pinning;
+	char *text;
+
+	moved();
+	text = text_of(&run);
+	CHECK(!strstr(text, "placed") && !strstr(text, "pinned"));
+	free(text);
+	j = km_json_run(&run);
+	CHECK(json_is_null(json_object_get(j, "placed")));
+	CHECK(json_is_null(json_object_get(j, "pinning")));
+	json_decref(j);
+
+	run.placed = (struct km_placed){ .wanted = true,
+					 .on = true,
+					 .own = "2-3",
+					 .qemu = "3",
+					 .qemu_threads = 1,
+					 .put_back = true,
+					 .left = 2 };
+	run.pinned =
+		(struct km_pinned){ .threads = 2,
+				    .policy = "relax",
+				    .done = true,
+				    .nlaid = 2,
+				    .laid = { { "vCPU 0", "0", "2" }, { "emulator", "1", "5-6" } },
+				    .nbreaks = 3,
+				    .breaks = { "a is no sibling of b" } };
+	text = text_of(&run);
+	CHECK(strstr(text, "placed      kmigrate on CPUs 2-3, 1 migration thread of QEMU on 3; "
+			   "put back, but 2 that somebody else has moved\n"));
+	CHECK(strstr(text,
+		     "pinned      vCPU 0 on 2, emulator on 5-6; RELAXED: a is no sibling of b, "
+		     "and 2 more\n"));
+	free(text);
+	j = km_json_run(&run);
+	pinning = json_object_get(j, "pinning");
+	CHECK(json_is_false(json_object_get(pinning, "kept")));
+	CHECK(json_is_true(json_object_get(pinning, "done")));
+	CHECK(json_array_size(json_object_get(pinning, "threads")) == 2);
+	CHECK(json_array_size(json_object_get(pinning, "breaks")) == 3);
+	CHECK(json_integer_value(json_object_get(json_object_get(j, "placed"), "left")) == 2);
+	json_decref(j);
+
+	run.placed = (struct km_placed){ .wanted = true, .why_not = "no topology" };
+	run.pinned = (struct km_pinned){ .threads = 2, .policy = "none" };
+	text = text_of(&run);
+	CHECK(strstr(text, "placed      nothing: no topology\n"));
+	CHECK(strstr(text, "pinned      no, as asked for: 2 threads were\n"));
+	free(text);
+	run.pinned = (struct km_pinned){ .policy = "relax", .why_not = "too old" };
+	text = text_of(&run);
+	CHECK(strstr(text, "pinned      no: too old\n"));
+	free(text);
+
+	/* More than a line holds. */
+	run.pinned.done = true;
+	run.pinned.nlaid = KM_PIN_LAID_MAX;
+	for (int i = 0; i < KM_PIN_LAID_MAX; i++) {
+		memset(run.pinned.laid[i].who, 'w', sizeof(run.pinned.laid[i].who) - 1);
+		memset(run.pinned.laid[i].to, '7', sizeof(run.pinned.laid[i].to) - 1);
+	}
+	text = text_of(&run);
+	CHECK(strstr(text, "7, ...\n"));
+	free(text);
+}
+
 static const struct ktap_case cases[] = {
-	{ "report of a move", text_moved }, { "reports of other outcomes", text_others },
-	{ "JSON of a move", json_run },	    { "guests", guests },
-	{ "units", units },		    { "progress", progress },
+	{ "report of a move", text_moved },
+	{ "reports of other outcomes", text_others },
+	{ "JSON of a move", json_run },
+	{ "guests", guests },
+	{ "units", units },
+	{ "progress", progress },
+	{ "placement", placement },
 };
 
 KTAP_MAIN(cases)

@@ -109,6 +109,22 @@ static void say_threads(const struct km_explain *e, struct list *l)
 		decide(l, "vCPUs", choice, "by the affinity of their threads");
 }
 
+/* Which CPUs they become is found at the destination, from its topology (pinmap.h). */
+static void say_pinning(const struct km_explain *e, struct list *l)
+{
+	unsigned int pinned = 0;
+	char choice[64];
+
+	for (unsigned int i = 0; i < e->npins; i++)
+		pinned += !km_cpus_within(&e->in->topo->cpus, &e->pins[i].cpus);
+	if (!pinned)
+		return;
+	snprintf(choice, sizeof(choice), "%u thread%s", pinned, plural(pinned));
+	decide(l, "pinning", choice,
+	       "kept at the destination, or with --pin relax as far as it can be; onto which "
+	       "CPUs, it finds out when the move begins");
+}
+
 static void say_set(struct list *l, const char *what, const struct km_cpus *cpus, const char *why)
 {
 	char text[KM_CPUS_TEXT];
@@ -194,6 +210,7 @@ unsigned int km_explain(const struct km_explain *e, struct km_decision d[KM_DECI
 	say_memory(e, &l);
 	say_nic(e, &l);
 	say_threads(e, &l);
+	say_pinning(e, &l);
 	say_set(&l, "avoided", &p->vcpu, "vCPUs are pinned there, of this guest or of others");
 	say_set(&l, "avoided", &p->sibling, "they are SMT siblings of those");
 	say_set(&l, "avoided", &p->others, "other threads are pinned there");

@@ -46,9 +46,9 @@ static int watch_once(struct sink *s, struct km_err *err)
 	json_t *ev;
 	int rc;
 
+	km_placing_look(&s->placing, &s->placed);
 	if (!km_qmp_event(s->q.qmp, &ev, 100, NULL))
 		json_decref(ev);
-	km_placing_look(&s->placing, &s->placed);
 	rc = km_qmig_query(s->q.qmp, &st, err);
 	if (rc || !strcmp(st.status, "failed")) {
 		km_destqemu_last_words(&s->q, words, sizeof(words));
