@@ -82,10 +82,10 @@ unsigned int km_place_restore(struct km_applied *a)
 
 		if (!is_there(t->pid, t->tid) || get(t->tid, &now))
 			continue;
-		if (km_cpus_equal(&now, &t->set))
-			put(t->tid, &t->before);
-		else
+		if (!km_cpus_equal(&now, &t->set))
 			left++;
+		else if (put(t->tid, &t->before) && is_there(t->pid, t->tid))
+			left++; /* its cgroup has changed */
 	}
 	free(a->threads);
 	a->threads = NULL;

@@ -28,7 +28,7 @@ int km_place_thread(struct km_applied *a, pid_t pid, pid_t tid, const struct km_
 /* One that another process has placed, and is gone. */
 int km_place_note(struct km_applied *a, const struct km_applied_thread *t);
 /* Puts everything back, the last first, and frees. Returns how many it left alone because
- * somebody else had changed them. */
+ * somebody else had changed them, or what they may run on. */
 unsigned int km_place_restore(struct km_applied *a);
 
 #endif

@@ -69,7 +69,7 @@ void km_placing_begin(struct km_placing *p, const struct km_placing_wish *wish, 
 	km_cpus_format(&wish->qemu, facts->qemu);
 	place_own(p, facts);
 	facts->on = !facts->why_not[0];
-	if (remember(p, vmm, facts))
+	if (facts->on && remember(p, vmm, facts))
 		p->vmm = vmm;
 }
 

@@ -63,25 +63,30 @@ int km_sink_pins_lay(struct sink *s, const json_t *hello, struct km_err *err)
 
 /* ---- into force ---- */
 
+static int put(struct sink *s, const struct km_pin *thread, const struct km_cpus *cpus,
+	       struct km_err *err)
+{
+	int rc = 0;
+
+	/* One of our own goes with us. */
+	if (s->q.attached)
+		rc = km_placing_tell(&s->guard, KM_SINK_PINNED, thread->tid, cpus, &thread->cpus);
+	if (rc)
+		return km_err_set(err, rc, "the guard process is gone");
+	return km_place_thread(&s->pins->applied, s->q.pid, thread->tid, cpus, err);
+}
+
 static void pin(struct sink *s, const struct km_pin *thread, const struct km_cpus *cpus)
 {
-	struct km_sink_pins *p = s->pins;
 	char want[KM_CPUS_TEXT], have[KM_CPUS_TEXT];
 	struct km_err err = { 0 };
 	struct km_cpus now = { 0 };
 
-	/* One of our own goes with us. */
-	if (s->q.attached &&
-	    km_placing_tell(&s->guard, KM_SINK_PINNED, thread->tid, cpus, &thread->cpus)) {
-		km_pin_broken(&p->map, KM_PIN_NOT_THERE, "%s: the guard process is gone",
-			      thread->who);
-		return;
-	}
-	if (km_place_thread(&p->applied, s->q.pid, thread->tid, cpus, &err))
-		km_pin_broken(&p->map, KM_PIN_NOT_THERE, "%s: %.200s", thread->who, err.text);
+	if (put(s, thread, cpus, &err))
+		km_pin_broken(&s->pins->map, KM_PIN_NOT_THERE, "%s: %.200s", thread->who, err.text);
 	else if (sched_getaffinity(thread->tid, sizeof(now), (cpu_set_t *)&now) ||
 		 !km_cpus_equal(&now, cpus))
-		km_pin_broken(&p->map, KM_PIN_NOT_THERE,
+		km_pin_broken(&s->pins->map, KM_PIN_NOT_THERE,
 			      "%s may not run on all of CPUs %.60s, but on %.60s", thread->who,
 			      km_cpus_format(cpus, want), km_cpus_format(&now, have));
 }
@@ -94,17 +99,16 @@ static const struct km_pin *find(const struct km_pin *pins, unsigned int n, cons
 	return NULL;
 }
 
-/* QEMU's other threads are the emulator's: as at the source, where they were born of it. */
+/* QEMU's other threads are the emulator's: as at the source, where they were born of it.  Those
+ * that can't be had (a kernel's worker) are no reason to refuse a move. */
 static void pin_others(struct sink *s, const struct km_thread *t, size_t n,
 		       const struct km_pin *emulator, const struct km_cpus *cpus)
 {
 	for (size_t i = 0; i < n; i++) {
 		struct km_pin other = { .tid = t[i].tid, .cpus = t[i].cpus };
 
-		if (t[i].kind != KM_THREAD_OTHER || !km_cpus_equal(&t[i].cpus, &emulator->cpus))
-			continue;
-		snprintf(other.who, sizeof(other.who), "thread %.40s", t[i].name);
-		pin(s, &other, cpus);
+		if (t[i].kind == KM_THREAD_OTHER && km_cpus_equal(&t[i].cpus, &emulator->cpus))
+			put(s, &other, cpus, NULL);
 	}
 }
 
