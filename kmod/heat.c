@@ -39,8 +39,7 @@ const u32 km_heat_window_ms[KM_HEAT_WINDOWS] = { 10, 100, 1000, 10000, 60000 };
 /* Pages for which there are tables, of all VMs. */
 static atomic64_t all_pages = ATOMIC64_INIT(0);
 
-/* The tick of a jiffy: jiffies in the upper bits, the tick in the lower 16. */
-static unsigned long jiffy_tick;
+u64 km_heat_jiffy_tick;
 
 static u16 tick_now(void)
 {
@@ -51,26 +50,13 @@ static u16 tick_now(void)
 	return rem + 1;
 }
 
-static noinline u16 next_tick(unsigned long jiffy)
+static u64 next_tick(void)
 {
-	u16 tick = tick_now();
+	u32 jiffy = READ_ONCE(jiffies);
+	u64 next = (u64)tick_now() << 32 | jiffy;
 
-	WRITE_ONCE(jiffy_tick, jiffy | tick);
-	return tick;
-}
-
-/*
- * The same for the hook, which asks for each page: the clock is read once a jiffy. If the
- * jiffies stand still for a while (the CPU that counts them has its interrupts off), so does
- * this, for all that hooks write meanwhile.
- */
-static __always_inline u16 tick_of_jiffy(void)
-{
-	unsigned long known = READ_ONCE(jiffy_tick), now = READ_ONCE(jiffies) << 16;
-
-	if (likely((known ^ now) <= U16_MAX))
-		return (u16)known;
-	return next_tick(now);
+	WRITE_ONCE(km_heat_jiffy_tick, next);
+	return next;
 }
 
 /* In ticks. An entry that was written after @now was taken is of age 0. */
@@ -95,47 +81,36 @@ void km_heat_init(struct km_heat *heat)
 	mutex_init(&heat->lock);
 	xa_init(&heat->slots);
 	heat->swept_ns = ktime_get_ns();
-}
-
-static struct km_heat_slot **near(struct km_heat *heat, u32 as_id, u32 id)
-{
-	return as_id < KM_COMPAT_MAX_AS_IDS && id < KM_HEAT_NEAR ? &heat->near[as_id][id] : NULL;
-}
-
-static noinline struct km_heat_slot *find_far(struct km_heat *heat, u32 as_id, u32 id)
-{
-	return xa_load(&heat->slots, km_slot_key(as_id, id));
+	/* Before the hook takes what is there, which is no tick, for one. */
+	next_tick();
 }
 
 static void set_near(struct km_heat *heat, u32 key, struct km_heat_slot *to)
 {
-	struct km_heat_slot **table = near(heat, km_slot_key_as_id(key), (u16)key);
+	u16 id = key;
 
 	/* What @to holds is there before the hook can see it. */
-	if (table)
-		smp_store_release(table, to);
+	if (id < KM_HEAT_NEAR)
+		smp_store_release(&heat->near[id][km_slot_key_as_id(key)], to);
 }
 
-/* Atomic context, under RCU. @slot is the hook's. */
-void km_heat_mark(struct km_heat *heat, const struct kvm_memory_slot *slot, u64 rel)
+/* The first of a jiffy, a slot of a high number, or none for which there is a table. */
+noinline void km_heat_mark_slowly(struct km_heat *heat, const struct kvm_memory_slot *slot, u64 rel)
 {
 	struct km_heat_slot *table;
-	u16 now;
+	u64 known;
 
 	if (!READ_ONCE(heat->on))
 		return;
-	/* As near() does it; spelt out, since this runs for each page. */
-	if (likely(slot->as_id < KM_COMPAT_MAX_AS_IDS && (u16)slot->id < KM_HEAT_NEAR))
-		table = READ_ONCE(heat->near[slot->as_id][slot->id]);
-	else
-		table = find_far(heat, slot->as_id, (u16)slot->id);
-	if (unlikely(!table || table->base_gfn != slot->base_gfn || rel >= table->npages)) {
+	table = xa_load(&heat->slots, km_slot_key(slot->as_id, (u16)slot->id));
+	if (!km_heat_fits(table, slot, rel)) {
 		atomic_long_inc(&heat->missed);
 		return;
 	}
-	now = tick_of_jiffy();
-	WRITE_ONCE(table->page[rel], now);
-	WRITE_ONCE(table->region[rel >> KM_HEAT_REGION_SHIFT], now);
+	known = READ_ONCE(km_heat_jiffy_tick);
+	if ((u32)known != (u32)READ_ONCE(jiffies))
+		known = next_tick();
+	km_heat_set(table, rel, known >> 32);
 }
 
 static void drop(struct km_heat *heat, struct km_heat_slot *table)

@@ -3,15 +3,14 @@
 #define KM_HEAT_H
 
 #include <linux/atomic.h>
+#include <linux/jiffies.h>
+#include <linux/kvm_host.h>
 #include <linux/mutex.h>
 #include <linux/rcupdate.h>
 #include <linux/types.h>
 #include <linux/xarray.h>
 
 #include "compat/compat.h"
-
-struct kvm;
-struct kvm_memory_slot;
 
 /* Windows over which pages are counted, in milliseconds. */
 #define KM_HEAT_WINDOWS		5
@@ -35,7 +34,7 @@ struct km_heat {
 	struct mutex lock;
 	struct xarray slots;	/* by km_slot_key() */
 	/* Those of low numbers again, for the hook: an array is quicker. */
-	struct km_heat_slot *near[KM_COMPAT_MAX_AS_IDS][KM_HEAT_NEAR];
+	struct km_heat_slot *near[KM_HEAT_NEAR][KM_COMPAT_MAX_AS_IDS];
 	u64 pages, regions;	/* that the tables are for */
 	bool on;
 	atomic_long_t missed;	/* marks for which there was no table, while it is on */
@@ -63,10 +62,48 @@ int km_heat_sync(struct km_heat *heat, struct kvm *kvm);
 void km_heat_clear(struct km_heat *heat);
 void km_heat_sweep(struct km_heat *heat);
 
-void km_heat_mark(struct km_heat *heat, const struct kvm_memory_slot *slot, u64 rel);
-
 u64 km_heat_bytes(const struct km_heat *heat);
 void km_heat_count(struct km_heat *heat, u64 seen[KM_HEAT_WINDOWS]);
 int km_heat_walk(struct km_heat *heat, struct km_heat_pos *pos, km_heat_fn fn, void *ctx);
+
+/* The tick of a jiffy: the tick in the upper half, the lower half of the jiffy below it. */
+extern u64 km_heat_jiffy_tick;
+
+void km_heat_mark_slowly(struct km_heat *heat, const struct kvm_memory_slot *slot, u64 rel);
+
+/* Is @table that of what @slot is now, so that it has an entry for page @rel of it? */
+static __always_inline bool km_heat_fits(const struct km_heat_slot *table,
+					 const struct kvm_memory_slot *slot, u64 rel)
+{
+	return table && table->base_gfn == slot->base_gfn && rel < table->npages;
+}
+
+static __always_inline void km_heat_set(struct km_heat_slot *table, u64 rel, u16 tick)
+{
+	WRITE_ONCE(table->page[rel], tick);
+	WRITE_ONCE(table->region[rel >> KM_HEAT_REGION_SHIFT], tick);
+}
+
+/*
+ * For the hook, for each page: atomic context, under RCU. @slot is KVM's, which has checked
+ * its as_id.
+ *
+ * The clock is read once a jiffy. If the jiffies stand still for a while (the CPU that counts
+ * them has its interrupts off), so does the tick, for all that hooks write meanwhile.
+ */
+static __always_inline void km_heat_mark(struct km_heat *heat, const struct kvm_memory_slot *slot,
+					 u64 rel)
+{
+	u64 known = READ_ONCE(km_heat_jiffy_tick);
+	struct km_heat_slot *table = NULL;
+	u16 id = slot->id;
+
+	if (likely(id < KM_HEAT_NEAR))
+		table = READ_ONCE(heat->near[id][slot->as_id]);
+	if (likely(km_heat_fits(table, slot, rel) && (u32)known == (u32)READ_ONCE(jiffies)))
+		km_heat_set(table, rel, known >> 32);
+	else
+		km_heat_mark_slowly(heat, slot, rel);
+}
 
 #endif /* KM_HEAT_H */
