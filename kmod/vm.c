@@ -39,7 +39,6 @@
  */
 #include <linux/err.h>
 #include <linux/file.h>
-#include <linux/hashtable.h>
 #include <linux/mutex.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
@@ -52,8 +51,8 @@
 
 #define POLL_JIFFIES	HZ
 
-/* Changed under vms_lock, read under RCU. One entry for each struct kvm. */
-static DEFINE_HASHTABLE(vms, 8);
+/* Changed under vms_lock. One entry for each struct kvm. */
+DEFINE_HASHTABLE(km_vms, KM_VMS_BITS);
 static DEFINE_MUTEX(vms_lock);
 
 static struct workqueue_struct *vm_wq;
@@ -63,17 +62,6 @@ static atomic_t nr_vms = ATOMIC_INIT(0);
 static DECLARE_WAIT_QUEUE_HEAD(no_vms);
 
 static atomic64_t last_id = ATOMIC64_INIT(0);
-
-/* For the hook: no lock, no reference. */
-struct km_vm *km_vm_find_rcu(const struct kvm *key)
-{
-	struct km_vm *vm;
-
-	hash_for_each_possible_rcu(vms, vm, node, (unsigned long)key)
-		if (vm->key == key)
-			return vm;
-	return NULL;
-}
 
 static void free_rcu(struct rcu_head *rcu)
 {
@@ -244,7 +232,7 @@ static struct km_vm *find_get(const struct kvm *kvm)
 {
 	struct km_vm *vm;
 
-	hash_for_each_possible(vms, vm, node, (unsigned long)kvm) {
+	hash_for_each_possible(km_vms, vm, node, (unsigned long)kvm) {
 		if (vm->key != kvm)
 			continue;
 		if (READ_ONCE(vm->ending))
@@ -273,7 +261,7 @@ static struct km_vm *find_or_create(struct file *file, struct kvm *kvm)
 	mutex_lock(&vms_lock);
 	other = find_get(kvm);
 	if (!other)
-		hash_add_rcu(vms, &vm->node, (unsigned long)kvm);
+		hash_add_rcu(km_vms, &vm->node, (unsigned long)kvm);
 	mutex_unlock(&vms_lock);
 	if (!other) {
 		km_vm_queue(vm, &vm->work, 0);

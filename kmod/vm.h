@@ -2,6 +2,7 @@
 #ifndef KM_VM_H
 #define KM_VM_H
 
+#include <linux/hashtable.h>
 #include <linux/list.h>
 #include <linux/mmu_notifier.h>
 #include <linux/rcupdate.h>
@@ -62,6 +63,21 @@ void km_vm_queue(struct km_vm *vm, struct delayed_work *work, unsigned long dela
 void km_vm_unref(struct km_vm *vm);
 
 pid_t km_vm_pid(struct kvm *kvm);
-struct km_vm *km_vm_find_rcu(const struct kvm *key);
+
+#define KM_VMS_BITS	8
+
+/* vm.c's table. */
+extern struct hlist_head km_vms[1 << KM_VMS_BITS];
+
+/* For the hooks, one of which asks for each page: no lock, no reference, but RCU. */
+static __always_inline struct km_vm *km_vm_find_rcu(const struct kvm *key)
+{
+	struct km_vm *vm;
+
+	hash_for_each_possible_rcu(km_vms, vm, node, (unsigned long)key)
+		if (likely(vm->key == key))
+			return vm;
+	return NULL;
+}
 
 #endif /* KM_VM_H */
