@@ -28,63 +28,65 @@
 #include "track.h"
 #include "vm.h"
 
-static void count(struct km_vm *vm, struct kvm *kvm, const struct kvm_memory_slot *slot,
-		  gfn_t gfn, unsigned long caller)
+/* Preemption is disabled: @other is this CPU's, and that is enough for RCU, too. */
+static __always_inline void count(struct km_vm *vm, const struct kvm_memory_slot *slot, u64 rel,
+				  const struct kvm_vcpu *vcpu, bool by_pml)
 {
-	struct km_track *track = km_vm_track(vm);
-	struct kvm_vcpu *vcpu = km_compat_running_vcpu();
-	struct km_dirty *dirty = &vm->dirty;
+	/* There is none when the VM uses a dirty ring. */
+	const unsigned long *bitmap = READ_ONCE(slot->dirty_bitmap);
 	struct km_dirty_counter *counter;
-	const unsigned long *bitmap;
-	u64 rel = gfn - slot->base_gfn;
-	bool by_pml = false;
+	struct km_track *track;
 
-	/* KVM drops these with a warning: mark_page_dirty_in_slot(). */
-	if (unlikely((vcpu && vcpu->kvm != kvm) || rel >= slot->npages))
-		return;
-
-	if (likely(vcpu && vcpu->vcpu_idx < dirty->nr_vcpus))
-		counter = &dirty->vcpu[vcpu->vcpu_idx];
+	if (likely(vcpu && vcpu->vcpu_idx < vm->dirty.nr_vcpus))
+		counter = &vm->dirty.vcpu[vcpu->vcpu_idx];
 	else
-		counter = this_cpu_ptr(dirty->other);
-	if (dirty->counts_pml && vcpu)
-		by_pml = km_pml_drains(counter, vcpu, caller);
+		counter = this_cpu_ptr(vm->dirty.other);
+	if (by_pml && vcpu)
+		km_pml_count_drain(counter, vcpu);
 
-	/* There is no bitmap when the VM uses a dirty ring. */
-	bitmap = READ_ONCE(slot->dirty_bitmap);
-	if (bitmap && test_bit_le(rel, bitmap)) {
+	if (bitmap && unlikely(test_bit_le(rel, bitmap))) {
 		local64_inc(&counter->repeats);
 		return;
 	}
 	local64_inc(&counter->pages);
 	if (by_pml)
 		local64_inc(&counter->pml_pages);
+	track = km_vm_track(vm);
 	if (track)
 		km_heat_mark(&track->heat, slot, rel);
 }
 
+/*
+ * Runs for each page. So all that can be is inlined, and what isn't needed before the one call
+ * that is left, kvm_get_running_vcpu(), is read after it: what is kept over a call takes a
+ * register that must be saved and restored.
+ *
+ * The caller keeps kvm and slot alive, as the function that was hooked uses them as well.
+ */
 static void notrace hook(unsigned long ip, unsigned long parent_ip,
 			 struct ftrace_ops *ops, struct ftrace_regs *fregs)
 {
-	struct kvm *kvm = (struct kvm *)km_compat_ftrace_arg(fregs, 0);
 	const struct kvm_memory_slot *slot =
 		(const struct kvm_memory_slot *)km_compat_ftrace_arg(fregs, 1);
-	gfn_t gfn = km_compat_ftrace_arg(fregs, 2);
+	const struct kvm_vcpu *vcpu;
+	const struct kvm *kvm;
 	struct km_vm *vm;
+	bool by_pml;
+	u64 rel;
 
 	/* The slot may be NULL, and most slots aren't logging. */
 	if (!slot || !kvm_slot_dirty_track_enabled(slot))
 		return;
 
-	/*
-	 * The caller keeps kvm and slot alive, as the function that was hooked
-	 * uses them as well. this_cpu_ptr() in count() needs preemption to be off;
-	 * that is enough for RCU, too, and costs less than rcu_read_lock().
-	 */
+	by_pml = km_pml_drains(parent_ip);
 	preempt_disable_notrace();
+	vcpu = km_compat_running_vcpu();
+	kvm = (const struct kvm *)km_compat_ftrace_arg(fregs, 0);
+	rel = km_compat_ftrace_arg(fregs, 2) - slot->base_gfn;
 	vm = km_vm_find_rcu(kvm);
-	if (vm)
-		count(vm, kvm, slot, gfn, parent_ip);
+	/* KVM drops what isn't so with a warning: mark_page_dirty_in_slot(). */
+	if (vm && likely(rel < slot->npages && (!vcpu || vcpu->kvm == kvm)))
+		count(vm, slot, rel, vcpu, by_pml);
 	preempt_enable_notrace();
 }
 

@@ -23,15 +23,15 @@
 #include "pml.h"
 #include "vm.h"
 
-#define CALLERS_SHIFT	4
-#define KERNEL_HALF	BIT(BITS_PER_LONG - 1)
+/* By each VM of which PML's pages are counted. */
+DEFINE_STATIC_KEY_FALSE(km_pml_counts);
 
-/* Return addresses that are known; without KERNEL_HALF, which all have, if not PML's. */
-static unsigned long callers[1 << CALLERS_SHIFT];
+/* Return addresses that are known; without KM_PML_KERNEL_HALF, which all have, if not PML's. */
+unsigned long km_pml_callers[1 << KM_PML_CALLERS_SHIFT];
 
 static const char *const drainers[] = { "vmx_handle_exit", "vmx_flush_pml_buffer" };
 
-static noinline bool notrace ask_symbols(unsigned long ip)
+static bool notrace ask_symbols(unsigned long ip)
 {
 	char name[KSYM_NAME_LEN];
 	unsigned int i;
@@ -45,33 +45,14 @@ static noinline bool notrace ask_symbols(unsigned long ip)
 	return false;
 }
 
-static bool notrace is_drainer(unsigned long ip)
+/* Asks for the name of the function that @ip is in, and keeps what that means. */
+bool notrace km_pml_learn(unsigned long ip)
 {
-	unsigned long *known = &callers[hash_long(ip, CALLERS_SHIFT)];
-	unsigned long was = READ_ONCE(*known);
-	bool drains;
+	bool drains = ask_symbols(ip);
 
-	if (likely((was | KERNEL_HALF) == ip))
-		return was & KERNEL_HALF;
-	drains = ask_symbols(ip);
-	WRITE_ONCE(*known, drains ? ip : ip & ~KERNEL_HALF);
+	WRITE_ONCE(km_pml_callers[hash_long(ip, KM_PML_CALLERS_SHIFT)],
+		   drains ? ip : ip & ~KM_PML_KERNEL_HALF);
 	return drains;
-}
-
-/*
- * True if a report that returns to @ip is of a page in @vcpu's buffer. @counter is the
- * vCPU's; it counts the drain with the first page of it.
- */
-bool notrace km_pml_drains(struct km_dirty_counter *counter, const struct kvm_vcpu *vcpu,
-			   unsigned long ip)
-{
-	if (!is_drainer(ip))
-		return false;
-	if (counter->pml_exit != vcpu->stat.exits) {
-		counter->pml_exit = vcpu->stat.exits;
-		local64_inc(&counter->pml_drains);
-	}
-	return true;
 }
 
 #ifdef HAVE_EXPORT___TRACEPOINT_KVM_PML_FULL
@@ -103,10 +84,13 @@ bool km_pml_start(void)
 		return false;
 	mutex_lock(&pml_lock);
 	/* The vendor module may have been loaded anew, to another place. */
-	memset(callers, 0, sizeof(callers));
+	memset(km_pml_callers, 0, sizeof(km_pml_callers));
 	if (!users)
 		err = tracepoint_probe_register(&__tracepoint_kvm_pml_full, full, NULL);
-	users += !err;
+	if (!err) {
+		users++;
+		static_branch_inc(&km_pml_counts);
+	}
 	mutex_unlock(&pml_lock);
 	return !err;
 }
@@ -115,6 +99,7 @@ bool km_pml_start(void)
 void km_pml_stop(void)
 {
 	mutex_lock(&pml_lock);
+	static_branch_dec(&km_pml_counts);
 	if (!--users)
 		tracepoint_probe_unregister(&__tracepoint_kvm_pml_full, full, NULL);
 	mutex_unlock(&pml_lock);
