@@ -4,7 +4,8 @@
  *
  * A machine's speed drifts, and an emulated one's more than that. So what is compared is
  * measured in turn, in random order, many times, and each figure is the median of the
- * ratios of neighbours: no absolute time decides anything.
+ * ratios of neighbours: no absolute time decides anything. A verdict is given only where the
+ * interval in which that median lies, at 95 %, is on one side of what is wanted.
  */
 #ifndef BENCH_BENCH_H
 #define BENCH_BENCH_H
@@ -20,6 +21,7 @@
 
 struct options {
 	bool json, quick;
+	bool count;			/* the clock counts instructions */
 	const char *only;		/* a section, or NULL */
 };
 
@@ -43,13 +45,21 @@ struct row {
 	const char *section, *name;
 	const char *unit;		/* of both sides */
 	double wanted;			/* the ratio is to be at most this; 0: for information */
+	const char *statistic;		/* what a value is of, if not of one measurement */
+	bool unsure;			/* the control failed: no verdict */
 };
 
-/* Prints a row. What is wanted and not so is remembered. */
+/* Prints a row. What is wanted and not so, or not sure, is remembered. */
 void report_pairs(const struct row *row, const struct pairs *pairs);
+/* The same for a comparison of like with like: false if it finds them more than that apart. */
+bool report_control(const struct row *row, const struct pairs *pairs, double precision);
 void report_begin(void);
-/* True if all that is wanted is so. */
-bool report_end(void);
+/* The exit status: 0 if all that is wanted is so, 1 if not, 4 if that can't be told. */
+int report_end(void);
+
+double mean(const double *values, size_t nr);
+/* Sorts. */
+double quantile(double *values, size_t nr, double q);
 
 uint64_t now_ns(void);
 uint32_t random_below(uint32_t limit);

@@ -62,11 +62,14 @@ static void report(const struct sizes *size)
 	char name[64];
 
 	snprintf(name, sizeof(name), "%zu pages: harvest / GET", size->pages);
-	report_pairs(&(struct row){ "drive", name, "us", 1.15 }, &size->inside);
+	report_pairs(&(struct row){ .section = "drive", .name = name, .unit = "us", .wanted = 1.15 },
+		     &size->inside);
 	snprintf(name, sizeof(name), "%zu pages: harvest as seen / GET", size->pages);
-	report_pairs(&(struct row){ "drive", name, "us", 0 }, &size->wall);
+	report_pairs(&(struct row){ .section = "drive", .name = name, .unit = "us" },
+		     &size->wall);
 	snprintf(name, sizeof(name), "%zu pages: harvest / GET and CLEAR", size->pages);
-	report_pairs(&(struct row){ "drive", name, "us", 0 }, &size->manual);
+	report_pairs(&(struct row){ .section = "drive", .name = name, .unit = "us" },
+		     &size->manual);
 }
 
 void bench_drive(struct nl *nl)

@@ -7,10 +7,13 @@
 #include <unistd.h>
 
 #include "bench.h"
+#include "verdict.h"
 
 #define RESAMPLES	2000
 
-static unsigned int nr_rows, nr_missed;
+static unsigned int nr_rows, nr_missed, nr_untold;
+
+static const char *const verdicts[] = { "held", "not held", "can't tell" };
 
 void pairs_add(struct pairs *pairs, double ours, double theirs)
 {
@@ -27,8 +30,17 @@ static int by_value(const void *a, const void *b)
 	return (*x > *y) - (*x < *y);
 }
 
-/* Sorts. */
-static double quantile(double *values, size_t nr, double q)
+double mean(const double *values, size_t nr)
+{
+	double sum = 0;
+	size_t i;
+
+	for (i = 0; i < nr; i++)
+		sum += values[i];
+	return sum / (double)nr;
+}
+
+double quantile(double *values, size_t nr, double q)
 {
 	double place = q * (double)(nr - 1);
 	size_t below = (size_t)place;
@@ -49,7 +61,7 @@ static double median(const double *values, size_t nr)
 
 struct summary {
 	double ratio, q1, q3;		/* the median of the ratios, and their quartiles */
-	double low, high;		/* where the median is, at 95 % (bootstrap) */
+	struct interval sure;		/* where the median is, at 95 % (bootstrap) */
 };
 
 static void summarise(const struct pairs *pairs, struct summary *sum)
@@ -67,50 +79,73 @@ static void summarise(const struct pairs *pairs, struct summary *sum)
 			again[j] = ratios[random_below((uint32_t)pairs->nr)];
 		medians[i] = quantile(again, pairs->nr, 0.5);
 	}
-	sum->low = quantile(medians, RESAMPLES, 0.025);
-	sum->high = quantile(medians, RESAMPLES, 0.975);
+	sum->sure.low = quantile(medians, RESAMPLES, 0.025);
+	sum->sure.high = quantile(medians, RESAMPLES, 0.975);
 }
 
 static void print_json(const struct row *row, const struct pairs *pairs,
-		       const struct summary *sum, bool held)
+		       const struct summary *sum, enum verdict verdict)
 {
 	printf("%s\n  {\"section\": \"%s\", \"row\": \"%s\", \"unit\": \"%s\", \"pairs\": %zu,\n"
 	       "   \"ours\": %.6g, \"theirs\": %.6g, \"ratio\": %.4f, \"q1\": %.4f, \"q3\": %.4f,\n"
 	       "   \"low\": %.4f, \"high\": %.4f",
 	       nr_rows ? "," : "", row->section, row->name, row->unit, pairs->nr,
 	       median(pairs->ours, pairs->nr), median(pairs->theirs, pairs->nr), sum->ratio,
-	       sum->q1, sum->q3, sum->low, sum->high);
+	       sum->q1, sum->q3, sum->sure.low, sum->sure.high);
+	if (row->statistic)
+		printf(", \"statistic\": \"%s\"", row->statistic);
 	if (row->wanted > 0)
-		printf(", \"wanted\": %.2f, \"held\": %s", row->wanted, held ? "true" : "false");
+		printf(", \"wanted\": %.2f, \"verdict\": \"%s\"", row->wanted,
+		       verdicts[verdict]);
 	putchar('}');
 }
 
 static void print_text(const struct row *row, const struct pairs *pairs,
-		       const struct summary *sum, bool held)
+		       const struct summary *sum, enum verdict verdict)
 {
+	static const char *statistic;
+
+	if (row->statistic && row->statistic != statistic)
+		printf("%-8s (%s)\n", row->section, row->statistic);
+	statistic = row->statistic;
 	printf("%-8s %-38s %6.3f  %5.3f..%5.3f  %5.3f..%5.3f %4zu %10.4g %10.4g %-8s",
-	       row->section, row->name, sum->ratio, sum->low, sum->high, sum->q1, sum->q3,
-	       pairs->nr, median(pairs->ours, pairs->nr), median(pairs->theirs, pairs->nr),
-	       row->unit);
+	       row->section, row->name, sum->ratio, sum->sure.low, sum->sure.high, sum->q1,
+	       sum->q3, pairs->nr, median(pairs->ours, pairs->nr),
+	       median(pairs->theirs, pairs->nr), row->unit);
 	if (row->wanted > 0)
-		printf("  at most %.2f: %s", row->wanted, held ? "held" : "not held");
+		printf("  at most %.2f: %s", row->wanted, verdicts[verdict]);
 	putchar('\n');
+}
+
+static void print(const struct row *row, const struct pairs *pairs, const struct summary *sum)
+{
+	enum verdict verdict = verdict_of(sum->sure, row->wanted, row->unsure);
+
+	if (options.json)
+		print_json(row, pairs, sum, verdict);
+	else
+		print_text(row, pairs, sum, verdict);
+	fflush(stdout);
+	nr_rows++;
+	nr_missed += row->wanted > 0 && verdict == NOT_HELD;
+	nr_untold += row->wanted > 0 && verdict == CANT_TELL;
 }
 
 void report_pairs(const struct row *row, const struct pairs *pairs)
 {
 	struct summary sum;
-	bool held;
 
 	summarise(pairs, &sum);
-	held = sum.ratio <= row->wanted;
-	if (options.json)
-		print_json(row, pairs, &sum, held);
-	else
-		print_text(row, pairs, &sum, held);
-	fflush(stdout);
-	nr_rows++;
-	nr_missed += row->wanted > 0 && !held;
+	print(row, pairs, &sum);
+}
+
+bool report_control(const struct row *row, const struct pairs *pairs, double precision)
+{
+	struct summary sum;
+
+	summarise(pairs, &sum);
+	print(row, pairs, &sum);
+	return control_holds(sum.sure, precision);
 }
 
 void report_begin(void)
@@ -120,24 +155,28 @@ void report_begin(void)
 
 	uname(&name);
 	if (options.json) {
-		printf("{\"kernel\": \"%s\", \"cpus\": %ld, \"quick\": %s, \"rows\": [",
-		       name.release, cpus, options.quick ? "true" : "false");
+		printf("{\"kernel\": \"%s\", \"cpus\": %ld, \"clock\": \"%s\", \"quick\": %s, \"rows\": [",
+		       name.release, cpus, options.count ? "instructions" : "time",
+		       options.quick ? "true" : "false");
 		return;
 	}
-	printf("Linux %s, %ld CPU%s%s. Ratio: the module's time by what it is compared with.\n",
+	printf("Linux %s, %ld CPU%s%s%s. Ratio: the module's time by what it is compared with.\n",
 	       name.release, cpus, cpus == 1 ? "" : "s",
+	       options.count ? ", by executed instructions" : "",
 	       options.quick ? ", quick: too few pairs for a verdict" : "");
 	printf("%-8s %-38s %6s  %12s  %12s %4s %10s %10s\n", "", "", "ratio", "95 % sure",
 	       "quartiles", "n", "module", "other");
 }
 
-bool report_end(void)
+int report_end(void)
 {
 	if (options.json)
-		printf("\n], \"missed\": %u}\n", nr_missed);
-	else if (nr_missed)
-		printf("%u not held\n", nr_missed);
+		printf("\n], \"missed\": %u, \"untold\": %u}\n", nr_missed, nr_untold);
+	else if (nr_missed || nr_untold)
+		printf("%u not held, of %u it can't be told\n", nr_missed, nr_untold);
 	else
 		printf("all held\n");
-	return !nr_missed;
+	if (nr_missed)
+		return 1;
+	return nr_untold ? 4 : 0;
 }

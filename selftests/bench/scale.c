@@ -46,9 +46,11 @@ static void report(const struct sizes *size)
 	char name[64];
 
 	snprintf(name, sizeof(name), "%zu pages: 16 GiB / 1 GiB", size->pages);
-	report_pairs(&(struct row){ "scale", name, "us", 2 }, &size->ours);
+	report_pairs(&(struct row){ .section = "scale", .name = name, .unit = "us", .wanted = 2 },
+		     &size->ours);
 	snprintf(name, sizeof(name), "%zu pages: 16 GiB / 1 GiB, GET", size->pages);
-	report_pairs(&(struct row){ "scale", name, "us", 0 }, &size->theirs);
+	report_pairs(&(struct row){ .section = "scale", .name = name, .unit = "us" },
+		     &size->theirs);
 }
 
 void bench_scale(struct nl *nl)

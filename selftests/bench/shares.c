@@ -86,7 +86,8 @@ static void report(struct nl *nl, bool drive, const char *name)
 		}
 		pairs_add(&pairs, got > told ? got : told, got > told ? told : got);
 	}
-	report_pairs(&(struct row){ "shares", name, "of 1", 1.05 }, &pairs);
+	report_pairs(&(struct row){ .section = "shares", .name = name, .unit = "of 1", .wanted = 1.05 },
+		     &pairs);
 }
 
 void bench_shares(struct nl *nl)
