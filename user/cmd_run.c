@@ -18,7 +18,7 @@
 struct run_opts {
 	const char *vm, *to, *token, *engine, *ssh;
 	struct km_opt_list receive_args;
-	unsigned int streams, max_pause_ms, peer_ms;
+	unsigned int streams, max_pause_ms, peer_ms, cpu_weight;
 	bool verify, explain, json;
 	struct km_hold_opts hold;
 };
@@ -52,6 +52,9 @@ static const struct km_opt opts[] = {
 	  false },
 	{ "explain-placement", KM_OPT_FLAG, offsetof(struct run_opts, explain), NULL,
 	  "show which CPUs the threads of the move would best run on, and why; move nothing", 0, 0,
+	  NULL, false },
+	{ "cpu-weight", KM_OPT_UINT, offsetof(struct run_opts, cpu_weight), "N",
+	  "raise cpu.weight of QEMU's cgroup to this meanwhile (default: leave it alone)", 1, 10000,
 	  NULL, false },
 	KM_NO_HOLD_OPT(struct run_opts),
 	KM_HOLD_OPTS(struct run_opts),
@@ -267,6 +270,7 @@ static int run(const struct km_cmd *cmd, int argc, char **argv)
 	so.streams = o.streams;
 	so.max_pause_ms = o.max_pause_ms;
 	so.peer_ms = o.peer_ms;
+	so.cpu_weight = o.cpu_weight;
 	so.verify = o.verify;
 	so.tick = tick;
 	so.ctx = &ui;

@@ -197,6 +197,17 @@ struct km_hold_wish {
 	uint32_t floor_khz, latency_us;
 };
 
+/* cpu.weight of the VMM's group while its guest moved. */
+struct km_weight_facts {
+	unsigned int wanted; /* 0 = it was left alone */
+	bool on;
+	char why_not[KM_ERR_MAX];
+	char group[PATH_MAX];	 /* of cgroup v2 */
+	unsigned int before;	 /* 0 = not known */
+	unsigned int changed_to; /* by somebody else, and left so; 0 = by nobody */
+	char not_back[64];	 /* "" = it was put back, unless changed */
+};
+
 struct km_verify {
 	bool done;
 	uint64_t pages;	 /* compared */
@@ -221,6 +232,7 @@ struct km_run {
 	struct km_counters c;
 	struct km_module_facts module;
 	struct km_held hold;
+	struct km_weight_facts weight;
 	struct km_verify verify;
 	double total_ms; /* first to last message */
 	double setup_ms;

@@ -141,8 +141,10 @@ static void json_run(bool *ok)
 	c = json_object_get(j, "counters");
 	CHECK(json_integer_value(json_object_get(c, "zero_pages")) == 812345);
 	CHECK(json_real_value(json_object_get(json_object_get(j, "times"), "pause_ms")) > 38);
-	CHECK(json_array_size(json_object_get(json_object_get(j, "module"), "dirtied_by_vcpu")) == 2);
+	CHECK(json_array_size(json_object_get(json_object_get(j, "module"), "dirtied_by_vcpu")) ==
+	      2);
 	CHECK(json_is_true(json_object_get(json_object_get(j, "verify"), "passed")));
+	CHECK(json_is_null(json_object_get(j, "cpu_weight")));
 	json_decref(j);
 
 	/* Numbers that JSON has no room for, names that are no UTF-8. */
@@ -158,6 +160,41 @@ static void json_run(bool *ok)
 	CHECK(json_integer_value(json_object_get(c, "wire_bytes")) == INT64_MAX);
 	CHECK(json_array_size(json_object_get(json_object_get(j, "module"), "dirtied_by_vcpu")) ==
 	      256);
+	json_decref(j);
+}
+
+static void weight(bool *ok)
+{
+	static const struct {
+		struct km_weight_facts facts;
+		const char *says;
+	} t[] = {
+		{ { .wanted = 800, .on = true, .group = "/vm", .before = 100 },
+		  "cpu.weight 800 instead of 100 for /vm; put back" },
+		{ { .wanted = 800, .on = true, .group = "/vm", .before = 100, .changed_to = 300 },
+		  "somebody has set it to 300 meanwhile, which is left" },
+		{ { .wanted = 800, .on = true, .before = 100, .not_back = "I/O error" },
+		  "NOT put back: I/O error" },
+		{ { .wanted = 800, .why_not = "no cgroup v2 is mounted" },
+		  "weight      not available here: no cgroup v2 is mounted" },
+		{ { 0 }, NULL },
+	};
+	json_t *j, *w;
+	char *text;
+
+	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		moved();
+		run.weight = t[i].facts;
+		text = text_of(&run);
+		CHECK(t[i].says ? strstr(text, t[i].says) != NULL : !strstr(text, "weight"));
+		free(text);
+	}
+	run.weight = t[1].facts;
+	j = km_json_run(&run);
+	w = json_object_get(j, "cpu_weight");
+	CHECK(json_is_true(json_object_get(w, "on")));
+	CHECK(json_integer_value(json_object_get(w, "changed_to")) == 300);
+	CHECK(json_is_null(json_object_get(w, "not_put_back")));
 	json_decref(j);
 }
 
@@ -189,7 +226,8 @@ static void guests(bool *ok)
 	free(text);
 	j = km_json_vm(&vms[1]);
 	CHECK(json_is_false(json_object_get(j, "movable")));
-	CHECK(!strcmp(json_string_value(json_object_get(j, "unmovable_because")), "no QMP monitor"));
+	CHECK(!strcmp(json_string_value(json_object_get(j, "unmovable_because")),
+		      "no QMP monitor"));
 	CHECK(json_is_null(json_object_get(j, "qmp")));
 	json_decref(j);
 }
@@ -251,9 +289,13 @@ static void progress(bool *ok)
 }
 
 static const struct ktap_case cases[] = {
-	{ "report of a move", text_moved }, { "reports of other outcomes", text_others },
-	{ "JSON of a move", json_run },	    { "guests", guests },
-	{ "units", units },		    { "progress", progress },
+	{ "report of a move", text_moved },
+	{ "reports of other outcomes", text_others },
+	{ "JSON of a move", json_run },
+	{ "a weight raised", weight },
+	{ "guests", guests },
+	{ "units", units },
+	{ "progress", progress },
 };
 
 KTAP_MAIN(cases)

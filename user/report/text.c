@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "units.h"
+#include "weight.h"
 
 #define BOLD   "\033[1m"
 #define GREEN  "\033[32m"
@@ -219,6 +220,7 @@ static void put_where(FILE *f, const struct km_run *r)
 
 void km_text_run(FILE *f, const struct km_run *r)
 {
+	char weight[KM_WEIGHT_TEXT];
 	char held[KM_HELD_TEXT];
 
 	put_headline(f, r);
@@ -233,6 +235,8 @@ void km_text_run(FILE *f, const struct km_run *r)
 		line(f, "held", "%s", r->held);
 	if (r->hold.wanted)
 		line(f, r->held[0] ? "" : "held", "%s", km_fmt_held(held, &r->hold));
+	if (r->weight.wanted)
+		line(f, "weight", "%s", km_fmt_weight(weight, &r->weight));
 	put_verify(f, r);
 	put_where(f, r);
 }

@@ -180,6 +180,7 @@ static void finish(struct source *s, int rc, const struct km_err *err)
 	km_source_module_close(s);
 	s->run->outcome = outcome(s, rc);
 	km_holding_end(&s->holding, &s->run->hold);
+	km_weight_end(&s->weight, &s->run->weight);
 	if (s->qmp && s->saved.caps && km_qmig_restore(s->qmp, &s->saved, &held))
 		snprintf(s->run->held, sizeof(s->run->held), "%s", held.text);
 	if (rc)

@@ -10,7 +10,8 @@ struct km_source_opts {
 	unsigned int streams, max_pause_ms, peer_ms;
 	bool verify;
 	struct km_hold_wish hold;
-	const char *engine; /* relay or qemu */
+	unsigned int cpu_weight; /* 0 = leave it alone */
+	const char *engine;	 /* relay or qemu */
 	/* Called from the calling thread, about every 50 ms. Returns true to cancel. */
 	bool (*tick)(void *ctx, const struct km_run *run, double elapsed_ms);
 	void *ctx;

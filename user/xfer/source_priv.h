@@ -23,6 +23,7 @@
 #include "retpath.h"
 #include "source.h"
 #include "verify.h"
+#include "weight.h"
 
 struct source {
 	const struct km_source_opts *o;
@@ -35,6 +36,7 @@ struct source {
 	struct km_guard guard;
 	struct km_knet *knet; /* NULL without the module */
 	struct km_holding holding;
+	struct km_weight weight;
 	struct km_pinger pinger;
 	bool relay, was_running, qemu_done;
 	_Atomic bool go_sent;
