@@ -81,7 +81,7 @@ static void print_json(const struct row *row, const struct pairs *pairs,
 	       median(pairs->ours, pairs->nr), median(pairs->theirs, pairs->nr), sum->ratio,
 	       sum->q1, sum->q3, sum->low, sum->high);
 	if (row->wanted > 0)
-		printf(", \"wanted\": %.2f, \"held\": %s", row->wanted, held ? "true" : "false");
+		printf(", \"wanted\": %g, \"held\": %s", row->wanted, held ? "true" : "false");
 	putchar('}');
 }
 
