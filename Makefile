@@ -21,7 +21,7 @@ BPFTOOL ?= $(or $(shell command -v bpftool),/usr/sbin/bpftool)
 CFLAGS ?= -O2 -g
 ALL_CFLAGS := $(CFLAGS) -std=gnu11 -D_GNU_SOURCE -pthread $(WARN) $(SAN) $(DEFS) \
 	-DKM_VERSION='"$(VERSION)"' -Iuser -Iinclude/uapi -isystem $(BUILD)/bpf -MMD -MP
-LDLIBS := $(shell pkg-config --libs $(LIBS) 2>/dev/null) -pthread
+LDLIBS := $(shell pkg-config --libs $(LIBS) 2>/dev/null) -lm -pthread
 
 USER_SRC := $(wildcard user/*.c user/*/*.c)
 USER_OBJ := $(USER_SRC:%.c=$(BUILD)/%.o)
