@@ -89,6 +89,7 @@ struct km_module_facts {
 	uint64_t dirtied_pages;	     /* counted while the VMM logged */
 	unsigned int vcpus;
 	uint64_t dirtied_by_vcpu[256];
+	pid_t tid_by_vcpu[256]; /* the thread that ran it last, 0 = none or not known */
 	double dirtied_pages_per_s;
 };
 
@@ -208,6 +209,16 @@ struct km_weight_facts {
 	char not_back[64];	 /* "" = it was put back, unless changed */
 };
 
+/* What was taken from vCPUs so that the link could keep up. */
+struct km_throttle_facts {
+	bool wanted;
+	char why_not[KM_ERR_MAX]; /* it could not be done, or not to the end */
+	unsigned int vcpus;	  /* 0 = none was slowed; else of these the last was */
+	uint8_t most[256];	  /* percent of its time, at the worst */
+	unsigned int changed;	  /* limits that somebody else changed, and that were left so */
+	char not_back[KM_ERR_MAX];
+};
+
 struct km_verify {
 	bool done;
 	uint64_t pages;	 /* compared */
@@ -233,6 +244,7 @@ struct km_run {
 	struct km_module_facts module;
 	struct km_held hold;
 	struct km_weight_facts weight;
+	struct km_throttle_facts throttle;
 	struct km_verify verify;
 	double total_ms; /* first to last message */
 	double setup_ms;

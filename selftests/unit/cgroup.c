@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include "host/cgroup.h"
 #include "ktap.h"
+#include "xfer/quota.h"
 #include "xfer/weight.h"
 
 static void groups(bool *ok)
@@ -104,24 +105,40 @@ static void libvirts(bool *ok)
 
 /* ---- a folder that looks like a group ---- */
 
-static char folder[] = "/tmp/kmigrate-cgroup-XXXXXX";
+static char folder[32];
 
-static void set(const char *weight)
+static bool make(void)
+{
+	strcpy(folder, "/tmp/kmigrate-cgroup-XXXXXX");
+	return mkdtemp(folder);
+}
+
+static void set_file(const char *file, const char *value)
 {
 	char path[PATH_MAX];
 	FILE *f;
 
-	snprintf(path, sizeof(path), "%s/cpu.weight", folder);
+	snprintf(path, sizeof(path), "%s/%s", folder, file);
 	f = fopen(path, "w");
-	fprintf(f, "%s\n", weight);
+	fprintf(f, "%s\n", value);
 	fclose(f);
+}
+
+static bool file_is(const char *file, const char *wanted)
+{
+	char value[KM_CGROUP_VALUE];
+
+	return !km_cgroup_read(folder, file, value) && !strcmp(value, wanted);
+}
+
+static void set(const char *weight)
+{
+	set_file("cpu.weight", weight);
 }
 
 static bool is(const char *weight)
 {
-	char value[KM_CGROUP_VALUE];
-
-	return !km_cgroup_read(folder, "cpu.weight", value) && !strcmp(value, weight);
+	return file_is("cpu.weight", weight);
 }
 
 static void back(bool *ok)
@@ -130,7 +147,7 @@ static void back(bool *ok)
 	struct km_weight w = { 0 };
 	char line[PATH_MAX + 32];
 
-	CHECK(mkdtemp(folder));
+	CHECK(make());
 	snprintf(line, sizeof(line), "100 800 %s", folder);
 	set("800");
 	km_weight_parse(&w, line);
@@ -184,10 +201,107 @@ static void own(bool *ok)
 	CHECK(facts.wanted == 800 && !facts.on && facts.why_not[0] && !w.ours);
 }
 
+/* ---- quotas ---- */
+
+static void limits(bool *ok)
+{
+	static const struct {
+		const char *before;
+		unsigned int percent;
+		const char *value;
+	} t[] = {
+		{ "max 100000", 0, "max 100000" },
+		{ "max 100000", 10, "9000 10000" },
+		{ "max 100000", 90, "1000 10000" },
+		{ "max 100000", 95, "1000 20000" },
+		{ "max 100000", 99, "1000 100000" },
+		{ "50000 100000", 0, "50000 100000" }, /* of what it had */
+		{ "50000 100000", 50, "2500 10000" },
+		{ "50000 100000", 99, "1000 200000" },
+		{ "200000 100000", 50, "5000 10000" }, /* a thread has one CPU, at most */
+		{ "nonsense", 50, "5000 10000" },
+	};
+	char value[KM_CGROUP_VALUE];
+
+	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		km_quota_format(value, t[i].before, t[i].percent);
+		CHECK(!strcmp(value, t[i].value));
+	}
+}
+
+static void vcpu_groups(bool *ok)
+{
+	unsigned int nr = 0;
+	size_t len = 0;
+
+	CHECK(km_quota_is_libvirts(SCOPE "/libvirt/vcpu12", &nr, &len));
+	CHECK(nr == 12 && len == strlen(SCOPE "/libvirt"));
+	CHECK(!km_quota_is_libvirts(SCOPE "/libvirt/emulator", &nr, &len));
+	CHECK(!km_quota_is_libvirts(SCOPE "/libvirt", &nr, &len));
+	CHECK(!km_quota_is_libvirts(SCOPE "/libvirt/vcpu", &nr, &len));
+	CHECK(!km_quota_is_libvirts("/vm/vcpu1", &nr, &len));
+	CHECK(!km_quota_is_libvirts("/vcpu1", &nr, &len));
+	CHECK(!km_quota_is_libvirts("/", &nr, &len));
+}
+
+#define MAX "vcpu1/cpu.max"
+
+/* What the guard hears of a vCPU of libvirt's, and then has to do. */
+static void hear(struct km_quota *q)
+{
+	char line[PATH_MAX + 32];
+
+	snprintf(line, sizeof(line), "base 77 0 %s", folder);
+	km_quota_parse(q, line);
+	km_quota_parse(q, "vcpu 5 1 4711 max 100000");
+	km_quota_parse(q, "max 5 7000 10000");
+	km_quota_parse(q, "max 5 4900 10000");
+}
+
+static void quota_back(bool *ok)
+{
+	static struct km_quota q;
+	struct km_err err = { 0 };
+	char path[PATH_MAX];
+
+	CHECK(make());
+	snprintf(path, sizeof(path), "%s/vcpu1", folder);
+	CHECK(!mkdir(path, 0755));
+	set_file(MAX, "4900 10000");
+	hear(&q);
+	CHECK(q.vmm == 77 && !q.made && q.v[5].tid == 4711 && q.v[5].nr == 1);
+	CHECK(!km_quota_end(&q, &err) && !err.code && file_is(MAX, "max 100000"));
+
+	set_file(MAX, "7000 10000"); /* killed before it wrote what it had said */
+	hear(&q);
+	CHECK(!km_quota_end(&q, &err) && !err.code && file_is(MAX, "max 100000"));
+
+	set_file(MAX, "20000 100000"); /* somebody's */
+	hear(&q);
+	CHECK(km_quota_end(&q, &err) == 1 && !err.code && file_is(MAX, "20000 100000"));
+	CHECK(!km_quota_end(&q, &err)); /* once is enough */
+
+	snprintf(path, sizeof(path), "%s/" MAX, folder);
+	unlink(path);
+	hear(&q);
+	CHECK(!km_quota_end(&q, &err) && !err.code); /* the VM has ended */
+
+	km_quota_parse(&q, "vcpu 256 1 4711 max 100000");
+	km_quota_parse(&q, "vcpu 1 1");
+	km_quota_parse(&q, "max 256 1 2");
+	km_quota_parse(&q, "base 1 1 relative");
+	km_quota_parse(&q, "");
+	CHECK(!q.v[1].tid && !strcmp(q.base, folder) && !q.switched_on);
+	snprintf(path, sizeof(path), "%s/vcpu1", folder);
+	rmdir(path);
+	rmdir(folder);
+}
+
 static const struct ktap_case cases[] = {
 	{ "the group of a process", groups }, { "where it is mounted", mounts },
 	{ "libvirt's groups", libvirts },     { "a weight is put back", back },
-	{ "or was never raised", own },
+	{ "or was never raised", own },	      { "limits of a part", limits },
+	{ "vCPUs' groups", vcpu_groups },     { "quotas are put back", quota_back },
 };
 
 KTAP_MAIN(cases)

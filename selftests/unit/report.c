@@ -198,6 +198,48 @@ static void weight(bool *ok)
 	json_decref(j);
 }
 
+static void throttle(bool *ok)
+{
+	static const struct {
+		struct km_throttle_facts facts;
+		const char *says;
+	} t[] = {
+		{ { .wanted = true }, "throttle    not needed: no vCPU was slowed" },
+		{ { .wanted = true, .why_not = "no module" }, "not available here: no module" },
+		{ { .wanted = true, .vcpus = 3, .most = { 85, 0, 12 } },
+		  "vcpu0 slowed by up to 85 %, vcpu2 slowed by up to 12 %; put back" },
+		{ { .wanted = true, .vcpus = 1, .most = { 85 }, .why_not = "it broke" },
+		  "; put back early: it broke" },
+		{ { .wanted = true, .vcpus = 1, .most = { 85 }, .changed = 1 },
+		  "; put back, but for 1 that somebody else has changed" },
+		{ { .wanted = true, .vcpus = 1, .most = { 85 }, .not_back = "I/O error" },
+		  "; NOT put back: I/O error" },
+		{ { 0 }, NULL },
+	};
+	char *text;
+	json_t *j;
+
+	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		moved();
+		run.throttle = t[i].facts;
+		text = text_of(&run);
+		CHECK(t[i].says ? strstr(text, t[i].says) != NULL : !strstr(text, "throttle"));
+		free(text);
+	}
+	moved(); /* as many as there can be */
+	run.throttle.wanted = true;
+	run.throttle.vcpus = 256;
+	memset(run.throttle.most, 99, sizeof(run.throttle.most));
+	text = text_of(&run);
+	CHECK(strstr(text, "...; put back"));
+	free(text);
+	run.throttle = t[2].facts;
+	j = km_json_run(&run);
+	CHECK(json_array_size(json_object_get(json_object_get(j, "throttle"),
+					      "most_percent_by_vcpu")) == 3);
+	json_decref(j);
+}
+
 static void guests(bool *ok)
 {
 	static struct km_vm vms[2];
@@ -293,6 +335,7 @@ static const struct ktap_case cases[] = {
 	{ "reports of other outcomes", text_others },
 	{ "JSON of a move", json_run },
 	{ "a weight raised", weight },
+	{ "vCPUs slowed", throttle },
 	{ "guests", guests },
 	{ "units", units },
 	{ "progress", progress },

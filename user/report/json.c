@@ -121,6 +121,7 @@ json_t *km_json_run(const struct km_run *r)
 	km_j_put(o, "held", km_j_text_or_null(r->held));
 	km_j_put(o, "hold", km_json_held(&r->hold));
 	km_j_put(o, "cpu_weight", km_json_weight(&r->weight));
+	km_j_put(o, "throttle", km_json_throttle(&r->throttle));
 	km_j_put(o, "verify", verify(&r->verify));
 	return o;
 }

@@ -220,6 +220,7 @@ static void put_where(FILE *f, const struct km_run *r)
 
 void km_text_run(FILE *f, const struct km_run *r)
 {
+	char throttle[KM_THROTTLE_TEXT];
 	char weight[KM_WEIGHT_TEXT];
 	char held[KM_HELD_TEXT];
 
@@ -237,6 +238,8 @@ void km_text_run(FILE *f, const struct km_run *r)
 		line(f, r->held[0] ? "" : "held", "%s", km_fmt_held(held, &r->hold));
 	if (r->weight.wanted)
 		line(f, "weight", "%s", km_fmt_weight(weight, &r->weight));
+	if (r->throttle.wanted)
+		line(f, "throttle", "%s", km_fmt_throttle(throttle, &r->throttle));
 	put_verify(f, r);
 	put_where(f, r);
 }

@@ -40,3 +40,55 @@ char *km_fmt_weight(char buf[KM_WEIGHT_TEXT], const struct km_weight_facts *w)
 		snprintf(buf + n, KM_WEIGHT_TEXT - n, "put back");
 	return buf;
 }
+
+json_t *km_json_throttle(const struct km_throttle_facts *t)
+{
+	json_t *o, *most;
+
+	if (!t->wanted)
+		return json_null();
+	o = json_object();
+	most = json_array();
+	for (unsigned int i = 0; i < t->vcpus; i++)
+		json_array_append_new(most, km_j_number(t->most[i]));
+	km_j_put(o, "why_not", km_j_text_or_null(t->why_not));
+	km_j_put(o, "most_percent_by_vcpu", most);
+	km_j_put(o, "changed_by_others", km_j_number(t->changed));
+	km_j_put(o, "not_put_back", km_j_text_or_null(t->not_back));
+	return o;
+}
+
+/* "vcpu3 by up to 85 %, vcpu7 by up to 12 %" */
+static size_t put_slowed(char *buf, size_t size, const struct km_throttle_facts *t)
+{
+	size_t n = 0;
+
+	for (unsigned int i = 0; i < t->vcpus; i++) {
+		if (!t->most[i])
+			continue;
+		if (n + 64 > size)
+			return n + (size_t)snprintf(buf + n, size - n, " ...");
+		n += (size_t)snprintf(buf + n, size - n, "%svcpu%u slowed by up to %u %%",
+				      n ? ", " : "", i, t->most[i]);
+	}
+	return n;
+}
+
+char *km_fmt_throttle(char buf[KM_THROTTLE_TEXT], const struct km_throttle_facts *t)
+{
+	size_t n = put_slowed(buf, KM_THROTTLE_TEXT / 3, t);
+
+	if (!n && !t->why_not[0])
+		snprintf(buf, KM_THROTTLE_TEXT, "not needed: no vCPU was slowed");
+	else if (!n)
+		snprintf(buf, KM_THROTTLE_TEXT, "not available here: %.500s", t->why_not);
+	else if (t->not_back[0])
+		snprintf(buf + n, KM_THROTTLE_TEXT - n, "; NOT put back: %.400s", t->not_back);
+	else if (t->changed)
+		snprintf(buf + n, KM_THROTTLE_TEXT - n,
+			 "; put back, but for %u that somebody else has changed", t->changed);
+	else
+		snprintf(buf + n, KM_THROTTLE_TEXT - n, "; put back%s%.400s",
+			 t->why_not[0] ? " early: " : "", t->why_not);
+	return buf;
+}

@@ -175,6 +175,7 @@ static void finish(struct source *s, int rc, const struct km_err *err)
 
 	if (rc && !s->go_sent && s->m.control.fd > 0)
 		km_send(&s->m.control, KM_OP_ABORT, 0, err->text, strlen(err->text), NULL);
+	km_source_throttle_end(s);
 	km_pinger_stop(&s->pinger);
 	wake_all(s, rc, err);
 	km_source_module_close(s);

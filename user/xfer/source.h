@@ -11,7 +11,8 @@ struct km_source_opts {
 	bool verify;
 	struct km_hold_wish hold;
 	unsigned int cpu_weight; /* 0 = leave it alone */
-	const char *engine;	 /* relay or qemu */
+	bool throttle;
+	const char *engine; /* relay or qemu */
 	/* Called from the calling thread, about every 50 ms. Returns true to cancel. */
 	bool (*tick)(void *ctx, const struct km_run *run, double elapsed_ms);
 	void *ctx;

@@ -7,6 +7,7 @@
  *   source_peer.c   what the destination says on the control connection
  *   source_steer.c  while the guest works: progress, pace, when it stops
  *   source_module.c what kmigrate.ko sees of it
+ *   source_throttle.c vCPUs that dirty faster than the link carries
  *   source_guard.c  what is left to do when this process is killed
  */
 #ifndef KM_SOURCE_PRIV_H
@@ -20,8 +21,10 @@
 #include "outcome.h"
 #include "pinger.h"
 #include "qmigrate.h"
+#include "quota.h"
 #include "retpath.h"
 #include "source.h"
+#include "throttle.h"
 #include "verify.h"
 #include "weight.h"
 
@@ -37,6 +40,15 @@ struct source {
 	struct km_knet *knet; /* NULL without the module */
 	struct km_holding holding;
 	struct km_weight weight;
+
+	struct km_throttle throttle;
+	struct km_quota quota;
+	struct km_module_facts looked; /* at the last look */
+	double t_look;
+	uint64_t rounds_looked, acked_looked, qemu_bytes_per_s;
+	uint8_t taken[KM_THROTTLE_VCPUS]; /* percent, in force */
+	bool throttle_over;
+
 	struct km_pinger pinger;
 	bool relay, was_running, qemu_done;
 	_Atomic bool go_sent;
@@ -73,6 +85,10 @@ void km_source_snapshot(struct source *s);
 /* source_module.c: any thread but one at a time */
 void km_source_module_open(struct source *s);
 void km_source_module_close(struct source *s);
+
+/* source_throttle.c: each turn; and when it has ended, any number of times */
+void km_source_throttle(struct source *s);
+void km_source_throttle_end(struct source *s);
 
 /* source_guard.c: started before any thread, with the journal's first entry. */
 int km_source_guard_start(struct source *s, struct km_err *err);
