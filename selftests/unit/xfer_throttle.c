@@ -171,6 +171,41 @@ static void last_resort(bool *ok)
 	CHECK(!look(&g) && taken_of_all(&g));
 }
 
+/* It dirties all that the link carries, and can be stopped at any time. */
+static void fits(bool *ok)
+{
+	struct km_throttle_look l = { .seconds = 1,
+				      .vcpus = 1,
+				      .dirtied = { 1000 },
+				      .link = 1000,
+				      .left = 0.9 * 1000 * PAUSE_S,
+				      .pause_s = PAUSE_S };
+	struct km_throttle t = { 0 };
+
+	for (int i = 0; i < 20; i++)
+		km_throttle_step(&t, &l);
+	CHECK(!km_throttle_taken(&t, 0));
+	l.left *= 2;
+	for (int i = 0; i < 20; i++)
+		km_throttle_step(&t, &l);
+	CHECK(km_throttle_taken(&t, 0));
+}
+
+/* Pages that cost nothing, as zero pages, make the link look fast at first. */
+static void looked_fast(bool *ok)
+{
+	struct guest g = { .link = 3000000,
+			   .left = 5000000,
+			   .rate = { 100000, 0, 0, 0 },
+			   .set = { 50000, 0, 0, 0 } };
+
+	look(&g);
+	g.link = 3000;
+	g.left = 50000;
+	CHECK(converge(&g, 100) >= 0);
+	CHECK(taken(&g, 0));
+}
+
 /* No more is taken than the link demands: what is dirtied stays near what is aimed at. */
 static void no_more_than_needed(bool *ok)
 {
@@ -253,6 +288,8 @@ static const struct ktap_case cases[] = {
 	{ "only the dirtiest is slowed", only_the_dirtiest },
 	{ "several to one level", one_level },
 	{ "not before it is needed", last_resort },
+	{ "nor while it can be stopped", fits },
+	{ "the link looked faster than it is", looked_fast },
 	{ "no more than is needed", no_more_than_needed },
 	{ "given back when the link recovers", link_recovers },
 	{ "bounded", bounded },
