@@ -204,7 +204,7 @@ static void throttle(bool *ok)
 		struct km_throttle_facts facts;
 		const char *says;
 	} t[] = {
-		{ { .wanted = true }, "throttle    not needed: no vCPU was slowed" },
+		{ { .wanted = true }, "throttle    no vCPU was slowed" },
 		{ { .wanted = true, .why_not = "no module" }, "not available here: no module" },
 		{ { .wanted = true, .vcpus = 3, .most = { 85, 0, 12 } },
 		  "vcpu0 slowed by up to 85 %, vcpu2 slowed by up to 12 %; put back" },

@@ -79,7 +79,7 @@ char *km_fmt_throttle(char buf[KM_THROTTLE_TEXT], const struct km_throttle_facts
 	size_t n = put_slowed(buf, KM_THROTTLE_TEXT / 3, t);
 
 	if (!n && !t->why_not[0])
-		snprintf(buf, KM_THROTTLE_TEXT, "not needed: no vCPU was slowed");
+		snprintf(buf, KM_THROTTLE_TEXT, "no vCPU was slowed");
 	else if (!n)
 		snprintf(buf, KM_THROTTLE_TEXT, "not available here: %.500s", t->why_not);
 	else if (t->not_back[0])

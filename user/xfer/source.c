@@ -233,6 +233,7 @@ static void init(struct source *s, const struct km_source_opts *o, const struct 
 	s->run = run;
 	s->relay = !strcmp(o->engine, "relay");
 	s->t0 = km_now_ms();
+	run->throttle.wanted = o->throttle;
 	s->m.pid = vm->pid;
 	s->m.backlog_cap = km_pace_backlog_pages(0, o->max_pause_ms);
 	pthread_mutex_init(&s->rp_lock, NULL);

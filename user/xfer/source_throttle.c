@@ -72,13 +72,11 @@ static void look(struct source *s, const struct km_module_facts *now)
 
 void km_source_throttle(struct source *s)
 {
-	struct km_throttle_facts *f = &s->run->throttle;
 	struct km_module_facts now = { 0 };
 	struct km_err err = { 0 };
 
 	if (!s->o->throttle || s->throttle_over)
 		return;
-	f->wanted = true;
 	if (s->t_stop > 0) {
 		km_source_throttle_end(s);
 		return;
