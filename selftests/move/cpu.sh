@@ -146,7 +146,7 @@ rounds() { "$guest/qmp" "$a/mon.sock" query-migrate | jq '.ram["dirty-sync-count
 # Until a vCPU's group has a limit. Its cpu.max is in $slowed.
 slowed() {
 	local file
-	for _ in $(seq 600); do
+	for _ in $(seq 3000); do
 		for file in "$group"/kmigrate-*/cpu.max "${group%/*}"/vcpu*/cpu.max; do
 			[ -e "$file" ] && ! grep -q max "$file" && slowed=$file && return 0
 		done
