@@ -21,7 +21,7 @@ BPFTOOL ?= $(or $(shell command -v bpftool),/usr/sbin/bpftool)
 CFLAGS ?= -O2 -g
 ALL_CFLAGS := $(CFLAGS) -std=gnu11 -D_GNU_SOURCE -pthread $(WARN) $(SAN) $(DEFS) \
 	-DKM_VERSION='"$(VERSION)"' -Iuser -Iinclude/uapi -isystem $(BUILD)/bpf -MMD -MP
-LDLIBS := $(shell pkg-config --libs $(LIBS) 2>/dev/null) -pthread
+LDLIBS := $(shell pkg-config --libs $(LIBS) 2>/dev/null) -lm -pthread
 
 USER_SRC := $(wildcard user/*.c user/*/*.c)
 USER_OBJ := $(USER_SRC:%.c=$(BUILD)/%.o)
@@ -59,7 +59,7 @@ DEBUG_DEPS := bc flex bison libelf-dev
 TEST_DEPS := man-db dkms valgrind python3-yaml python3-jsonschema bochs bochs-term openssh-client openssh-server
 
 .PHONY: all user bpf module no-module faults install uninstall unit-tests fuzz check check-unit \
-	check-pml check-debug-kernel bench-dirty demo deps demo-deps debug-deps help clean
+	check-pml check-debug-kernel bench-dirty bench-hold demo deps demo-deps debug-deps help clean
 all: user $(if $(KDIRS),module,no-module)
 
 user: $(BUILD)/kmigrate
@@ -141,9 +141,9 @@ check-debug-kernel:
 	@selftests/vm/debugkernel
 	@selftests/run selftests/debug/debug.sh
 
-# BENCH= has arguments: selftests/bench/dirty says which.
-bench-dirty:
-	@selftests/bench/dirty $(BENCH)
+# BENCH= has arguments: selftests/bench/dirty and hold say which.
+bench-dirty bench-hold: bench-%:
+	@selftests/bench/$* $(BENCH)
 
 # A new machine has no compiler, so deps comes first, in a make of its own: this one has
 # looked for the libraries already.
@@ -172,6 +172,7 @@ help:
 	@echo "make check-debug-kernel"
 	@echo "                 the module on a kernel with KASAN, lockdep, kmemleak, which it builds (long)"
 	@echo "make bench-dirty what dirty tracking costs (BENCH='--count --json -k 6.1')"
+	@echo "make bench-hold  how soon automatic holds are in force (BENCH='--count --json -k 6.1')"
 	@echo "make check-unit  the fast ones: no root, no KVM"
 	@echo "make demo        two hosts, a Linux guest that moves between them (as root)"
 	@echo "make deps        install what building and testing needs (apt)"

@@ -93,7 +93,7 @@ void km_auto_vmm_sets(const struct kvm *kvm, const struct km_compat_region *regi
 	if (logs)
 		atomic_inc(&nr_loggers);
 	llist_add(&change->node, &changes);
-	mod_delayed_work(system_unbound_wq, &look_work, 0);
+	mod_delayed_work(system_highpri_wq, &look_work, 0);
 }
 
 static struct logger *find(const struct change *change)
@@ -235,7 +235,7 @@ static void look(struct work_struct *work)
 	list_for_each_entry_safe(logger, next, &loggers, list)
 		judge(logger);
 	if (!list_empty(&loggers))
-		queue_delayed_work(system_unbound_wq, &look_work, LOOK_JIFFIES);
+		queue_delayed_work(system_highpri_wq, &look_work, LOOK_JIFFIES);
 	mutex_unlock(&auto_lock);
 }
 

@@ -332,8 +332,11 @@ int km_hold_init(void)
 {
 	int err = -ENOMEM;
 
-	/* Not while the machine goes to sleep: cpufreq is suspended by then. */
-	queue = alloc_workqueue("kmigrate_hold", WQ_UNBOUND | WQ_FREEZABLE, 1);
+	/*
+	 * Not while the machine goes to sleep: cpufreq is suspended by then. And not in turn
+	 * with whatever keeps the CPUs busy: a hold is for hosts where something does.
+	 */
+	queue = alloc_workqueue("kmigrate_hold", WQ_UNBOUND | WQ_HIGHPRI | WQ_FREEZABLE, 1);
 	if (!queue)
 		return err;
 	err = km_hold_sum_init(policies_changed);

@@ -94,13 +94,21 @@ int km_hold_policy_want(unsigned int cpu, u32 floor_khz, bool governor)
 	return km_policy_want(held, floor_khz, governor);
 }
 
+static bool is_wanted(const struct km_policy *held)
+{
+	return held->wanted_khz || held->wanted_governor;
+}
+
 void km_hold_policy_end(void)
 {
 	struct km_policy *held, *next;
 
+	list_for_each_entry(held, &policies, list)
+		if (is_wanted(held))
+			km_policy_apply_floor(held);
 	list_for_each_entry_safe(held, next, &policies, list) {
-		if (held->wanted_khz || held->wanted_governor)
-			km_policy_apply(held);
+		if (is_wanted(held))
+			km_policy_apply_governor(held);
 		else if (!km_policy_put_back(held))
 			forget(held);
 	}

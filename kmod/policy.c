@@ -173,7 +173,7 @@ static int restore_governor(struct km_policy *held)
 	return 0;
 }
 
-void km_policy_apply(struct km_policy *held)
+void km_policy_apply_floor(struct km_policy *held)
 {
 	struct state state;
 	bool changed;
@@ -185,12 +185,24 @@ void km_policy_apply(struct km_policy *held)
 				     drop_floor(held);
 	if (held->wanted_khz && state.max_request != held->max_request)
 		put_max_right(held, &state);
+	if (changed)
+		refresh(held->policy);
+}
+
+/*
+ * Not before all policies have their floors: leaving a governor waits for RCU (sugov_stop(),
+ * cpufreq_dbs_governor_stop()), which takes some ticks for each on a busy host.
+ */
+void km_policy_apply_governor(struct km_policy *held)
+{
+	struct state state;
+
+	if (!look(held->policy, &state))
+		return;
 	if (held->wanted_governor)
 		hold_governor(held, &state);
 	else if (held->before.name[0])
 		restore_governor(held);
-	if (changed)
-		refresh(held->policy);
 }
 
 /* -EBUSY: not all, until one of its CPUs comes online. */

@@ -17,8 +17,8 @@
 struct run_opts {
 	const char *vm, *to, *token, *engine, *ssh, *pin;
 	struct km_opt_list receive_args;
-	unsigned int streams, max_pause_ms, peer_ms;
-	bool verify, explain, no_place, json;
+	unsigned int streams, max_pause_ms, peer_ms, cpu_weight;
+	bool verify, explain, no_place, throttle, json;
 	struct km_hold_opts hold;
 };
 
@@ -60,6 +60,12 @@ static const struct km_opt opts[] = {
 	  0, 0, pins, false },
 	{ "no-place", KM_OPT_FLAG, offsetof(struct run_opts, no_place), NULL,
 	  "leave it to the kernel where the threads of the move run", 0, 0, NULL, false },
+	{ "cpu-weight", KM_OPT_UINT, offsetof(struct run_opts, cpu_weight), "N",
+	  "raise cpu.weight of QEMU's cgroup to this meanwhile (default: leave it alone)", 1, 10000,
+	  NULL, false },
+	{ "throttle", KM_OPT_FLAG, offsetof(struct run_opts, throttle), NULL,
+	  "slow the vCPUs that dirty most, if the guest can't be moved otherwise", 0, 0, NULL,
+	  false },
 	KM_NO_HOLD_OPT(struct run_opts),
 	KM_HOLD_OPTS(struct run_opts),
 	{ "json", KM_OPT_FLAG, offsetof(struct run_opts, json), NULL, "print the result as JSON", 0,
@@ -279,6 +285,8 @@ static int run(const struct km_cmd *cmd, int argc, char **argv)
 	so.streams = o.streams;
 	so.max_pause_ms = o.max_pause_ms;
 	so.peer_ms = o.peer_ms;
+	so.cpu_weight = o.cpu_weight;
+	so.throttle = o.throttle;
 	so.verify = o.verify;
 	so.tick = tick;
 	so.ctx = &ui;

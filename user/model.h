@@ -89,6 +89,7 @@ struct km_module_facts {
 	uint64_t dirtied_pages;	     /* counted while the VMM logged */
 	unsigned int vcpus;
 	uint64_t dirtied_by_vcpu[256];
+	pid_t tid_by_vcpu[256]; /* the thread that ran it last, 0 = none or not known */
 	double dirtied_pages_per_s;
 };
 
@@ -224,6 +225,27 @@ struct km_pinned {
 	char breaks[KM_PIN_TOLD_MAX][320];
 };
 
+/* cpu.weight of the VMM's group while its guest moved. */
+struct km_weight_facts {
+	unsigned int wanted; /* 0 = it was left alone */
+	bool on;
+	char why_not[KM_ERR_MAX];
+	char group[PATH_MAX];	 /* of cgroup v2 */
+	unsigned int before;	 /* 0 = not known */
+	unsigned int changed_to; /* by somebody else, and left so; 0 = by nobody */
+	char not_back[64];	 /* "" = it was put back, unless changed */
+};
+
+/* What was taken from vCPUs so that the link could keep up. */
+struct km_throttle_facts {
+	bool wanted;
+	char why_not[KM_ERR_MAX]; /* it could not be done, or not to the end */
+	unsigned int vcpus;	  /* 0 = none was slowed; else of these the last was */
+	uint8_t most[256];	  /* percent of its time, at the worst */
+	unsigned int changed;	  /* limits that somebody else changed, and that were left so */
+	char not_back[KM_ERR_MAX];
+};
+
 struct km_verify {
 	bool done;
 	uint64_t pages;	 /* compared */
@@ -251,6 +273,8 @@ struct km_run {
 	struct km_placed placed;
 	struct km_pinned pinned;
 	bool refused; /* one of the hosts can't do it, and nothing was touched */
+	struct km_weight_facts weight;
+	struct km_throttle_facts throttle;
 	struct km_verify verify;
 	double total_ms; /* first to last message */
 	double setup_ms;

@@ -27,6 +27,9 @@ struct options {
 
 extern struct options options;
 
+/* Ends the program if it doesn't understand them. */
+void bench_parse(int argc, char **argv);
+
 /* @full, or what is enough to see that the machinery works. */
 static inline size_t how_many(size_t full, size_t quick)
 {
@@ -45,6 +48,7 @@ struct row {
 	const char *section, *name;
 	const char *unit;		/* of both sides */
 	double wanted;			/* the ratio is to be at most this; 0: for information */
+#define WANTED_NONE	1e-9		/* it is to be 0 */
 	const char *statistic;		/* what a value is of, if not of one measurement */
 	bool unsure;			/* the control failed: no verdict */
 };

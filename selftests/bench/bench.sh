@@ -1,16 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# The benchmark's machinery: two sections, short, in test hosts. What they find is not judged
-# here, but that their verdicts are those that the figures ask for (unit/verdict.c has the
-# rule).
+# The benchmarks' machinery: two sections of `dirty`, and a `hold`, all short, in test hosts.
+# What they find is not judged here, but that their verdicts are those that the figures ask for
+# (unit/verdict.c has the rule).
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 out=$here/../../build/selftests/bench
 . "$here/../ktap.sh"
 
-measure() { # ARGUMENT...
-	"$here/dirty" --count --quick --json "$@" >"$out/said" 2>"$out/said.err"
+measure() { # COMMAND [ARGUMENT...]
+	"$@" >"$out/said" 2>"$out/said.err"
 	echo $? >"$out/status"
 	[[ $(cat "$out/status") =~ ^[014]$ ]] || { cat "$out/said.err"; return 1; }
 }
@@ -19,10 +19,10 @@ measure() { # ARGUMENT...
 holds() { [ -s "$out/said" ] && jq -e "$1" "$out/said" >/dev/null || { cat "$out/said"; return 1; }; } # FILTER
 
 # A command that must fail with one line.
-refuses() { # STATUS REGEX ARGUMENT...
+refuses() { # STATUS REGEX COMMAND [ARGUMENT...]
 	local wanted=$1 regex=$2 said rc
 	shift 2
-	said=$("$here/dirty" "$@" 2>&1)
+	said=$("$@" 2>&1)
 	rc=$?
 	[ $rc = "$wanted" ] && [ "$(wc -l <<<"$said")" = 1 ] && grep -q -E -- "$regex" <<<"$said" ||
 		{ echo "$rc: $said"; return 1; }
@@ -37,20 +37,27 @@ summed_up() {
 		$(cat "$out/status") == if .missed > 0 then 1 elif .untold > 0 then 4 else 0 end"
 }
 
-plan 9
+plan 14
 mkdir -p "$out"
-check "it measures shares in a test host" measure -k 6.1 shares
+check "dirty measures shares in a test host" measure "$here/dirty" --count --quick --json -k 6.1 shares
 check "a verdict for each row, by its interval" holds ".rows | length == 2 and
 	all(.wanted > 1 and .low <= .ratio and .ratio <= .high and $by_interval)"
 check "1:2:4:8 seen within 5 %, observed and driven" holds \
 	'.rows | length > 0 and all(.verdict == "held")'
 check "the exit status is what was missed, or can't be told" summed_up
-check "it observes, and unloads the module for what it compares with" measure -k 6.12 observe
+check "it observes, and unloads the module for what it compares with" measure \
+	"$here/dirty" --count --quick --json -k 6.12 observe
 # Instructions differ by less than the precision that is asked of the control, even so few.
 check "the control has no verdict, and holds: the others have theirs" holds ".rows |
 	length == 3 and (.[0] | has(\"verdict\") | not) and (.[0] | .low > 0.99 and .high < 1.01) and
 	(.[1:] | all(.wanted == 1.03 and $by_interval))"
 check "the exit status is what was missed, or can't be told, again" summed_up
-check "an unknown section: one line, exit 2" refuses 2 'observe, drive' nonsense
-check "an unknown kernel: one line, exit 2" refuses 2 '6\.1' -k 5.10
+check "an unknown section: one line, exit 2" refuses 2 'observe, drive' "$here/dirty" nonsense
+check "an unknown kernel: one line, exit 2" refuses 2 '6\.1' "$here/dirty" -k 5.10
+check "hold measures in a test host" measure "$here/hold" --count --quick --json
+check "a verdict for each row, by what it found" holds ".rows | length == 4 and
+	all($by_interval) and ([.[] | select(.pairs == 1)] | length == 2)"
+check "the exit status is what was missed, or can't be told, of holds" summed_up
+check "an unknown option: one line, exit 2" refuses 2 '--than' "$here/hold" nonsense
+check "no such module: one line, exit 2" refuses 2 'a module' "$here/hold" --than /nowhere
 finish

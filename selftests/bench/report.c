@@ -87,15 +87,15 @@ static void print_json(const struct row *row, const struct pairs *pairs,
 		       const struct summary *sum, enum verdict verdict)
 {
 	printf("%s\n  {\"section\": \"%s\", \"row\": \"%s\", \"unit\": \"%s\", \"pairs\": %zu,\n"
-	       "   \"ours\": %.6g, \"theirs\": %.6g, \"ratio\": %.4f, \"q1\": %.4f, \"q3\": %.4f,\n"
-	       "   \"low\": %.4f, \"high\": %.4f",
+	       "   \"ours\": %.6g, \"theirs\": %.6g, \"ratio\": %.6g, \"q1\": %.6g, \"q3\": %.6g,\n"
+	       "   \"low\": %.6g, \"high\": %.6g",
 	       nr_rows ? "," : "", row->section, row->name, row->unit, pairs->nr,
 	       median(pairs->ours, pairs->nr), median(pairs->theirs, pairs->nr), sum->ratio,
 	       sum->q1, sum->q3, sum->sure.low, sum->sure.high);
 	if (row->statistic)
 		printf(", \"statistic\": \"%s\"", row->statistic);
 	if (row->wanted > 0)
-		printf(", \"wanted\": %.2f, \"verdict\": \"%s\"", row->wanted,
+		printf(", \"wanted\": %g, \"verdict\": \"%s\"", row->wanted,
 		       verdicts[verdict]);
 	putchar('}');
 }

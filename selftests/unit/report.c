@@ -144,6 +144,7 @@ static void json_run(bool *ok)
 	CHECK(json_array_size(json_object_get(json_object_get(j, "module"), "dirtied_by_vcpu")) ==
 	      2);
 	CHECK(json_is_true(json_object_get(json_object_get(j, "verify"), "passed")));
+	CHECK(json_is_null(json_object_get(j, "cpu_weight")));
 	json_decref(j);
 
 	/* Numbers that JSON has no room for, names that are no UTF-8. */
@@ -159,6 +160,83 @@ static void json_run(bool *ok)
 	CHECK(json_integer_value(json_object_get(c, "wire_bytes")) == INT64_MAX);
 	CHECK(json_array_size(json_object_get(json_object_get(j, "module"), "dirtied_by_vcpu")) ==
 	      256);
+	json_decref(j);
+}
+
+static void weight(bool *ok)
+{
+	static const struct {
+		struct km_weight_facts facts;
+		const char *says;
+	} t[] = {
+		{ { .wanted = 800, .on = true, .group = "/vm", .before = 100 },
+		  "cpu.weight 800 instead of 100 for /vm; put back" },
+		{ { .wanted = 800, .on = true, .group = "/vm", .before = 100, .changed_to = 300 },
+		  "somebody has set it to 300 meanwhile, which is left" },
+		{ { .wanted = 800, .on = true, .before = 100, .not_back = "I/O error" },
+		  "NOT put back: I/O error" },
+		{ { .wanted = 800, .why_not = "no cgroup v2 is mounted" },
+		  "weight      not available here: no cgroup v2 is mounted" },
+		{ { 0 }, NULL },
+	};
+	json_t *j, *w;
+	char *text;
+
+	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		moved();
+		run.weight = t[i].facts;
+		text = text_of(&run);
+		CHECK(t[i].says ? strstr(text, t[i].says) != NULL : !strstr(text, "weight"));
+		free(text);
+	}
+	run.weight = t[1].facts;
+	j = km_json_run(&run);
+	w = json_object_get(j, "cpu_weight");
+	CHECK(json_is_true(json_object_get(w, "on")));
+	CHECK(json_integer_value(json_object_get(w, "changed_to")) == 300);
+	CHECK(json_is_null(json_object_get(w, "not_put_back")));
+	json_decref(j);
+}
+
+static void throttle(bool *ok)
+{
+	static const struct {
+		struct km_throttle_facts facts;
+		const char *says;
+	} t[] = {
+		{ { .wanted = true }, "throttle    no vCPU was slowed" },
+		{ { .wanted = true, .why_not = "no module" }, "not available here: no module" },
+		{ { .wanted = true, .vcpus = 3, .most = { 85, 0, 12 } },
+		  "vcpu0 slowed by up to 85 %, vcpu2 slowed by up to 12 %; put back" },
+		{ { .wanted = true, .vcpus = 1, .most = { 85 }, .why_not = "it broke" },
+		  "; put back early: it broke" },
+		{ { .wanted = true, .vcpus = 1, .most = { 85 }, .changed = 1 },
+		  "; put back, but for 1 that somebody else has changed" },
+		{ { .wanted = true, .vcpus = 1, .most = { 85 }, .not_back = "I/O error" },
+		  "; NOT put back: I/O error" },
+		{ { 0 }, NULL },
+	};
+	char *text;
+	json_t *j;
+
+	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		moved();
+		run.throttle = t[i].facts;
+		text = text_of(&run);
+		CHECK(t[i].says ? strstr(text, t[i].says) != NULL : !strstr(text, "throttle"));
+		free(text);
+	}
+	moved(); /* as many as there can be */
+	run.throttle.wanted = true;
+	run.throttle.vcpus = 256;
+	memset(run.throttle.most, 99, sizeof(run.throttle.most));
+	text = text_of(&run);
+	CHECK(strstr(text, "...; put back"));
+	free(text);
+	run.throttle = t[2].facts;
+	j = km_json_run(&run);
+	CHECK(json_array_size(json_object_get(json_object_get(j, "throttle"),
+					      "most_percent_by_vcpu")) == 3);
 	json_decref(j);
 }
 
@@ -325,6 +403,8 @@ static const struct ktap_case cases[] = {
 	{ "report of a move", text_moved },
 	{ "reports of other outcomes", text_others },
 	{ "JSON of a move", json_run },
+	{ "a weight raised", weight },
+	{ "vCPUs slowed", throttle },
 	{ "guests", guests },
 	{ "units", units },
 	{ "progress", progress },

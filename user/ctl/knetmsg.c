@@ -96,6 +96,7 @@ int km_knetmsg_vcpu(const struct nlmsghdr *nlh, struct km_module_facts *facts)
 	index = km_attr_u32(t.a[KMIGRATE_A_VCPU_INDEX]);
 	if (index >= sizeof(facts->dirtied_by_vcpu) / sizeof(facts->dirtied_by_vcpu[0]))
 		return 0;
+	facts->tid_by_vcpu[index] = (pid_t)km_attr_u32(t.a[KMIGRATE_A_VCPU_TID]);
 	facts->dirtied_by_vcpu[index] = km_attr_u64(t.a[KMIGRATE_A_VCPU_PAGES]);
 	if (facts->vcpus <= index)
 		facts->vcpus = index + 1;

@@ -6,6 +6,7 @@
 #include <string.h>
 #include "jsonval.h"
 #include "placed.h"
+#include "weight.h"
 
 json_t *km_json_vm(const struct km_vm *vm)
 {
@@ -122,6 +123,8 @@ json_t *km_json_run(const struct km_run *r)
 	km_j_put(o, "hold", km_json_held(&r->hold));
 	km_j_put(o, "placed", km_json_placed(&r->placed));
 	km_j_put(o, "pinning", km_json_pinned(&r->pinned));
+	km_j_put(o, "cpu_weight", km_json_weight(&r->weight));
+	km_j_put(o, "throttle", km_json_throttle(&r->throttle));
 	km_j_put(o, "verify", verify(&r->verify));
 	return o;
 }

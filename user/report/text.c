@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include "placed.h"
 #include "units.h"
+#include "weight.h"
 
 #define BOLD   "\033[1m"
 #define GREEN  "\033[32m"
@@ -221,6 +222,7 @@ static void put_where(FILE *f, const struct km_run *r)
 void km_text_run(FILE *f, const struct km_run *r)
 {
 	char held[KM_HELD_TEXT], placed[KM_PLACED_TEXT], pinned[KM_PINNED_TEXT];
+	char weight[KM_WEIGHT_TEXT], throttle[KM_THROTTLE_TEXT];
 
 	put_headline(f, r);
 	if (r->error[0])
@@ -238,6 +240,10 @@ void km_text_run(FILE *f, const struct km_run *r)
 		line(f, "pinned", "%s", km_fmt_pinned(pinned, &r->pinned));
 	if (r->placed.wanted)
 		line(f, "placed", "%s", km_fmt_placed(placed, &r->placed));
+	if (r->weight.wanted)
+		line(f, "weight", "%s", km_fmt_weight(weight, &r->weight));
+	if (r->throttle.wanted)
+		line(f, "throttle", "%s", km_fmt_throttle(throttle, &r->throttle));
 	put_verify(f, r);
 	put_where(f, r);
 }

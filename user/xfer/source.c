@@ -175,12 +175,14 @@ static void finish(struct source *s, int rc, const struct km_err *err)
 
 	if (rc && !s->go_sent && s->m.control.fd > 0)
 		km_send(&s->m.control, KM_OP_ABORT, 0, err->text, strlen(err->text), NULL);
+	km_source_throttle_end(s);
 	km_pinger_stop(&s->pinger);
 	wake_all(s, rc, err);
 	km_source_module_close(s);
 	s->run->outcome = outcome(s, rc);
 	km_holding_end(&s->holding, &s->run->hold);
 	km_placing_end(&s->placing, &s->run->placed);
+	km_weight_end(&s->weight, &s->run->weight);
 	if (s->qmp && s->saved.caps && km_qmig_restore(s->qmp, &s->saved, &held))
 		snprintf(s->run->held, sizeof(s->run->held), "%s", held.text);
 	if (rc)
@@ -233,6 +235,7 @@ static void init(struct source *s, const struct km_source_opts *o, const struct 
 	s->run = run;
 	s->relay = !strcmp(o->engine, "relay");
 	s->t0 = km_now_ms();
+	run->throttle.wanted = o->throttle;
 	s->m.pid = vm->pid;
 	s->m.backlog_cap = km_pace_backlog_pages(0, o->max_pause_ms);
 	pthread_mutex_init(&s->rp_lock, NULL);

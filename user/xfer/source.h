@@ -11,6 +11,8 @@ struct km_source_opts {
 	bool verify;
 	struct km_hold_wish hold;
 	struct km_placing_wish place;
+	unsigned int cpu_weight; /* 0 = leave it alone */
+	bool throttle;
 	const char *engine; /* relay or qemu */
 	const char *pin;    /* keep, relax or none */
 	/* Called from the calling thread, about every 50 ms. Returns true to cancel. */

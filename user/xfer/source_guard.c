@@ -29,6 +29,10 @@ static void on_line(void *ctx, char *line)
 		return;
 	else if ((rest = after(line, "saved ")))
 		km_qmig_saved_parse(&s->saved, rest);
+	else if ((rest = after(line, "weight ")))
+		km_weight_parse(&s->weight, rest);
+	else if ((rest = after(line, "quota ")))
+		km_quota_parse(&s->quota, rest);
 	else if (!strcmp(line, "go"))
 		s->go_sent = true;
 }
@@ -63,6 +67,8 @@ static void on_orphaned(void *ctx, const int *fds, unsigned int nfds)
 	enum km_verdict v = KM_VERDICT_DEAD;
 	char why[KM_ERR_MAX] = "", path[96];
 
+	km_quota_end(&s->quota, NULL);
+	km_weight_end(&s->weight, NULL);
 	km_drain_all(fds, nfds); /* QEMU's sockets, see drain.h */
 	if (s->go_sent)
 		v = km_outcome_ask(s->o->host, s->o->port, s->journal.session, (int)s->o->peer_ms,

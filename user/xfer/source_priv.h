@@ -8,6 +8,7 @@
  *   source_steer.c  while the guest works: progress, pace, when it stops
  *   source_module.c what kmigrate.ko sees of it
  *   source_pins.c   the guest's pinning
+ *   source_throttle.c vCPUs that dirty faster than the link carries
  *   source_guard.c  what is left to do when this process is killed
  */
 #ifndef KM_SOURCE_PRIV_H
@@ -21,9 +22,12 @@
 #include "outcome.h"
 #include "pinger.h"
 #include "qmigrate.h"
+#include "quota.h"
 #include "retpath.h"
 #include "source.h"
+#include "throttle.h"
 #include "verify.h"
+#include "weight.h"
 
 struct km_pinning;
 
@@ -41,6 +45,16 @@ struct source {
 	struct km_placing placing;
 	struct km_pinning *pinning;
 	bool pinning_sent;
+	struct km_weight weight;
+
+	struct km_throttle throttle;
+	struct km_quota quota;
+	struct km_module_facts looked; /* at the last look */
+	double t_look;
+	uint64_t rounds_looked, acked_looked, qemu_bytes_per_s;
+	uint8_t taken[KM_THROTTLE_VCPUS]; /* percent, in force */
+	bool throttle_over;
+
 	struct km_pinger pinger;
 	bool relay, was_running, qemu_done;
 	_Atomic bool go_sent;
@@ -83,6 +97,9 @@ int km_source_pins_offer(struct source *s, json_t **offer, struct km_err *err);
 int km_source_pins_answered(struct source *s, const json_t *welcome, struct km_err *err);
 int km_source_pins_refused(struct source *s, const char *why, struct km_err *err);
 void km_source_pins_free(struct source *s);
+/* source_throttle.c: each turn; and when it has ended, any number of times */
+void km_source_throttle(struct source *s);
+void km_source_throttle_end(struct source *s);
 
 /* source_guard.c: started before any thread, with the journal's first entry. */
 int km_source_guard_start(struct source *s, struct km_err *err);

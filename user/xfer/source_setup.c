@@ -254,6 +254,8 @@ int km_source_set_up(struct source *s, struct km_err *err)
 	if (!rc) {
 		km_source_module_open(s);
 		km_holding_begin(&s->holding, &s->o->hold, s->vm->pid, &s->run->hold);
+		km_weight_begin(&s->weight, s->o->cpu_weight, s->vm->pid, &s->guard,
+				&s->run->weight);
 	}
 	if (!rc)
 		rc = pthread_create(&s->control, NULL, km_source_control_main, s) ? -EAGAIN : 0;

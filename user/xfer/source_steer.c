@@ -50,6 +50,7 @@ static int steer(struct source *s, struct km_err *err)
 	c->rounds = st.rounds;
 	c->qemu_remaining_bytes = st.remaining_bytes;
 	c->dirty_pages_per_s = st.dirty_pages_per_s;
+	s->qemu_bytes_per_s = (uint64_t)(st.mbps * 1e6 / 8);
 	if (!strcmp(st.status, "completed"))
 		s->qemu_done = true;
 	if (!strcmp(st.status, "failed") || !strcmp(st.status, "cancelled"))
@@ -59,7 +60,7 @@ static int steer(struct source *s, struct km_err *err)
 		return 0;
 	s->m.backlog_cap = km_pace_backlog_pages(c->goodput_bytes_per_s, s->o->max_pause_ms);
 	ms = km_pace_downtime_ms(c->goodput_bytes_per_s, c->backlog_pages * KM_PAGE_SIZE,
-				 (uint64_t)(st.mbps * 1e6 / 8), s->o->max_pause_ms);
+				 s->qemu_bytes_per_s, s->o->max_pause_ms);
 	if (ms == s->downtime_ms)
 		return 0;
 	s->downtime_ms = ms;
@@ -104,6 +105,7 @@ int km_source_cycle(struct source *s, struct km_err *err)
 		km_placing_look(&s->placing, &s->run->placed);
 	}
 	km_source_snapshot(s);
+	km_source_throttle(s);
 	if (!rc && s->o->tick && s->o->tick(s->o->ctx, s->run, t - s->t0))
 		rc = km_err_set(err, -EINTR, "cancelled");
 	return rc;

@@ -9,13 +9,22 @@
  *   refuse     no limits are good enough: nothing can be set
  *   latency_us wake-up latency that is in force for each CPU, for readers that don't trust
  *              what is under test
+ *
+ * It keeps accounts, in debugfs: fakefreq/policyN says since when, in CLOCK_MONOTONIC's
+ * nanoseconds, the policy has its present frequency, and its present lower limit, and then how
+ * long it had each frequency.
+ * Writing a time to fakefreq/from makes the accounts begin there, also if it is still to come.
  */
 #include <linux/cpu.h>
 #include <linux/cpufreq.h>
 #include <linux/cpumask.h>
+#include <linux/debugfs.h>
 #include <linux/device.h>
 #include <linux/module.h>
 #include <linux/pm_qos.h>
+#include <linux/seq_file.h>
+#include <linux/spinlock.h>
+#include <linux/timekeeping.h>
 
 #define MAX_CPUS	64
 #define TOP		(ARRAY_SIZE(table) - 2)
@@ -35,6 +44,91 @@ static unsigned int width = 1;
 module_param(width, uint, 0444);
 static bool refuse;
 module_param(refuse, bool, 0644);
+
+struct account {
+	u64 since_ns, min_since_ns, spent_ns[TOP + 1];
+	unsigned int min;
+};
+
+static struct account accounts[MAX_CPUS];
+static u64 from_ns;
+static DEFINE_SPINLOCK(accounts_lock);
+static struct dentry *folder;
+
+static unsigned int index_of(unsigned int khz)
+{
+	unsigned int i;
+
+	for (i = 0; i < TOP && table[i].frequency < khz; i++)
+		;
+	return i;
+}
+
+/* With the lock: what the present frequency had until now. */
+static void settle(unsigned int first, u64 now)
+{
+	struct account *account = &accounts[first];
+	u64 since = max(account->since_ns, from_ns);
+
+	if (now > since)
+		account->spent_ns[index_of(current_khz[first])] += now - since;
+}
+
+static void becomes(unsigned int first, unsigned int khz)
+{
+	u64 now;
+
+	spin_lock(&accounts_lock);
+	now = ktime_get_ns();
+	if (khz != current_khz[first]) {
+		settle(first, now);
+		accounts[first].since_ns = now;
+		current_khz[first] = khz;
+	}
+	spin_unlock(&accounts_lock);
+}
+
+static void at_least(unsigned int first, unsigned int khz)
+{
+	spin_lock(&accounts_lock);
+	if (khz != accounts[first].min)
+		accounts[first].min_since_ns = ktime_get_ns();
+	accounts[first].min = khz;
+	spin_unlock(&accounts_lock);
+}
+
+static int account_show(struct seq_file *file, void *unused)
+{
+	unsigned int first = (unsigned long)file->private, i;
+	struct account before;
+	u64 now;
+
+	spin_lock(&accounts_lock);
+	now = ktime_get_ns();
+	before = accounts[first];
+	settle(first, now);
+	swap(before, accounts[first]);
+	spin_unlock(&accounts_lock);
+	seq_printf(file, "%u since %llu\n", current_khz[first], before.since_ns);
+	seq_printf(file, "%u since %llu\n", before.min, before.min_since_ns);
+	for (i = 0; i <= TOP; i++)
+		seq_printf(file, "%u for %llu\n", table[i].frequency, before.spent_ns[i]);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(account);
+
+static int set_from(void *unused, u64 ns)
+{
+	unsigned int cpu;
+
+	spin_lock(&accounts_lock);
+	from_ns = ns;
+	for (cpu = 0; cpu < MAX_CPUS; cpu++)
+		memset(accounts[cpu].spent_ns, 0, sizeof(accounts[cpu].spent_ns));
+	spin_unlock(&accounts_lock);
+	return 0;
+}
+DEFINE_DEBUGFS_ATTRIBUTE(from_ops, NULL, set_from, "%llu\n");
 
 static void limit(unsigned int cpu, unsigned int khz)
 {
@@ -106,19 +200,9 @@ static int init(struct cpufreq_policy *policy)
 	else
 		policy->freq_table = table;
 	if (!current_khz[first])
-		current_khz[first] = table[0].frequency;
+		becomes(first, table[0].frequency);
 	if (!epp[first][0])
 		strscpy(epp[first], "balance_power", sizeof(epp[first]));
-	return 0;
-}
-
-static int verify(struct cpufreq_policy_data *data)
-{
-	if (refuse)
-		return -EIO;
-	if (!setpolicy)
-		return cpufreq_generic_frequency_table_verify(data);
-	cpufreq_verify_within_cpu_limits(data);
 	return 0;
 }
 
@@ -127,9 +211,23 @@ static unsigned int first_of(unsigned int cpu)
 	return cpu / width * width;
 }
 
+static int verify(struct cpufreq_policy_data *data)
+{
+	int err = 0;
+
+	if (refuse)
+		return -EIO;
+	if (setpolicy)
+		cpufreq_verify_within_cpu_limits(data);
+	else
+		err = cpufreq_generic_frequency_table_verify(data);
+	at_least(first_of(data->cpu), data->min);
+	return err;
+}
+
 static int target_index(struct cpufreq_policy *policy, unsigned int index)
 {
-	current_khz[first_of(policy->cpu)] = table[index].frequency;
+	becomes(first_of(policy->cpu), table[index].frequency);
 	policy->cur = table[index].frequency;
 	return 0;
 }
@@ -140,7 +238,7 @@ static int set_policy(struct cpufreq_policy *policy)
 	unsigned int first = first_of(policy->cpu);
 	bool performance = policy->policy == CPUFREQ_POLICY_PERFORMANCE;
 
-	current_khz[first] = performance ? policy->max : policy->min;
+	becomes(first, performance ? policy->max : policy->min);
 	if (performance)
 		strscpy(epp[first], "performance", sizeof(epp[first]));
 	return 0;
@@ -195,17 +293,36 @@ static struct cpufreq_driver by_policy = {
 	.attr		= attrs,
 };
 
+static void keep_accounts(void)
+{
+	unsigned long cpu;
+	char name[24];
+
+	folder = debugfs_create_dir("fakefreq", NULL);
+	debugfs_create_file("from", 0200, folder, NULL, &from_ops);
+	for (cpu = 0; cpu < nr_cpu_ids; cpu += width) {
+		snprintf(name, sizeof(name), "policy%lu", cpu);
+		debugfs_create_file(name, 0400, folder, (void *)cpu, &account_fops);
+	}
+}
+
 static int __init fakefreq_init(void)
 {
+	int err;
+
 	if (!width || nr_cpu_ids > MAX_CPUS)
 		return -EINVAL;
-	return cpufreq_register_driver(setpolicy ? &by_policy : &by_governor);
+	err = cpufreq_register_driver(setpolicy ? &by_policy : &by_governor);
+	if (!err)
+		keep_accounts();
+	return err;
 }
 
 static void __exit fakefreq_exit(void)
 {
 	unsigned int cpu;
 
+	debugfs_remove_recursive(folder);
 	for (cpu = 0; cpu < nr_cpu_ids; cpu++)
 		if (freq_qos_request_active(&limits[cpu]))
 			freq_qos_remove_request(&limits[cpu]);
