@@ -128,6 +128,20 @@ static void ledger_model(bool *ok)
 	free(m);
 }
 
+static void rate(bool *ok)
+{
+	struct km_pace_rate r = { 0 };
+
+	km_pace_see(&r, 100000, 100000, 0, 200);
+	CHECK(r.bytes_per_s == 0); /* nothing but zero pages: nobody knows the link */
+	km_pace_see(&r, 101000, 102000, 2000, 200);
+	CHECK(r.bytes_per_s == 1000 * 4096 * 5);
+	km_pace_see(&r, 102000, 104000, 3000, 200); /* half of them zero pages */
+	CHECK(r.bytes_per_s == (1000 + 500) / 2 * 4096 * 5);
+	km_pace_see(&r, 103000, 104000, 3000, 200); /* on their way: as before */
+	CHECK(r.bytes_per_s == (750 + 500) / 2 * 4096 * 5);
+}
+
 static void pace(bool *ok)
 {
 	/* 100 MB/s and 100 ms carry 10 MB; QEMU drains at 1 GB/s: 10 ms. */
@@ -144,6 +158,7 @@ static void pace(bool *ok)
 static const struct ktap_case cases[] = {
 	{ "ledger: waiting pages merge, taken ones do not", ledger_merges },
 	{ "ledger: guest, lister and senders race; nothing is lost or reordered", ledger_model },
+	{ "pace: zero pages cost the link nothing", rate },
 	{ "pace: the threshold is what the link carries", pace },
 };
 KTAP_MAIN(cases)

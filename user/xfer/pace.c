@@ -7,6 +7,24 @@
 #define BACKLOG_MIN 512u
 #define BACKLOG_MAX 65536u
 
+/*
+ * Of what was applied, the part that had content: a zero page costs the link nothing, and what
+ * a guest dirties last is seldom zero. Acknowledgements don't say which pages were, but of
+ * those sent in the same time it is known.
+ */
+void km_pace_see(struct km_pace_rate *r, uint64_t acked, uint64_t sent, uint64_t raw, double ms)
+{
+	double rate;
+
+	if (sent > r->sent)
+		r->raw_share = (double)(raw - r->raw) / (double)(sent - r->sent);
+	rate = (double)(acked - r->acked) * r->raw_share * PAGE * 1e3 / ms;
+	r->bytes_per_s = r->bytes_per_s > 0 ? (r->bytes_per_s + rate) / 2 : rate;
+	r->acked = acked;
+	r->sent = sent;
+	r->raw = raw;
+}
+
 unsigned int km_pace_downtime_ms(uint64_t goodput_bytes_per_s, uint64_t backlog_bytes,
 				 uint64_t qemu_bytes_per_s, unsigned int max_pause_ms)
 {

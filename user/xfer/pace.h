@@ -13,6 +13,15 @@
 
 #include <stdint.h>
 
+/* What the link carries, by what came of what was sent. Starts as zeroes. */
+struct km_pace_rate {
+	uint64_t acked, sent, raw; /* pages so far, at the last look */
+	double raw_share;
+	double bytes_per_s; /* of content */
+};
+
+void km_pace_see(struct km_pace_rate *r, uint64_t acked, uint64_t sent, uint64_t raw, double ms);
+
 /* downtime-limit in ms, 1..60000. */
 unsigned int km_pace_downtime_ms(uint64_t goodput_bytes_per_s, uint64_t backlog_bytes,
 				 uint64_t qemu_bytes_per_s, unsigned int max_pause_ms);

@@ -20,6 +20,7 @@
 #include "journal.h"
 #include "move.h"
 #include "outcome.h"
+#include "pace.h"
 #include "pinger.h"
 #include "qmigrate.h"
 #include "quota.h"
@@ -70,7 +71,7 @@ struct source {
 	bool shut_allowed;
 
 	double t0, t_migrate, t_stop, t_go, t_verify, t_query;
-	uint64_t last_acked;
+	struct km_pace_rate rate;
 	double last_rate_at;
 	unsigned int downtime_ms;
 };

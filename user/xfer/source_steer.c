@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include "fault.h"
-#include "pace.h"
 #include "source_priv.h"
 
 void km_source_snapshot(struct source *s)
@@ -25,15 +24,9 @@ void km_source_snapshot(struct source *s)
 	for (unsigned int i = 0; i < m->nlanes; i++)
 		c->wire_bytes += m->lanes[i].conn.written_bytes;
 	if (t - s->last_rate_at >= 200) {
-		/* Pages applied, zero pages included: this is what drains the backlog. */
-		double rate = (double)(c->acked_pages - s->last_acked) * KM_PAGE_SIZE * 1e3 /
-			      (t - s->last_rate_at);
-
-		c->goodput_bytes_per_s =
-			c->goodput_bytes_per_s ?
-				(uint64_t)((double)c->goodput_bytes_per_s * 0.5 + rate * 0.5) :
-				(uint64_t)rate;
-		s->last_acked = c->acked_pages;
+		km_pace_see(&s->rate, c->acked_pages, c->sent_pages, c->raw_pages,
+			    t - s->last_rate_at);
+		c->goodput_bytes_per_s = (uint64_t)s->rate.bytes_per_s;
 		s->last_rate_at = t;
 	}
 }
