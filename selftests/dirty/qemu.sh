@@ -3,6 +3,8 @@
 #
 # Plain QEMU migrates a working guest while the module observes, in a test host of each
 # kernel: the guest notices nothing, and the module counts what QEMU counts, within 5 %.
+# Nobody tells the module, which holds the CPUs meanwhile (hold --auto): until QEMU ends, as it
+# has its dirty log on for as long as its guest doesn't run (memory_global_dirty_log_stop()).
 #
 # QEMU tells what each sync of its bitmap found (trace event migration_bitmap_sync_end). The
 # number is of a period, which ends with the first sync that comes over a second after the
@@ -15,6 +17,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 km=$root/build/kmigrate out=$root/build/selftests/dirty guest=$root/selftests/guest
 . "$here/../ktap.sh"
+. "$here/../said.sh"
+. "$here/../hold/cpustate.sh"
 
 options=(--mem 64M --param ws=16M --param rate=4000)
 params='{"max-bandwidth":33554432,"downtime-limit":1}'
@@ -30,10 +34,16 @@ ended() { # TRIES
 	return 1
 }
 
-inside() {
+# Each policy's governor and floor, and who holds.
+holders() { "$km" hold --json; cat /sys/devices/system/cpu/cpufreq/policy*/scaling_{governor,min_freq} | jq -R .; }
+
+inside() { # FAKEFREQ
 	local dir observer state
 	dir=$(mktemp -d)
 	cd "$dir" || exit 1
+	insmod "$1" || exit 1
+	state >before
+	"$km" hold --auto on || exit 1
 	"$guest/start" flat --dir "$dir/a" "${options[@]}" --ready 120 \
 		-- -msg timestamp=on -trace migration_bitmap_sync_end || exit 1
 	"$guest/start" flat --dir "$dir/b" "${options[@]}" --incoming || exit 1
@@ -43,6 +53,7 @@ inside() {
 	sleep 2 # it counts from when it is attached; QEMU's log is off till then
 	qmp a/qmp.sock migrate-set-parameters "$params" -- migrate "{\"uri\":\"unix:$dir/migration\"}" \
 		>/dev/null
+	say early holders
 	ended 75 || { qmp a/qmp.sock stop >/dev/null; ended 300; }
 	echo "@state $state"
 	kill -INT $observer
@@ -54,9 +65,8 @@ inside() {
 	"$guest/status" b --progress 20
 	echo "@guest $?"
 	"$guest/stop" a b
+	same migrated
 }
-
-said_of() { sed -n "s/^@$1 //p" "$log"; } # WHAT
 
 # Syncs, and the pages that they found. The first comes before the guest's log has been on.
 qemu_counted() {
@@ -79,19 +89,26 @@ agree() {
 completes() { said_of state | grep -q completed || { cat "$log"; return 1; }; }
 unharmed() { [ "$(said_of guest)" = 0 ] || { tail -20 "$log"; return 1; }; }
 
+# Two CPUs, each a policy of 800 MHz to 3.2 GHz.
+held() {
+	holds early 0 '.[0].holds | length == 1 and .[0].automatic and .[0].cpus == "0-1"' &&
+		holds early 0 '.[1:] == ["performance", "performance", "3200000", "3200000"]'
+}
+
 run_host() { # KERNEL
-	local module
-	module=$("$root/selftests/vm/kmodule" "$1") || return 1
+	local module fakefreq
+	module=$("$root/selftests/vm/kmodule" "$1") &&
+		fakefreq=$("$root/selftests/kmod/fakefreq/build" "$1") || return 1
 	"$root/selftests/vm/host" --kernel "$1" --timeout 400 --name "dirtyq-${1/./-}" \
-		--module "$module" -- "$here/qemu.sh" --inside >"$log" 2>&1
+		--module "$module" -- "$here/qemu.sh" --inside "$fakefreq" >"$log" 2>&1
 }
 
 if [ "${1:-}" = --inside ]; then
-	inside
+	inside "$2"
 	exit
 fi
 [ $# -gt 0 ] || set -- 6.1 6.12
-plan $((4 * $#))
+plan $((6 * $#))
 mkdir -p "$out"
 make -s -C "$guest" >&2 || exit 1
 for kernel in "$@"; do
@@ -101,5 +118,7 @@ for kernel in "$@"; do
 	check "$kernel the guest found no page wrong" unharmed
 	check "$kernel as many pages as QEMU counted, within 5 %" agree
 	echo "# $said"
+	check "$kernel meanwhile its CPUs are held, by nobody's order" held
+	check "$kernel and then as before" says same-migrated '^0 '
 done
 finish
