@@ -88,24 +88,12 @@ void km_run_place(const struct km_vm *vm, const char *host, unsigned int *stream
 {
 	char why_no_nic[KM_ERR_MAX];
 	struct km_err err = { 0 };
-	struct km_gathered *g = NULL;
-	struct km_place place;
 	struct km_nic nic;
 
 	if (!wish->off) {
 		look_at_link(host, &nic, why_no_nic);
-		g = gather(vm, &nic, &err);
+		km_placing_choose(wish, gather(vm, &nic, &err), streams, &err);
 	}
-	if (g)
-		g->in.streams = *streams;
-	if (g && !km_place_choose(&g->in, &place, &err)) {
-		wish->chosen = true;
-		wish->own = place.own.cpus;
-		wish->qemu = place.qemu.cpus;
-		*streams = place.streams;
-	}
-	km_gathered_free(g);
-	snprintf(wish->why_not, sizeof(wish->why_not), "%s", err.text);
 	if (!*streams)
 		*streams = KM_STREAMS_DEFAULT;
 }

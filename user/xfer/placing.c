@@ -56,6 +56,23 @@ static bool remember(struct km_placing *p, pid_t vmm, struct km_placed *facts)
 	return p->before;
 }
 
+void km_placing_choose(struct km_placing_wish *wish, struct km_gathered *g, unsigned int *streams,
+		       struct km_err *err)
+{
+	struct km_place place;
+
+	if (g)
+		g->in.streams = *streams;
+	if (g && !km_place_choose(&g->in, &place, err)) {
+		wish->chosen = true;
+		wish->own = place.own.cpus;
+		wish->qemu = place.qemu.cpus;
+		*streams = place.streams;
+	}
+	km_gathered_free(g);
+	snprintf(wish->why_not, sizeof(wish->why_not), "%s", err->text);
+}
+
 void km_placing_begin(struct km_placing *p, const struct km_placing_wish *wish, pid_t vmm,
 		      const struct km_guard *guard, struct km_placed *facts)
 {

@@ -10,6 +10,7 @@
 #ifndef KM_PLACING_H
 #define KM_PLACING_H
 
+#include "../host/gather.h"
 #include "../place/apply.h"
 #include "guard.h"
 
@@ -32,6 +33,10 @@ struct km_placing {
 	double looked_at, look_until;
 };
 
+/* By what was gathered, which it frees; NULL if nothing could be, and err says why. *streams: 0
+ * to choose, too. */
+void km_placing_choose(struct km_placing_wish *wish, struct km_gathered *g, unsigned int *streams,
+		       struct km_err *err);
 /* Our own threads, those that are there; what they start inherits it. Before QEMU's migration
  * starts: whoever is there now is not part of it. */
 void km_placing_begin(struct km_placing *p, const struct km_placing_wish *wish, pid_t vmm,

@@ -8,24 +8,16 @@ static void choose(struct sink *s, struct km_placing_wish *wish)
 {
 	struct km_err err = { 0 };
 	char name[IF_NAMESIZE];
+	unsigned int streams = s->nlanes;
 	struct km_gathered *g;
-	struct km_place place;
 	struct km_nic nic;
 
 	km_nic_of_socket(s->control.fd, name);
 	km_nic_read("/sys", name, &nic);
 	g = km_gather(s->q.pid, s->q.qmp, &nic, &err);
-	if (g) {
+	if (g)
 		km_gather_guess_memory(g);
-		g->in.streams = s->nlanes;
-	}
-	if (g && !km_place_choose(&g->in, &place, &err)) {
-		wish->chosen = true;
-		wish->own = place.own.cpus;
-		wish->qemu = place.qemu.cpus;
-	}
-	km_gathered_free(g);
-	snprintf(wish->why_not, sizeof(wish->why_not), "%s", err.text);
+	km_placing_choose(wish, g, &streams, &err);
 }
 
 void km_sink_place(struct sink *s)
