@@ -297,11 +297,38 @@ static void quota_back(bool *ok)
 	rmdir(folder);
 }
 
+/* The controller that we switched on goes off with us, but not from under another move. */
+static void controller_back(bool *ok)
+{
+	static struct km_quota q;
+	struct km_err err = { 0 };
+	char path[PATH_MAX];
+
+	CHECK(make());
+	snprintf(path, sizeof(path), "%s/kmigrate-78-vcpu0", folder);
+	CHECK(!mkdir(path, 0755));
+	set_file("cgroup.subtree_control", "cpu");
+	hear(&q);
+	q.made = true; /* and its group is gone already */
+	km_quota_parse(&q, "on");
+	CHECK(!km_quota_end(&q, &err) && err.code == -EBUSY);
+	CHECK(file_is("cgroup.subtree_control", "cpu"));
+
+	memset(&err, 0, sizeof(err));
+	rmdir(path);
+	km_quota_parse(&q, "on");
+	CHECK(!km_quota_end(&q, &err) && !err.code && file_is("cgroup.subtree_control", "-cpu"));
+	snprintf(path, sizeof(path), "%s/cgroup.subtree_control", folder);
+	unlink(path);
+	rmdir(folder);
+}
+
 static const struct ktap_case cases[] = {
 	{ "the group of a process", groups }, { "where it is mounted", mounts },
 	{ "libvirt's groups", libvirts },     { "a weight is put back", back },
 	{ "or was never raised", own },	      { "limits of a part", limits },
 	{ "vCPUs' groups", vcpu_groups },     { "quotas are put back", quota_back },
+	{ "a controller that another move needs stays on", controller_back },
 };
 
 KTAP_MAIN(cases)

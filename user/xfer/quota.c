@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "quota.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -239,6 +240,39 @@ static int put_back(const struct km_quota_vcpu *v, const char *dir)
 	return rc == -ENOENT || rc == -ENODEV ? 0 : rc; /* the VM has ended */
 }
 
+/* A group of another guest's in the same group, which is being slowed, too. */
+static bool used_by_others(const struct km_quota *q)
+{
+	DIR *d = opendir(q->base);
+	struct dirent *e;
+	bool used = false;
+
+	while (d && !used && (e = readdir(d)))
+		used = !strncmp(e->d_name, "kmigrate-", strlen("kmigrate-"));
+	if (d)
+		closedir(d);
+	return used;
+}
+
+static void switch_off(struct km_quota *q, struct km_err *err)
+{
+	int rc;
+
+	if (!q->switched_on)
+		return;
+	q->switched_on = false;
+	if (used_by_others(q)) {
+		km_err_set(err, -EBUSY,
+			   "the cpu controller stays on for what is in %.300s: another "
+			   "move needs it",
+			   q->base);
+		return;
+	}
+	rc = km_cgroup_write(q->base, "cgroup.subtree_control", "-cpu");
+	if (rc && rc != -ENOENT && rc != -ENODEV)
+		fail(err, rc, "cgroup.subtree_control", q->base);
+}
+
 unsigned int km_quota_end(struct km_quota *q, struct km_err *err)
 {
 	char dir[PATH_MAX + 64];
@@ -257,12 +291,7 @@ unsigned int km_quota_end(struct km_quota *q, struct km_err *err)
 		others += rc > 0;
 		memset(v, 0, sizeof(*v));
 	}
-	if (q->switched_on) {
-		rc = km_cgroup_write(q->base, "cgroup.subtree_control", "-cpu");
-		if (rc && rc != -ENOENT && rc != -ENODEV)
-			fail(err, rc, "cgroup.subtree_control", q->base);
-	}
-	q->switched_on = false;
+	switch_off(q, err);
 	return others;
 }
 
