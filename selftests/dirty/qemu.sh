@@ -69,21 +69,44 @@ inside() { # FAKEFREQ
 }
 
 # Syncs, and the pages that they found. The first comes before the guest's log has been on.
+# QEMU looks at its clock a moment after it has told; on a busy host that moment may be long,
+# and where a period has lasted about a second, both is possible: that it has ended, or not.
+# Then both sums are told, unless what follows is less, which shows that it has.
 qemu_counted() {
 	said_of sync | awk '
-		NR == 1 { ended = $1 }
-		NR > 1 { sum += $2 < before || reset ? $2 : $2 - before }
-		{ before = $2; reset = $1 - ended > 1; if (reset) ended = $1 }
-		END { print NR + 0, sum + 0 }'
+		NR == 1 { n = 1; ended[1] = $1; next }
+		{
+			m = 0
+			for (i = 1; i <= n; i++) {
+				if ($2 < before && !fresh[i])
+					continue
+				s = sum[i] + (fresh[i] ? $2 : $2 - before)
+				if ($1 - ended[i] > 0.8) {
+					m++; sums[m] = s; ends[m] = $1; news[m] = 1
+				}
+				if ($1 - ended[i] < 1.2) {
+					m++; sums[m] = s; ends[m] = ended[i]; news[m] = 0
+				}
+			}
+			for (n = m; m; m--) {
+				sum[m] = sums[m]; ended[m] = ends[m]; fresh[m] = news[m]
+			}
+			before = $2
+		}
+		END { printf "%d", NR; for (i = 1; i <= n; i++) printf " %d", sum[i]; print "" }'
 }
 
 agree() {
-	local syncs pages seen
-	read -r syncs pages < <(qemu_counted)
+	local syncs sums pages seen
+	read -r syncs sums < <(qemu_counted)
 	seen=$(said_of seen | sed 's/^0 //' | jq .pages)
-	echo "QEMU: $pages pages in $syncs syncs; the module: $seen"
-	[ "$syncs" -ge 5 ] && [ "$pages" -ge 2000 ] &&
-		[ $((seen * 100)) -ge $((pages * 95)) ] && [ $((seen * 100)) -le $((pages * 105)) ]
+	echo "QEMU: $sums pages in $syncs syncs; the module: $seen"
+	[ "$syncs" -ge 5 ] || return 1
+	for pages in $sums; do
+		[ "$pages" -ge 2000 ] && [ $((seen * 100)) -ge $((pages * 95)) ] &&
+			[ $((seen * 100)) -le $((pages * 105)) ] && return
+	done
+	return 1
 }
 
 completes() { said_of state | grep -q completed || { cat "$log"; return 1; }; }
