@@ -78,6 +78,24 @@ static void histogram(bool *ok)
 	free(text);
 }
 
+/* Rows that have a sum only are in the table and nowhere else; what is left out is said. */
+static void table(bool *ok)
+{
+	struct km_trace_row row = { .what = "ran instead: hog, 7", .vcpu = 3, .events = 2 };
+	struct km_trace t = { .question = "stalls", .seconds = 2, .n = 1, .rows = &row };
+	char *text;
+
+	row.hist.n = 2;
+	row.hist.sum_ns = 3000000;
+	strcpy(t.lacks, "kvm/a, kvm/b");
+	text = drawn(&t);
+	CHECK(strstr(text, "ran instead: hog, 7"));
+	CHECK(strstr(text, "1.5 ms") || strstr(text, "1.50 ms"));
+	CHECK(!strstr(text, "@ns["));
+	CHECK(strstr(text, "lacks them: kvm/a, kvm/b\n"));
+	free(text);
+}
+
 static void json(bool *ok)
 {
 	struct km_trace_row row = { .what = "hlt", .events = 2, .hist = { .n = 1, .sum_ns = 5 } };
@@ -93,12 +111,14 @@ static void json(bool *ok)
 	r = json_object_get(r, "histogram");
 	CHECK(json_array_size(r) == 1);
 	CHECK(json_integer_value(json_object_get(json_array_get(r, 0), "from_ns")) == 0);
+	CHECK(!strcmp(json_string_value(json_object_get(j, "lacks")), ""));
 	json_decref(j);
 }
 
 static const struct ktap_case cases[] = {
 	{ "names of exits", reason },
 	{ "histograms as bpftrace's", histogram },
+	{ "sums without a histogram, and what is left out", table },
 	{ "JSON of an answer", json },
 };
 

@@ -1,9 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "trace.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include "load.h"
 
-const struct km_question *const km_questions[] = { &km_question_exits, NULL };
+const struct km_question *const km_questions[] = {
+	&km_question_exits,
+	NULL,
+};
+
+void km_question_lacks(const struct km_question *q, char *buf, size_t size)
+{
+	size_t used = 0;
+
+	*buf = '\0';
+	for (const char *const *t = q->optional; t && *t; t++)
+		if (!km_bpf_has(*t) && used < size)
+			used += (size_t)snprintf(buf + used, size - used, "%s%s", used ? ", " : "",
+						 *t);
+}
 
 void km_trace_free(struct km_trace *t)
 {
