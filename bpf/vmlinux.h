@@ -18,6 +18,36 @@ struct trace_event_raw_kvm_exit {
 	unsigned int vcpu_id;
 };
 
+struct trace_event_raw_kvm_entry {
+	unsigned int vcpu_id;
+};
+
+/* include/trace/events/kvm.h */
+struct trace_event_raw_kvm_vcpu_wakeup {
+	__u64 ns;
+	_Bool waited;
+};
+
+/* x86 has the CPU here since 5.16 (bcf9033e5449). */
+struct thread_info {
+	__u32 cpu;
+};
+
+struct task_struct {
+	struct thread_info thread_info;
+	unsigned int __state; /* state until 5.14 (2f064a59a11f) */
+	unsigned int flags;
+	int on_cpu;
+	int pid;
+	int tgid;
+	char comm[16];
+};
+
+/* kernel/sched/sched.h */
+struct rq {
+	struct task_struct *curr;
+};
+
 #pragma clang attribute pop
 
 #endif

@@ -5,6 +5,7 @@
 #include "ktap.h"
 #include "report/trace.h"
 #include "trace/reasons.h"
+#include "trace/who.h"
 
 static void reason(bool *ok)
 {
@@ -96,6 +97,44 @@ static void table(bool *ok)
 	free(text);
 }
 
+static void slots(bool *ok)
+{
+	struct km_hist h = { 0 };
+
+	km_hist_add(&h, 0);
+	km_hist_add(&h, 1);
+	km_hist_add(&h, 1023);
+	km_hist_add(&h, 1024);
+	km_hist_add(&h, UINT64_MAX >> 1);
+	km_hist_add(&h, UINT64_MAX);
+	CHECK(h.n == 6);
+	CHECK(h.slots[0] == 2 && h.slots[9] == 1 && h.slots[10] == 1);
+	CHECK(h.slots[62] == 1 && h.slots[63] == 1);
+}
+
+static bool named(const char *comm, pid_t tgid, bool kernel, const char *want)
+{
+	char b[48];
+
+	km_who_name(b, sizeof(b), comm, tgid, kernel, 100);
+	return !strcmp(b, want);
+}
+
+static void who(bool *ok)
+{
+	CHECK(named("swapper/1", 0, true, "nobody: throttled, or an idle CPU"));
+	CHECK(named("kworker/1:0", 33, true, "kernel thread kworker/1:0"));
+	CHECK(named("CPU 3/KVM", 100, false, "its own vCPU 3"));
+	CHECK(named("live_migration", 100, false, "its own migration, live_migration"));
+	CHECK(named("multifdsend_1", 100, false, "its own migration, multifdsend_1"));
+	CHECK(named("IO iothread0", 100, false, "its own VMM, IO iothread0"));
+	CHECK(named("CPU 0/KVM", 200, false, "another guest, 200, vCPU 0"));
+	CHECK(named("live_migration", 200, false, "another's migration, 200, live_migration"));
+	CHECK(named("kmigrate", 300, false, "kmigrate, 300"));
+	/* What another process calls itself does nothing to a terminal. */
+	CHECK(named("\033[2J\n", 300, false, "?[2J?, 300"));
+}
+
 static void json(bool *ok)
 {
 	struct km_trace_row row = { .what = "hlt", .events = 2, .hist = { .n = 1, .sum_ns = 5 } };
@@ -119,6 +158,8 @@ static const struct ktap_case cases[] = {
 	{ "names of exits", reason },
 	{ "histograms as bpftrace's", histogram },
 	{ "sums without a histogram, and what is left out", table },
+	{ "slots of histograms", slots },
+	{ "who ran instead", who },
 	{ "JSON of an answer", json },
 };
 

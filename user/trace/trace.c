@@ -7,6 +7,7 @@
 
 const struct km_question *const km_questions[] = {
 	&km_question_exits,
+	&km_question_stalls,
 	NULL,
 };
 
@@ -19,6 +20,17 @@ void km_question_lacks(const struct km_question *q, char *buf, size_t size)
 		if (!km_bpf_has(*t) && used < size)
 			used += (size_t)snprintf(buf + used, size - used, "%s%s", used ? ", " : "",
 						 *t);
+}
+
+void km_hist_add(struct km_hist *h, uint64_t ns)
+{
+	unsigned int slot = 0;
+
+	while (slot < KM_HIST_SLOTS - 1 && ns >> (slot + 1))
+		slot++;
+	h->n++;
+	h->sum_ns += ns;
+	h->slots[slot]++;
 }
 
 void km_trace_free(struct km_trace *t)

@@ -47,13 +47,15 @@ struct km_question {
 	void (*close)(void *state); /* NULL is fine */
 };
 
-extern const struct km_question km_question_exits;
+extern const struct km_question km_question_exits, km_question_stalls;
 
 /* Every question there is, NULL-terminated. */
 extern const struct km_question *const km_questions[];
 
 /* The optional tracepoints that this kernel lacks: "kvm/a, kvmmmu/b". */
 void km_question_lacks(const struct km_question *q, char *buf, size_t size);
+
+void km_hist_add(struct km_hist *h, uint64_t ns);
 
 void km_trace_free(struct km_trace *t);
 
