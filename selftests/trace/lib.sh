@@ -43,6 +43,7 @@ traced() { # NAME QUESTION PROBES GUEST...
 	"$km" trace --vm $pid "$question" --seconds 600 --json >"$name" 2>"$name.err" &
 	tracer=$!
 	attached $tracer "$probes"
+	before
 	echo >&3
 	during "$pid" "$name.guest"
 	wait $pid || echo "the guest failed" >&2
@@ -69,8 +70,28 @@ unhide() {
 	done
 }
 
-# What else happens while the guest runs; a test may have its own.
+# What else happens before the guest starts, and while it runs; a test may have its own.
+before() { :; }
 during() { :; } # PID FILE-WITH-WHAT-IT-SAYS
+
+killed_tracer() { # QUESTION GUEST...
+	local question=$1 pid tracer
+	shift
+	[ -p go ] || mkfifo go
+	"$@" <go >/dev/null &
+	pid=$!
+	exec 3>go
+	has_vcpu $pid
+	"$km" trace --vm $pid "$question" --seconds 600 >/dev/null &
+	tracer=$!
+	attached $tracer $PROBES
+	echo "@attached $(links)"
+	kill -9 $tracer
+	wait $tracer 2>/dev/null
+	echo "@after-kill $(links)"
+	kill -9 $pid
+	exec 3>&-
+}
 
 equals() { [ "$(said_of "$1")" = "$2" ] || { said_of "$1"; return 1; }; } # WHAT TEXT
 holds() { # WHAT FILTER [ARGUMENT OF JQ...]; jq 1.6 is content with no input at all
@@ -78,13 +99,10 @@ holds() { # WHAT FILTER [ARGUMENT OF JQ...]; jq 1.6 is content with no input at 
 		{ said_of "$1"; return 1; }
 }
 
-build() { # PROGRAM...
-	local name
+build() { # PROGRAM [SOURCE...]
 	mkdir -p "$out"
-	for name; do
-		${CC:-gcc} -O2 -D_GNU_SOURCE -Wall -Wextra -Werror -pthread -o "$out/$name" \
-			"$here/$name.c" || exit 1
-	done
+	${CC:-gcc} -O2 -D_GNU_SOURCE -Wall -Wextra -Werror -pthread -I"$here/../kmod" \
+		-o "$out/$1" "$here/$1.c" "${@:2}" || exit 1
 }
 
 run_host() { # KERNEL SCRIPT

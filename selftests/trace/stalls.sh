@@ -24,7 +24,7 @@ inside() {
 	during() { :; }
 	traced halt stalls $PROBES "$out/staller" halt $HALTS 20 1
 	# 64 vCPUs that want the same CPU.
-	traced many stalls $PROBES "$out/leaver" 1 $(yes 20 | head -64)
+	traced many stalls $PROBES taskset 2 "$out/leaver" 1 $(yes 20 | head -64)
 	# One that is killed, and one that has no vCPUs.
 	during() { kill -9 "$1"; }
 	traced killed stalls $PROBES "$out/staller" spin 60000 1 2>/dev/null
@@ -32,28 +32,18 @@ inside() {
 	"$km" trace --vm $! stalls --seconds 1 >none 2>&1
 	echo "@no-vm $? $(cat none)"
 	kill $!
-	killed_tracer
+	"$out/leaver" 1 <go &
+	exec 3>go
+	until readlink /proc/$!/fd/* | grep -q kvm-vm; do sleep 0.1; done
+	"$km" trace --vm $! stalls --seconds 1 >none 2>&1
+	echo "@no-vcpus $? $(tr '\n' ' ' <none)"
+	exec 3>&-
+	wait $!
+	killed_tracer stalls "$out/staller" spin 60000 1
 	hide kvm/kvm_vcpu_wakeup
 	echo "@lacking $("$km" trace --list --json | jq -c '.questions[] | select(.name == "stalls")')"
 	unhide kvm/kvm_vcpu_wakeup
 	echo "@list $("$km" trace --list --json | jq -c '.questions[] | select(.name == "stalls")')"
-}
-
-killed_tracer() {
-	local pid tracer
-	"$out/staller" spin 60000 1 <go &
-	pid=$!
-	exec 3>go
-	has_vcpu $pid
-	"$km" trace --vm $pid stalls --seconds 600 >/dev/null &
-	tracer=$!
-	attached $tracer $PROBES
-	echo "@attached $(links)"
-	kill -9 $tracer
-	wait $tracer 2>/dev/null
-	echo "@after-kill $(links)"
-	kill -9 $pid
-	exec 3>&-
 }
 
 # jq: the sum of rows' times, by a pattern of what they are.
@@ -91,6 +81,7 @@ judge() { # KERNEL
 		select(.what | test("^runnable")) | .vcpu] | unique | length) == 64'
 	check "$1 a killed guest ends it, quietly" equals killed-left "0 "
 	check "$1 a process without a guest" eval 'said_of no-vm | grep "^3 "'
+	check "$1 a guest without vCPUs" eval 'said_of no-vcpus | grep "^0 .* nothing happened"'
 	check "$1 while it runs its programs are there" equals attached $PROBES
 	check "$1 killed, it leaves nothing" equals after-kill 0
 	check "$1 what a kernel lacks is left out by name" holds lacking \
@@ -103,8 +94,10 @@ if [ "${1:-}" = --inside ]; then
 	exit
 fi
 kernels=${KERNELS:-6.1 6.12}
-plan $(($(wc -w <<<"$kernels") * 16))
-build leaver staller hog
+plan $(($(wc -w <<<"$kernels") * 17))
+build leaver
+build staller
+build hog
 for kernel in $kernels; do
 	check "$kernel a host runs it" run_host "$kernel" stalls
 	log=$out/stalls.$kernel.log
