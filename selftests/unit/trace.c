@@ -90,10 +90,14 @@ static void table(bool *ok)
 	row.hist.sum_ns = 3000000;
 	strcpy(t.lacks, "kvm/a, kvm/b");
 	text = drawn(&t);
-	CHECK(strstr(text, "ran instead: hog, 7"));
+	CHECK(strstr(text, "ran instead: hog, 7                          3 "));
 	CHECK(strstr(text, "1.5 ms") || strstr(text, "1.50 ms"));
 	CHECK(!strstr(text, "@ns["));
 	CHECK(strstr(text, "lacks them: kvm/a, kvm/b\n"));
+	free(text);
+	row.vcpu = KM_TRACE_NO_VCPU;
+	text = drawn(&t);
+	CHECK(strstr(text, "ran instead: hog, 7                          - "));
 	free(text);
 }
 
@@ -151,6 +155,13 @@ static void json(bool *ok)
 	CHECK(json_array_size(r) == 1);
 	CHECK(json_integer_value(json_object_get(json_array_get(r, 0), "from_ns")) == 0);
 	CHECK(!strcmp(json_string_value(json_object_get(j, "lacks")), ""));
+	r = json_array_get(json_object_get(j, "rows"), 0);
+	CHECK(json_integer_value(json_object_get(r, "vcpu")) == 0);
+	json_decref(j);
+	row.vcpu = KM_TRACE_NO_VCPU;
+	j = km_json_trace(&t);
+	r = json_array_get(json_object_get(j, "rows"), 0);
+	CHECK(json_is_null(json_object_get(r, "vcpu")));
 	json_decref(j);
 }
 

@@ -56,9 +56,17 @@ static double ms(uint64_t ns)
 	return (double)ns / 1e6;
 }
 
+static const char *vcpu_of(const struct km_trace_row *r, char buf[16])
+{
+	if (r->vcpu == KM_TRACE_NO_VCPU)
+		return "-";
+	snprintf(buf, 16, "%u", r->vcpu);
+	return buf;
+}
+
 void km_text_trace(FILE *f, const struct km_trace *t)
 {
-	char total[KM_UNIT_MAX], mean[KM_UNIT_MAX];
+	char total[KM_UNIT_MAX], mean[KM_UNIT_MAX], vcpu[16];
 
 	fprintf(f, "%s, %.1f s\n", t->question, t->seconds);
 	if (*t->lacks)
@@ -71,14 +79,14 @@ void km_text_trace(FILE *f, const struct km_trace *t)
 	for (size_t i = 0; i < t->n; i++) {
 		const struct km_trace_row *r = &t->rows[i];
 
-		fprintf(f, "%-40s %5u %12llu %12s %12s\n", r->what, r->vcpu,
+		fprintf(f, "%-40s %5s %12llu %12s %12s\n", r->what, vcpu_of(r, vcpu),
 			(unsigned long long)r->events, km_fmt_ms(total, ms(r->hist.sum_ns)),
 			r->hist.n ? km_fmt_ms(mean, ms(r->hist.sum_ns) / (double)r->hist.n) : "-");
 	}
 	for (size_t i = 0; i < t->n && i < HISTOGRAMS; i++) {
 		if (!drawn(&t->rows[i].hist))
 			continue;
-		fprintf(f, "\n@ns[%s, vcpu %u]:\n", t->rows[i].what, t->rows[i].vcpu);
+		fprintf(f, "\n@ns[%s, vcpu %s]:\n", t->rows[i].what, vcpu_of(&t->rows[i], vcpu));
 		put_histogram(f, &t->rows[i].hist);
 	}
 	if (t->lost)
@@ -97,8 +105,9 @@ static json_t *json_row(const struct km_trace_row *r)
 					      json_pack("{s:I,s:I}", "from_ns",
 							(json_int_t)(i ? 1ull << i : 0), "count",
 							(json_int_t)r->hist.slots[i]));
-	return json_pack("{s:s,s:i,s:I,s:I,s:I,s:o}", "what", r->what, "vcpu", (int)r->vcpu,
-			 "count", (json_int_t)r->events, "timed", (json_int_t)r->hist.n, "sum_ns",
+	return json_pack("{s:s,s:o,s:I,s:I,s:I,s:o}", "what", r->what, "vcpu",
+			 r->vcpu == KM_TRACE_NO_VCPU ? json_null() : json_integer(r->vcpu), "count",
+			 (json_int_t)r->events, "timed", (json_int_t)r->hist.n, "sum_ns",
 			 (json_int_t)r->hist.sum_ns, "histogram", slots);
 }
 

@@ -16,6 +16,8 @@ struct km_hist {
 	uint64_t slots[KM_HIST_SLOTS];
 };
 
+#define KM_TRACE_NO_VCPU 0xffffffffu /* what no vCPU's thread did */
+
 /* One line of an answer: what happened on which vCPU, how often, and for how long. events
  * counts more than hist.n while one of them isn't over. */
 struct km_trace_row {
@@ -47,7 +49,7 @@ struct km_question {
 	void (*close)(void *state); /* NULL is fine */
 };
 
-extern const struct km_question km_question_exits, km_question_stalls;
+extern const struct km_question km_question_exits, km_question_stalls, km_question_dirtying;
 
 /* Every question there is, NULL-terminated. */
 extern const struct km_question *const km_questions[];

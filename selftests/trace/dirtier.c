@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * dirtier rounds PAGES ROUNDS: a guest that dirties known pages while its VMM tracks them.
+ * dirtier huge PAGES ROUNDS: the same, of huge pages, which are split when tracking begins.
+ * dirtier contend PAGES: one that touches new pages while its VMM clears the log.
+ *
+ * Two vCPUs. In each round the first writes to PAGES pages and the second to half as many
+ * others, each page once, and then the log is fetched and cleared. Every page was mapped
+ * before, so each write is to a page that is protected and nothing else. Starts at a line on
+ * standard input, and says what it did, and how long the ioctls took by its own clock (wall)
+ * and in CPU time.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "vmm.h"
+
+#define HUGE_PAGES 512
+
+static struct vmm vmm;
+static uint32_t lists[2][VMM_MAX_WRITES];
+static uint64_t *bitmap;
+static unsigned int calls;
+
+struct span {
+	uint64_t wall_ns, cpu_ns;
+};
+
+static void need(int err, const char *what)
+{
+	if (err) {
+		fprintf(stderr, "dirtier: %s: %d\n", what, err);
+		exit(1);
+	}
+}
+
+static uint64_t read_clock(clockid_t clock)
+{
+	struct timespec t;
+
+	clock_gettime(clock, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+static struct span begin(void)
+{
+	/* CPU time is read last here and first in end(): it leaves out the other reading. */
+	struct span s = { .wall_ns = read_clock(CLOCK_MONOTONIC) };
+
+	s.cpu_ns = read_clock(CLOCK_THREAD_CPUTIME_ID);
+	return s;
+}
+
+static void end(struct span *sum, struct span start)
+{
+	sum->cpu_ns += read_clock(CLOCK_THREAD_CPUTIME_ID) - start.cpu_ns;
+	sum->wall_ns += read_clock(CLOCK_MONOTONIC) - start.wall_ns;
+}
+
+/* Both at the same time. */
+static void write_both(const size_t nr[2], uint32_t value)
+{
+	for (unsigned int i = 0; i < 2; i++)
+		vmm_start(&vmm, i, lists[i], nr[i], value);
+	for (unsigned int i = 0; i < 2; i++)
+		need(vmm_wait(&vmm, i), "the guest");
+}
+
+static void fetch_and_clear(struct span *get, struct span *clear)
+{
+	struct span start = begin();
+
+	need(vmm_harvest(&vmm, bitmap), "KVM_GET_DIRTY_LOG");
+	end(get, start);
+	start = begin();
+	need(vmm_clear(&vmm, bitmap), "KVM_CLEAR_DIRTY_LOG");
+	end(clear, start);
+	calls++;
+}
+
+static void rounds(const size_t nr[2], uint32_t n)
+{
+	struct span get = { 0 }, clear = { 0 }, write = { 0 };
+
+	for (uint32_t round = 0; round < n; round++) {
+		struct span start = begin();
+
+		write_both(nr, round + 2);
+		end(&write, start);
+		fetch_and_clear(&get, &clear);
+	}
+	printf("{\"faults\": [%zu, %zu], \"calls\": %u, \"write_ns\": %llu, \"get_ns\": %llu, "
+	       "\"clear_ns\": %llu, \"clear_cpu_ns\": %llu}\n",
+	       nr[0] * n, nr[1] * n, calls, (unsigned long long)write.wall_ns,
+	       (unsigned long long)get.wall_ns, (unsigned long long)clear.wall_ns,
+	       (unsigned long long)clear.cpu_ns);
+}
+
+/* New pages take mmu_lock, which is taken for writing while the log is cleared. */
+static void contend(size_t pages)
+{
+	static const size_t one[2] = { 1, 0 };
+	struct span ignored = { 0 };
+
+	write_both(one, 1); /* now a tracer has seen this VM */
+	vmm_start(&vmm, 0, lists[0], pages, 2);
+	while (sem_trywait(&vmm.vcpus[0].done))
+		fetch_and_clear(&ignored, &ignored);
+	need(vmm.vcpus[0].result, "the guest");
+	printf("{\"calls\": %u}\n", calls);
+}
+
+int main(int argc, char **argv)
+{
+	struct vmm_options options = { .vcpus = 2, .manual = KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE };
+	bool huge, contended;
+	uint32_t step = 1;
+	size_t nr[2];
+
+	if (argc < 3)
+		return 2;
+	contended = !strcmp(argv[1], "contend");
+	huge = !strcmp(argv[1], "huge");
+	nr[0] = (size_t)atol(argv[2]);
+	nr[1] = huge || contended ? 0 : nr[0] / 2;
+	if (huge) {
+		step = HUGE_PAGES;
+		options.backing = VMM_HUGETLB;
+	}
+	options.pages = (uint32_t)(nr[0] + nr[1]) * step;
+	need(vmm_open(&vmm, &options), "no VM");
+	bitmap = calloc(1, vmm_bitmap_bytes(&vmm));
+	for (uint32_t page = 0; page < nr[0] + nr[1]; page++)
+		lists[page >= nr[0]][page % nr[0]] = page * step;
+	if (!contended)
+		write_both(nr, 1);
+	getchar();
+	need(vmm_log(&vmm, true), "dirty logging");
+	if (contended)
+		contend(nr[0]);
+	else
+		rounds(nr, (uint32_t)atol(argv[3]));
+	need(vmm_log(&vmm, false), "dirty logging");
+	vmm_close(&vmm);
+	return 0;
+}
