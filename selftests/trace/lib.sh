@@ -105,8 +105,8 @@ build() { # PROGRAM [SOURCE...]
 		-o "$out/$1" "$here/$1.c" "${@:2}" || exit 1
 }
 
-run_host() { # KERNEL SCRIPT
+run_host() { # KERNEL SCRIPT [OPTION OF HOST...]
 	log=$out/$2.$1.log
-	"$root/selftests/vm/host" --kernel "$1" --timeout 300 --name "trace-$2-${1/./-}" -- \
-		"$here/$2.sh" --inside >"$log" 2>&1
+	"$root/selftests/vm/host" --kernel "$1" --timeout 300 --name "trace-$2-${1/./-}" \
+		"${@:3}" -- "$here/$2.sh" --inside >"$log" 2>&1
 }
