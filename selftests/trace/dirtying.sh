@@ -8,7 +8,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
 
 PROBES=9
-HUGE=6
+HUGE=6 NEW=30000
 EVENTS=/sys/kernel/tracing/events
 
 inside() {
@@ -23,7 +23,7 @@ inside() {
 	# The kernel's own count, of each lock that readers and writers share.
 	local trigger='hist:keys=lock_addr if flags == 3 || flags == 5'
 	before() { echo "$trigger" >$EVENTS/lock/contention_begin/trigger; }
-	traced contended dirtying $PROBES "$out/dirtier" contend 30000
+	traced contended dirtying $PROBES "$out/dirtier" contend $NEW
 	echo "@locks $(sed -n 's/^{.*hitcount: *//p' $EVENTS/lock/contention_begin/hist | tr '\n' ' ')"
 	echo "!$trigger" >$EVENTS/lock/contention_begin/trigger
 	before() { :; }
@@ -73,6 +73,8 @@ judge() { # KERNEL
 		--argjson l "[$(said_of locks | sed 's/ *$//; s/ /, /g')]"
 	check "$1 and each is timed" holds contended '[.rows[] |
 		select(.what == "waiting for mmu_lock") | .timed == .count and .sum_ns > 0] | all'
+	check "$1 the first touch of a page is no such fault" holds contended "$JQ"'
+		(counts("write-protect fault") | add // 0) < $n / 10' --argjson n $NEW
 	check "$1 it ends with its guest, quietly" equals large-left "0 "
 	check "$1 while it runs its programs are there" equals attached $PROBES
 	check "$1 killed, it leaves nothing" equals after-kill 0
@@ -88,7 +90,7 @@ if [ "${1:-}" = --inside ]; then
 	exit
 fi
 kernels=${KERNELS:-6.1 6.12}
-plan $(($(wc -w <<<"$kernels") * 16))
+plan $(($(wc -w <<<"$kernels") * 17))
 build dirtier "$here"/../kmod/{vmm,memory}.c
 for kernel in $kernels; do
 	check "$kernel a host runs it" run_host "$kernel" dirtying
