@@ -20,7 +20,20 @@ inside() {
 		"$out/hog" 1 $BURSTS $BURST_MS >hog
 	}
 	traced spin stalls $PROBES "$out/staller" spin $((BURSTS * BURST_MS * 6)) 1
-	echo "@hog $(cat hog)"
+	echo "@hog $(jq -s -c add hog)"
+	# In the middle of a long burst the vCPU, which waits, is sent to the other CPU.
+	during() {
+		local hog thread
+		until [ -s "$2" ]; do sleep 0.1; done
+		"$out/hog" 1 1 2000 >hog.moved &
+		hog=$!
+		until [ -s hog.moved ]; do sleep 0.05; done
+		sleep 0.1
+		for thread in /proc/"$1"/task/*; do :; done
+		taskset -p 1 "${thread##*/}" >/dev/null
+		wait $hog
+	}
+	traced moved stalls $PROBES "$out/staller" spin 6000 1
 	during() { :; }
 	traced halt stalls $PROBES "$out/staller" halt $HALTS 20 1
 	# 64 vCPUs that want the same CPU.
@@ -66,6 +79,11 @@ judge() { # KERNEL
 	check "$1 all that ran instead adds up" holds spin "$SUMS"'
 		sum_of("^ran instead: ") == sum_of("^runnable") and
 		sum_of("not known") <= sum_of("^runnable") / 20'
+	check "$1 also of a vCPU that is moved while it waits" holds moved "$SUMS"'
+		near(sum_of("^runnable"); $g.delay_ns) and
+		sum_of("^ran instead: hog, [0-9]+$") > 50000000 and
+		sum_of("not known") <= sum_of("^runnable") / 20' \
+		--argjson g "$(said_of moved-guest | grep . || echo null)"
 	check "$1 a spinning guest never halts" holds spin "$SUMS"'sum_of("^halted") == 0'
 	guest=$(said_of halt-guest)
 	check "$1 every halt is counted" holds halt '[.rows[] | select(.what | test("^halted")) |
@@ -94,7 +112,7 @@ if [ "${1:-}" = --inside ]; then
 	exit
 fi
 kernels=${KERNELS:-6.1 6.12}
-plan $(($(wc -w <<<"$kernels") * 17))
+plan $(($(wc -w <<<"$kernels") * 18))
 build leaver
 build staller
 build hog
