@@ -5,6 +5,7 @@
 # each kernel.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=selftests/trace/lib.sh
 . "$here/lib.sh"
 
 BPFTRACE=${BPFTRACE:-bpftrace}
@@ -28,7 +29,7 @@ watched() { # SCRIPT GUEST...
 	exec 3>go
 	has_vcpu $pid
 	# With types from BTF alone, as on a host without kernel headers.
-	BPFTRACE_KERNEL_SOURCE= "$BPFTRACE" -f json "$root/bpf/$script" $pid >answer 2>answer.err &
+	BPFTRACE_KERNEL_SOURCE='' "$BPFTRACE" -f json "$root/bpf/$script" $pid >answer 2>answer.err &
 	tracer=$!
 	hangs $tracer "$script"
 	echo >&3

@@ -2,7 +2,8 @@
 /*
  * dirtier rounds PAGES ROUNDS: a guest that dirties known pages while its VMM tracks them.
  * dirtier huge PAGES ROUNDS: the same, of huge pages, which are split when tracking begins.
- * dirtier contend PAGES: one that touches new pages while its VMM clears the log.
+ * dirtier contend PAGES: one that touches new pages while its VMM clears the log, and while
+ *	two threads want another lock, which isn't the VM's.
  *
  * Two vCPUs. In each round the first writes to PAGES pages and the second to half as many
  * others, each page once, and then the log is fetched and cleared. Every page was mapped
@@ -14,15 +15,18 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "vmm.h"
 
 #define HUGE_PAGES 512
+#define FILE_BYTES (4 << 20)
 
 static struct vmm vmm;
 static uint32_t lists[2][VMM_MAX_WRITES];
 static uint64_t *bitmap;
 static unsigned int calls;
+static bool quiet;
 
 struct span {
 	uint64_t wall_ns, cpu_ns;
@@ -98,17 +102,41 @@ static void rounds(const size_t nr[2], uint32_t n)
 	       (unsigned long long)clear.cpu_ns);
 }
 
+/* The lock of an open file's position, which is taken when the file is open twice. */
+static void *quarrel(void *arg)
+{
+	const int *fd = arg;
+	char *buffer = malloc(FILE_BYTES);
+
+	while (!__atomic_load_n(&quiet, __ATOMIC_RELAXED)) {
+		lseek(*fd, 0, SEEK_SET);
+		if (read(*fd, buffer, FILE_BYTES) < 0)
+			exit(1);
+		usleep(1000);
+	}
+	free(buffer);
+	return NULL;
+}
+
 /* New pages take mmu_lock, which is taken for writing while the log is cleared. */
 static void contend(size_t pages)
 {
 	static const size_t one[2] = { 1, 0 };
+	int fd = fileno(tmpfile()), again = dup(fd);
 	struct span ignored = { 0 };
+	pthread_t threads[2];
 
+	need(ftruncate(fd, FILE_BYTES) || again < 0, "a file");
 	write_both(one, 1); /* now a tracer has seen this VM */
+	for (int i = 0; i < 2; i++)
+		need(pthread_create(&threads[i], NULL, quarrel, &fd), "a thread");
 	vmm_start(&vmm, 0, lists[0], pages, 2);
 	while (sem_trywait(&vmm.vcpus[0].done))
 		fetch_and_clear(&ignored, &ignored);
 	need(vmm.vcpus[0].result, "the guest");
+	__atomic_store_n(&quiet, true, __ATOMIC_RELAXED);
+	for (int i = 0; i < 2; i++)
+		pthread_join(threads[i], NULL);
 	printf("{\"calls\": %u}\n", calls);
 }
 

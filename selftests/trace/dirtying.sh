@@ -5,6 +5,7 @@
 # in a test host of each kernel.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=selftests/trace/lib.sh
 . "$here/lib.sh"
 
 PROBES=9
@@ -68,7 +69,7 @@ judge() { # KERNEL
 	check "$1 faults on what was split" faults_of huge
 	check "$1 nobody waits for mmu_lock that nobody wants" holds huge "$JQ"'
 		counts("waiting for mmu_lock") == []'
-	check "$1 waits for mmu_lock, as many as the kernel counts" holds contended "$JQ"'
+	check "$1 waits for mmu_lock and no other, as many as the kernel counts" holds contended "$JQ"'
 		(counts("waiting for mmu_lock") | add) as $n | $n > 0 and ($l | index($n)) != null' \
 		--argjson l "[$(said_of locks | sed 's/ *$//; s/ /, /g')]"
 	check "$1 and each is timed" holds contended '[.rows[] |

@@ -4,6 +4,7 @@
 # kmigrate trace exits, against a guest whose exits are known, in a test host of each kernel.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=selftests/trace/lib.sh
 . "$here/lib.sh"
 
 PROBES=2

@@ -5,6 +5,7 @@
 # Bochs host of each kernel.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=selftests/trace/lib.sh
 . "$here/lib.sh"
 
 PAGES=3000 ROUNDS=2

@@ -5,6 +5,7 @@
 # that takes the vCPU's CPU for known times, in a test host of each kernel.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=selftests/trace/lib.sh
 . "$here/lib.sh"
 
 PROBES=5
