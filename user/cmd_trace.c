@@ -87,10 +87,12 @@ static int show(const struct asked *asked, size_t n, double seconds, bool json, 
 
 		km_question_lacks(asked[i].question, t.lacks, sizeof(t.lacks));
 		rc = asked[i].question->read(asked[i].state, &t, err);
-		if (!rc && json)
+		if (!rc && json) {
 			json_array_append_new(answers, km_json_trace(&t));
-		else if (!rc)
+		} else if (!rc) {
+			fputs(i ? "\n" : "", stdout);
 			km_text_trace(stdout, &t);
+		}
 		km_trace_free(&t);
 	}
 	if (!rc && json)

@@ -99,6 +99,11 @@ static void table(bool *ok)
 	text = drawn(&t);
 	CHECK(strstr(text, "ran instead: hog, 7                          - "));
 	free(text);
+	/* What is only counted took no time that is known. */
+	row.hist.n = row.hist.sum_ns = 0;
+	text = drawn(&t);
+	CHECK(strstr(text, " 2            -            -\n"));
+	free(text);
 }
 
 static void slots(bool *ok)
@@ -126,7 +131,7 @@ static bool named(const char *comm, pid_t tgid, bool kernel, const char *want)
 
 static void who(bool *ok)
 {
-	CHECK(named("swapper/1", 0, true, "nobody: throttled, or an idle CPU"));
+	CHECK(named("swapper/1", 0, true, "nobody (idle or throttled)"));
 	CHECK(named("kworker/1:0", 33, true, "kernel thread kworker/1:0"));
 	CHECK(named("CPU 3/KVM", 100, false, "its own vCPU 3"));
 	CHECK(named("live_migration", 100, false, "its own migration, live_migration"));

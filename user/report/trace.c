@@ -80,7 +80,8 @@ void km_text_trace(FILE *f, const struct km_trace *t)
 		const struct km_trace_row *r = &t->rows[i];
 
 		fprintf(f, "%-40s %5s %12llu %12s %12s\n", r->what, vcpu_of(r, vcpu),
-			(unsigned long long)r->events, km_fmt_ms(total, ms(r->hist.sum_ns)),
+			(unsigned long long)r->events,
+			r->hist.n || r->hist.sum_ns ? km_fmt_ms(total, ms(r->hist.sum_ns)) : "-",
 			r->hist.n ? km_fmt_ms(mean, ms(r->hist.sum_ns) / (double)r->hist.n) : "-");
 	}
 	for (size_t i = 0; i < t->n && i < HISTOGRAMS; i++) {

@@ -21,7 +21,7 @@ struct km_hist {
 /* One line of an answer: what happened on which vCPU, how often, and for how long. events
  * counts more than hist.n while one of them isn't over. */
 struct km_trace_row {
-	char what[48];
+	char what[64];
 	unsigned int vcpu;
 	uint64_t events;
 	struct km_hist hist;

@@ -14,7 +14,7 @@ void km_who_name(char *buf, size_t size, const char *comm, pid_t tgid, bool kern
 	/* A runnable thread and an idle CPU: its group is over its quota, or the CPU is on
 	 * its way out of sleep. */
 	if (!tgid)
-		snprintf(buf, size, "nobody: throttled, or an idle CPU");
+		snprintf(buf, size, "nobody (idle or throttled)");
 	else if (kernel)
 		snprintf(buf, size, "kernel thread %s", comm);
 	else if (tgid == guest && kind == KM_THREAD_VCPU)
