@@ -30,8 +30,12 @@ inside() {
 		hog=$!
 		until [ -s hog.moved ]; do sleep 0.05; done
 		sleep 0.1
-		for thread in /proc/"$1"/task/*; do :; done
-		taskset -p 1 "${thread##*/}" >/dev/null
+		# On 6.12 the VMM has a thread of KVM's, too.
+		for thread in /proc/"$1"/task/*; do
+			thread=${thread##*/}
+			[ "$thread" = "$1" ] || [ "$(cat /proc/"$thread"/comm)" != staller ] ||
+				taskset -p 1 "$thread" >/dev/null
+		done
 		wait $hog
 	}
 	traced moved stalls $PROBES "$out/staller" spin 6000 1
