@@ -18,7 +18,7 @@ inside() {
 	during() { "$out/dirtier" rounds 500 2 </dev/null >/dev/null; }
 	traced small dirtying $PROBES "$out/dirtier" rounds 1000 3
 	during() { :; }
-	traced large dirtying $PROBES "$out/dirtier" rounds 30000 2
+	traced large dirtying $PROBES "$out/dirtier" rounds 6000 15
 	echo $HUGE >/proc/sys/vm/nr_hugepages
 	traced huge dirtying $PROBES "$out/dirtier" huge $HUGE 2
 	# The kernel's own count, of each lock that readers and writers share.
@@ -38,7 +38,10 @@ inside() {
 }
 
 JQ='def sum_of($what): [.rows[] | select(.what == $what) | .sum_ns] | add // 0;
-	def counts($what): [.rows[] | select(.what == $what)] | sort_by(.vcpu) | map(.count);'
+	def counts($what): [.rows[] | select(.what == $what)] | sort_by(.vcpu) | map(.count);
+	def median_from: .timed as $n | reduce .histogram[] as $b ({seen: 0};
+		.seen += $b.count | if .from == null and .seen * 2 > $n then .from = $b.from_ns
+		else . end) | .from;'
 
 faults_of() { # WHAT
 	holds "$1" "$JQ"'.lost == 0 and counts("write-protect fault") ==
@@ -59,11 +62,14 @@ judge() { # KERNEL
 	check "$1 each ioctl is counted" holds large "$JQ"'
 		counts("KVM_GET_DIRTY_LOG") == [$g.calls] and
 		counts("KVM_CLEAR_DIRTY_LOG") == [$g.calls]' --argjson g "$guest"
-	# By the VMM's own clocks: not more than passed, and not less than it worked.
+	# By the VMM's own clock. What passes before the ioctl begins may be long now and then,
+	# so it is the median whose bucket is looked for.
 	check "$1 ioctls last as long as the VMM says" holds large "$JQ"'
 		sum_of("KVM_GET_DIRTY_LOG") <= $g.get_ns and
 		sum_of("KVM_CLEAR_DIRTY_LOG") <= $g.clear_ns and
-		sum_of("KVM_CLEAR_DIRTY_LOG") >= $g.clear_cpu_ns * 0.9' --argjson g "$guest"
+		([.rows[] | select(.what == "KVM_CLEAR_DIRTY_LOG")][0] | median_from) as $m |
+		$m <= $g.clear_median_ns and 2 * $m >= $g.clear_median_ns * 0.9' \
+		--argjson g "$guest"
 	check "$1 each huge page is split once" holds huge "$JQ"'
 		counts("huge page split") == [$n]' --argjson n $HUGE
 	check "$1 faults on what was split" faults_of huge
