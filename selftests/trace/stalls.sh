@@ -95,11 +95,12 @@ judge() { # KERNEL
 		.count] | add == $n' --argjson n $HALTS
 	check "$1 halts last as long as the guest's thread slept" holds halt "$SUMS"'
 		sum_of("^halted") <= $g.halted_ns and
-		near(sum_of("^halted") + $g.delay_ns; $g.halted_ns)' --argjson g "${guest:-null}"
-	# Within a tenth, and what the clock is read at other moments for each wait.
-	check "$1 halting is not stalling" holds halt "$SUMS"'
-		(sum_of("^runnable") - $g.delay_ns | fabs) <= $g.delay_ns / 10 + $g.halted_ns / 100' \
-		--argjson g "${guest:-null}"
+		near(sum_of("^halted") + sum_of("^runnable"); $g.halted_ns)' --argjson g "${guest:-null}"
+	# Of the scheduler's clock nothing is left where a CPU idles, and a wait may be long
+	# where the machine is busy: but most are nothing like a halt.
+	check "$1 halting is not stalling" holds halt "$SUMS"'[.rows[] |
+		select(.what | test("^runnable")) | .timed >= $n and from(16777216) < $n / 2] |
+		length == 1 and all' --argjson n $HALTS
 	check "$1 64 vCPUs" holds many '.lost == 0 and ([.rows[] |
 		select(.what | test("^runnable")) | .vcpu] | unique | length) == 64'
 	check "$1 a killed guest ends it, quietly" equals killed-left "0 "
