@@ -11,6 +11,7 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_core_read.h>
 #include "exits.h"
+#include "hist.bpf.h"
 
 const volatile __u32 tgid = 0;
 
@@ -33,33 +34,15 @@ struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, KM_EXITS_KEYS);
 	__type(key, struct km_exits_key);
-	__type(value, struct km_exits_value);
+	__type(value, struct km_bpf_hist);
 } exits SEC(".maps");
-
-/* A new value is too large for the stack (512 bytes) and is copied from here. */
-static const struct km_exits_value none;
-
-/* By halves: there is no instruction for it before BPF's v4. */
-static __always_inline __u32 log2_slot(__u64 v)
-{
-	__u32 slot = 0;
-
-	for (__u32 half = KM_EXITS_SLOTS / 2; half; half /= 2) {
-		if (!(v >> half))
-			continue;
-		v >>= half;
-		slot += half;
-	}
-	/* Never more; the mask is for the verifier, which can't know. */
-	return slot & (KM_EXITS_SLOTS - 1);
-}
 
 SEC("tp/kvm/kvm_exit")
 int on_exit(struct trace_event_raw_kvm_exit *ctx)
 {
 	__u64 id = bpf_get_current_pid_tgid();
 	struct departure gone = {};
-	struct km_exits_value *v;
+	struct km_bpf_hist *v;
 	__u32 thread = id;
 
 	if (id >> 32 != tgid)
@@ -67,16 +50,12 @@ int on_exit(struct trace_event_raw_kvm_exit *ctx)
 	gone.key.vcpu = ctx->vcpu_id;
 	gone.key.isa = ctx->isa;
 	gone.key.reason = ctx->exit_reason;
-	v = bpf_map_lookup_elem(&exits, &gone.key);
-	if (!v) {
-		bpf_map_update_elem(&exits, &gone.key, &none, BPF_NOEXIST);
-		v = bpf_map_lookup_elem(&exits, &gone.key);
-	}
+	v = km_hist_get(&exits, &gone.key);
 	if (!v) {
 		__sync_fetch_and_add(&lost, 1);
 		return 0;
 	}
-	__sync_fetch_and_add(&v->exits, 1);
+	__sync_fetch_and_add(&v->events, 1);
 	gone.at_ns = bpf_ktime_get_ns();
 	if (bpf_map_update_elem(&away, &thread, &gone, BPF_ANY))
 		__sync_fetch_and_add(&lost, 1);
@@ -87,7 +66,7 @@ SEC("tp/kvm/kvm_entry")
 int on_entry(void *ctx)
 {
 	__u64 id = bpf_get_current_pid_tgid(), ns;
-	struct km_exits_value *v;
+	struct km_bpf_hist *v;
 	struct departure *gone;
 	__u32 thread = id;
 
@@ -101,11 +80,8 @@ int on_entry(void *ctx)
 	 * its fast path has no kvm_exit) was away once. */
 	gone->at_ns = 0;
 	v = bpf_map_lookup_elem(&exits, &gone->key);
-	if (!v)
-		return 0;
-	__sync_fetch_and_add(&v->back, 1);
-	__sync_fetch_and_add(&v->sum_ns, ns);
-	__sync_fetch_and_add(&v->slots[log2_slot(ns)], 1);
+	if (v)
+		km_hist_add(v, ns);
 	return 0;
 }
 

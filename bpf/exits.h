@@ -5,8 +5,6 @@
 
 #include <linux/types.h>
 
-/* Slot n holds [2^n, 2^(n+1)) ns, and slot 0 also 0. */
-#define KM_EXITS_SLOTS	 64
 /* A guest uses a few dozen reasons: room for 64 vCPUs with 64 each. */
 #define KM_EXITS_KEYS	 4096
 #define KM_EXITS_THREADS 4096
@@ -16,12 +14,6 @@ struct km_exits_key {
 	__u32 vcpu; /* KVM's id of it */
 	__u32 isa;  /* whose numbers: KVM_ISA_VMX 1, KVM_ISA_SVM 2 (arch/x86/kvm/trace.h) */
 	__u32 reason;
-};
-
-/* exits counts at the exit; the rest when the vCPU is back in the guest. */
-struct km_exits_value {
-	__u64 exits, back, sum_ns;
-	__u64 slots[KM_EXITS_SLOTS];
 };
 
 #endif

@@ -18,6 +18,70 @@ struct trace_event_raw_kvm_exit {
 	unsigned int vcpu_id;
 };
 
+struct trace_event_raw_kvm_entry {
+	unsigned int vcpu_id;
+};
+
+struct trace_event_raw_kvm_page_fault {
+	unsigned int vcpu_id;
+	__u64 error_code;
+};
+
+struct trace_event_raw_kvm_pml_full {
+	unsigned int vcpu_id;
+};
+
+/* arch/x86/kvm/mmu/mmutrace.h */
+struct trace_event_raw_fast_page_fault {
+	int vcpu_id;
+	__u64 old_spte;
+	__u64 new_spte;
+};
+
+/* include/trace/events/syscalls.h: what the syscalls' own tracepoints look like, too. */
+struct trace_event_raw_sys_enter {
+	unsigned long args[6];
+};
+
+/* include/trace/events/kvm.h */
+struct trace_event_raw_kvm_vcpu_wakeup {
+	__u64 ns;
+	_Bool waited;
+};
+
+/* x86 has the CPU here since 5.16 (bcf9033e5449). */
+struct thread_info {
+	__u32 cpu;
+};
+
+struct task_struct {
+	struct thread_info thread_info;
+	unsigned int __state; /* state until 5.14 (2f064a59a11f) */
+	unsigned int flags;
+	int on_cpu;
+	int pid;
+	int tgid;
+	char comm[16];
+};
+
+/* kernel/sched/sched.h */
+struct rq {
+	struct task_struct *curr;
+};
+
+/* include/linux/kvm_host.h */
+typedef struct {
+} rwlock_t;
+
+struct kvm {
+	rwlock_t mmu_lock; /* spinlock_t until 5.12 (531810caa9f4) */
+};
+
+struct kvm_vcpu {
+	struct kvm *kvm;
+	int vcpu_id;
+};
+
 #pragma clang attribute pop
 
 #endif

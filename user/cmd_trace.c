@@ -40,18 +40,23 @@ static int list_questions(bool json)
 
 	for (const struct km_question *const *q = km_questions; *q; q++) {
 		struct km_err err = { 0 };
+		char lacks[256];
 		void *state = NULL;
 
+		km_question_lacks(*q, lacks, sizeof(lacks));
 		if (!(*q)->open(&state, getpid(), &err))
 			(*q)->close(state);
+		else /* that says it all */
+			lacks[0] = '\0';
 		if (json)
-			json_array_append_new(all,
-					      json_pack("{s:s,s:s,s:s,s:b,s:s}", "name", (*q)->name,
-							"asks", (*q)->asks, "probes", (*q)->probes,
-							"works", !err.code, "why_not", err.text));
+			json_array_append_new(
+				all, json_pack("{s:s,s:s,s:s,s:b,s:s,s:s}", "name", (*q)->name,
+					       "asks", (*q)->asks, "probes", (*q)->probes, "works",
+					       !err.code, "lacks", lacks, "why_not", err.text));
 		else
-			printf("%-8s  %s\n          %s\n          %s\n", (*q)->name, (*q)->asks,
-			       (*q)->probes, err.code ? err.text : "works on this kernel");
+			printf("%-10s%s\n          %s\n          %s%s%s\n", (*q)->name, (*q)->asks,
+			       (*q)->probes, err.code ? err.text : "works on this kernel",
+			       *lacks ? ", which has no " : "", lacks);
 	}
 	if (json)
 		km_json_print(stdout, json_pack("{s:O}", "questions", all));
@@ -80,11 +85,14 @@ static int show(const struct asked *asked, size_t n, double seconds, bool json, 
 	for (size_t i = 0; i < n && !rc; i++) {
 		struct km_trace t = { .question = asked[i].question->name, .seconds = seconds };
 
+		km_question_lacks(asked[i].question, t.lacks, sizeof(t.lacks));
 		rc = asked[i].question->read(asked[i].state, &t, err);
-		if (!rc && json)
+		if (!rc && json) {
 			json_array_append_new(answers, km_json_trace(&t));
-		else if (!rc)
+		} else if (!rc) {
+			fputs(i ? "\n" : "", stdout);
 			km_text_trace(stdout, &t);
+		}
 		km_trace_free(&t);
 	}
 	if (!rc && json)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * leaver DELAY_US EXITS...: a guest that leaves for a known reason a known number of times.
+ * leaver DELAY_US [EXITS...]: a guest that leaves for a known reason a known number of times.
  *
  * One vCPU for each EXITS, in real mode: that many OUTs to port 0x80, then HLT. For each OUT
  * the VMM sleeps DELAY_US, so that the vCPU is away at least so long. Starts at a line on
@@ -77,9 +77,9 @@ int main(int argc, char **argv)
 	void *ram = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	struct kvm_userspace_memory_region slot = { .memory_size = 4096,
 						    .userspace_addr = (uintptr_t)ram };
-	struct vcpu vcpus[8] = { 0 };
+	struct vcpu vcpus[64] = { 0 };
 
-	if (argc < 3 || argc > 10)
+	if (argc < 2 || argc > 66)
 		return 2;
 	delay_us = (unsigned int)atoi(argv[1]);
 	memcpy(ram, code, sizeof(code));

@@ -5,6 +5,7 @@
 #include "ktap.h"
 #include "report/trace.h"
 #include "trace/reasons.h"
+#include "trace/who.h"
 
 static void reason(bool *ok)
 {
@@ -78,6 +79,71 @@ static void histogram(bool *ok)
 	free(text);
 }
 
+/* Rows that have a sum only are in the table and nowhere else; what is left out is said. */
+static void table(bool *ok)
+{
+	struct km_trace_row row = { .what = "ran instead: hog, 7", .vcpu = 3, .events = 2 };
+	struct km_trace t = { .question = "stalls", .seconds = 2, .n = 1, .rows = &row };
+	char *text;
+
+	row.hist.n = 2;
+	row.hist.sum_ns = 3000000;
+	strcpy(t.lacks, "kvm/a, kvm/b");
+	text = drawn(&t);
+	CHECK(strstr(text, "ran instead: hog, 7                          3 "));
+	CHECK(strstr(text, "1.5 ms") || strstr(text, "1.50 ms"));
+	CHECK(!strstr(text, "@ns["));
+	CHECK(strstr(text, "lacks them: kvm/a, kvm/b\n"));
+	free(text);
+	row.vcpu = KM_TRACE_NO_VCPU;
+	text = drawn(&t);
+	CHECK(strstr(text, "ran instead: hog, 7                          - "));
+	free(text);
+	/* What is only counted took no time that is known. */
+	row.hist.n = row.hist.sum_ns = 0;
+	text = drawn(&t);
+	CHECK(strstr(text, " 2            -            -\n"));
+	free(text);
+}
+
+static void slots(bool *ok)
+{
+	struct km_hist h = { 0 };
+
+	km_hist_add(&h, 0);
+	km_hist_add(&h, 1);
+	km_hist_add(&h, 1023);
+	km_hist_add(&h, 1024);
+	km_hist_add(&h, UINT64_MAX >> 1);
+	km_hist_add(&h, UINT64_MAX);
+	CHECK(h.n == 6);
+	CHECK(h.slots[0] == 2 && h.slots[9] == 1 && h.slots[10] == 1);
+	CHECK(h.slots[62] == 1 && h.slots[63] == 1);
+}
+
+static bool named(const char *comm, pid_t tgid, bool kernel, const char *want)
+{
+	char b[48];
+
+	km_who_name(b, sizeof(b), comm, tgid, kernel, 100);
+	return !strcmp(b, want);
+}
+
+static void who(bool *ok)
+{
+	CHECK(named("swapper/1", 0, true, "nobody (idle or throttled)"));
+	CHECK(named("kworker/1:0", 33, true, "kernel thread kworker/1:0"));
+	CHECK(named("CPU 3/KVM", 100, false, "its own vCPU 3"));
+	CHECK(named("live_migration", 100, false, "its own migration, live_migration"));
+	CHECK(named("multifdsend_1", 100, false, "its own migration, multifdsend_1"));
+	CHECK(named("IO iothread0", 100, false, "its own VMM, IO iothread0"));
+	CHECK(named("CPU 0/KVM", 200, false, "another guest, 200, vCPU 0"));
+	CHECK(named("live_migration", 200, false, "another's migration, 200, live_migration"));
+	CHECK(named("kmigrate", 300, false, "kmigrate, 300"));
+	/* What another process calls itself does nothing to a terminal. */
+	CHECK(named("\033[2J\n", 300, false, "?[2J?, 300"));
+}
+
 static void json(bool *ok)
 {
 	struct km_trace_row row = { .what = "hlt", .events = 2, .hist = { .n = 1, .sum_ns = 5 } };
@@ -93,12 +159,23 @@ static void json(bool *ok)
 	r = json_object_get(r, "histogram");
 	CHECK(json_array_size(r) == 1);
 	CHECK(json_integer_value(json_object_get(json_array_get(r, 0), "from_ns")) == 0);
+	CHECK(!strcmp(json_string_value(json_object_get(j, "lacks")), ""));
+	r = json_array_get(json_object_get(j, "rows"), 0);
+	CHECK(json_integer_value(json_object_get(r, "vcpu")) == 0);
+	json_decref(j);
+	row.vcpu = KM_TRACE_NO_VCPU;
+	j = km_json_trace(&t);
+	r = json_array_get(json_object_get(j, "rows"), 0);
+	CHECK(json_is_null(json_object_get(r, "vcpu")));
 	json_decref(j);
 }
 
 static const struct ktap_case cases[] = {
 	{ "names of exits", reason },
 	{ "histograms as bpftrace's", histogram },
+	{ "sums without a histogram, and what is left out", table },
+	{ "slots of histograms", slots },
+	{ "who ran instead", who },
 	{ "JSON of an answer", json },
 };
 

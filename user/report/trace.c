@@ -42,32 +42,52 @@ static void put_histogram(FILE *f, const struct km_hist *h)
 	}
 }
 
+/* Some rows have a sum only. */
+static bool drawn(const struct km_hist *h)
+{
+	for (unsigned int i = 0; i < KM_HIST_SLOTS; i++)
+		if (h->slots[i])
+			return true;
+	return false;
+}
+
 static double ms(uint64_t ns)
 {
 	return (double)ns / 1e6;
 }
 
+static const char *vcpu_of(const struct km_trace_row *r, char buf[16])
+{
+	if (r->vcpu == KM_TRACE_NO_VCPU)
+		return "-";
+	snprintf(buf, 16, "%u", r->vcpu);
+	return buf;
+}
+
 void km_text_trace(FILE *f, const struct km_trace *t)
 {
-	char total[KM_UNIT_MAX], mean[KM_UNIT_MAX];
+	char total[KM_UNIT_MAX], mean[KM_UNIT_MAX], vcpu[16];
 
 	fprintf(f, "%s, %.1f s\n", t->question, t->seconds);
+	if (*t->lacks)
+		fprintf(f, "left out, as this kernel lacks them: %s\n", t->lacks);
 	if (!t->n) {
 		fprintf(f, "nothing happened\n");
 		return;
 	}
-	fprintf(f, "\n%-32s %5s %12s %12s %12s\n", "REASON", "VCPU", "COUNT", "TIME", "MEAN");
+	fprintf(f, "\n%-40s %5s %12s %12s %12s\n", "WHAT", "VCPU", "COUNT", "TIME", "MEAN");
 	for (size_t i = 0; i < t->n; i++) {
 		const struct km_trace_row *r = &t->rows[i];
 
-		fprintf(f, "%-32s %5u %12llu %12s %12s\n", r->what, r->vcpu,
-			(unsigned long long)r->events, km_fmt_ms(total, ms(r->hist.sum_ns)),
+		fprintf(f, "%-40s %5s %12llu %12s %12s\n", r->what, vcpu_of(r, vcpu),
+			(unsigned long long)r->events,
+			r->hist.n || r->hist.sum_ns ? km_fmt_ms(total, ms(r->hist.sum_ns)) : "-",
 			r->hist.n ? km_fmt_ms(mean, ms(r->hist.sum_ns) / (double)r->hist.n) : "-");
 	}
 	for (size_t i = 0; i < t->n && i < HISTOGRAMS; i++) {
-		if (!t->rows[i].hist.n)
+		if (!drawn(&t->rows[i].hist))
 			continue;
-		fprintf(f, "\n@ns[%s, vcpu %u]:\n", t->rows[i].what, t->rows[i].vcpu);
+		fprintf(f, "\n@ns[%s, vcpu %s]:\n", t->rows[i].what, vcpu_of(&t->rows[i], vcpu));
 		put_histogram(f, &t->rows[i].hist);
 	}
 	if (t->lost)
@@ -86,8 +106,9 @@ static json_t *json_row(const struct km_trace_row *r)
 					      json_pack("{s:I,s:I}", "from_ns",
 							(json_int_t)(i ? 1ull << i : 0), "count",
 							(json_int_t)r->hist.slots[i]));
-	return json_pack("{s:s,s:i,s:I,s:I,s:I,s:o}", "what", r->what, "vcpu", (int)r->vcpu,
-			 "count", (json_int_t)r->events, "timed", (json_int_t)r->hist.n, "sum_ns",
+	return json_pack("{s:s,s:o,s:I,s:I,s:I,s:o}", "what", r->what, "vcpu",
+			 r->vcpu == KM_TRACE_NO_VCPU ? json_null() : json_integer(r->vcpu), "count",
+			 (json_int_t)r->events, "timed", (json_int_t)r->hist.n, "sum_ns",
 			 (json_int_t)r->hist.sum_ns, "histogram", slots);
 }
 
@@ -97,6 +118,6 @@ json_t *km_json_trace(const struct km_trace *t)
 
 	for (size_t i = 0; i < t->n; i++)
 		json_array_append_new(rows, json_row(&t->rows[i]));
-	return json_pack("{s:s,s:f,s:I,s:o}", "question", t->question, "seconds", t->seconds,
-			 "lost", (json_int_t)t->lost, "rows", rows);
+	return json_pack("{s:s,s:f,s:I,s:s,s:o}", "question", t->question, "seconds", t->seconds,
+			 "lost", (json_int_t)t->lost, "lacks", t->lacks, "rows", rows);
 }

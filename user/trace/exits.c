@@ -2,15 +2,12 @@
 /* The question of bpf/exits.bpf.c: why vCPUs leave the guest. */
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 #include <bpf/bpf.h>
 #include <exits.skel.h>
 #include "../../bpf/exits.h"
 #include "load.h"
 #include "reasons.h"
 #include "trace.h"
-
-_Static_assert(KM_EXITS_SLOTS == KM_HIST_SLOTS, "the same slots on both sides");
 
 static void close_exits(void *state)
 {
@@ -39,32 +36,13 @@ static int open_exits(void **state, pid_t pid, struct km_err *err)
 	return 0;
 }
 
-static void fill(struct km_trace_row *row, const struct km_exits_key *key,
-		 const struct km_exits_value *v)
-{
-	km_reason_name(row->what, sizeof(row->what), key->isa, key->reason);
-	row->vcpu = key->vcpu;
-	row->events = v->exits;
-	row->hist.n = v->back;
-	row->hist.sum_ns = v->sum_ns;
-	memcpy(row->hist.slots, v->slots, sizeof(row->hist.slots));
-}
-
-static int by_time(const void *a, const void *b)
-{
-	const struct km_trace_row *x = a, *y = b;
-
-	if (x->hist.sum_ns != y->hist.sum_ns)
-		return x->hist.sum_ns < y->hist.sum_ns ? 1 : -1;
-	return (x->events < y->events) - (x->events > y->events);
-}
-
 static int read_exits(void *state, struct km_trace *out, struct km_err *err)
 {
 	struct exits *skel = state;
 	int map = bpf_map__fd(skel->maps.exits);
 	struct km_exits_key key, *last = NULL;
-	struct km_exits_value v;
+	struct km_bpf_hist v;
+	struct km_trace_row *row;
 
 	out->n = 0;
 	out->lost = skel->bss->lost;
@@ -72,11 +50,15 @@ static int read_exits(void *state, struct km_trace *out, struct km_err *err)
 	if (!out->rows)
 		return km_err_set(err, -ENOMEM, "out of memory");
 	while (out->n < KM_EXITS_KEYS && !bpf_map_get_next_key(map, last, &key)) {
-		if (!bpf_map_lookup_elem(map, &key, &v))
-			fill(&out->rows[out->n++], &key, &v);
 		last = &key;
+		if (bpf_map_lookup_elem(map, &key, &v))
+			continue;
+		row = &out->rows[out->n++];
+		km_reason_name(row->what, sizeof(row->what), key.isa, key.reason);
+		row->vcpu = key.vcpu;
+		km_bpf_hist_copy(row, &v);
 	}
-	qsort(out->rows, out->n, sizeof(*out->rows), by_time);
+	km_trace_sort(out->rows, out->n);
 	return 0;
 }
 

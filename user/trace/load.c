@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <linux/capability.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -35,12 +36,23 @@ static bool may_trace(void)
 	return have & 1ull << CAP_SYS_ADMIN;
 }
 
+static const char *const mounts[] = { "/sys/kernel/tracing", "/sys/kernel/debug/tracing" };
+
+bool km_bpf_has(const char *tracepoint)
+{
+	char path[256];
+
+	for (size_t i = 0; i < sizeof(mounts) / sizeof(*mounts); i++) {
+		snprintf(path, sizeof(path), "%s/events/%s%s", mounts[i], tracepoint,
+			 *tracepoint ? "/id" : "");
+		if (!access(path, R_OK))
+			return true;
+	}
+	return false;
+}
+
 int km_bpf_check(const char *tracepoint, struct km_err *err)
 {
-	static const char *const mounts[] = { "/sys/kernel/tracing", "/sys/kernel/debug/tracing" };
-	char path[256];
-	bool tracefs = false;
-
 	first_warning[0] = '\0';
 	libbpf_set_print(keep_warning);
 	if (!may_trace())
@@ -50,14 +62,9 @@ int km_bpf_check(const char *tracepoint, struct km_err *err)
 		return km_err_set(
 			err, -ENOENT,
 			"this kernel has no BTF (CONFIG_DEBUG_INFO_BTF): it can't be traced");
-	for (size_t i = 0; i < sizeof(mounts) / sizeof(*mounts); i++) {
-		snprintf(path, sizeof(path), "%s/events", mounts[i]);
-		tracefs |= !access(path, R_OK);
-		snprintf(path, sizeof(path), "%s/events/%s", mounts[i], tracepoint);
-		if (!access(path, R_OK))
-			return 0;
-	}
-	if (!tracefs)
+	if (km_bpf_has(tracepoint))
+		return 0;
+	if (!km_bpf_has(""))
 		return km_err_set(err, -ENOENT,
 				  "no tracefs: mount -t tracefs tracefs /sys/kernel/tracing");
 	return km_err_set(err, -ENOENT, "this kernel has no tracepoint %s: is kvm loaded?",
@@ -68,4 +75,28 @@ int km_bpf_failed(int rc, const char *question, struct km_err *err)
 {
 	return km_err_set(err, rc, "%s can't be traced on this kernel: %s%s%s", question,
 			  strerror(-rc), first_warning[0] ? "; " : "", first_warning);
+}
+
+_Static_assert(KM_BPF_SLOTS == KM_HIST_SLOTS, "the same slots on both sides");
+
+void km_bpf_hist_copy(struct km_trace_row *row, const struct km_bpf_hist *h)
+{
+	row->events = h->events;
+	row->hist.n = h->timed;
+	row->hist.sum_ns = h->sum_ns;
+	memcpy(row->hist.slots, h->slots, sizeof(row->hist.slots));
+}
+
+static int by_time(const void *a, const void *b)
+{
+	const struct km_trace_row *x = a, *y = b;
+
+	if (x->hist.sum_ns != y->hist.sum_ns)
+		return x->hist.sum_ns < y->hist.sum_ns ? 1 : -1;
+	return (x->events < y->events) - (x->events > y->events);
+}
+
+void km_trace_sort(struct km_trace_row *rows, size_t n)
+{
+	qsort(rows, n, sizeof(*rows), by_time);
 }

@@ -16,10 +16,12 @@ struct km_hist {
 	uint64_t slots[KM_HIST_SLOTS];
 };
 
+#define KM_TRACE_NO_VCPU 0xffffffffu /* what no vCPU's thread did */
+
 /* One line of an answer: what happened on which vCPU, how often, and for how long. events
  * counts more than hist.n while one of them isn't over. */
 struct km_trace_row {
-	char what[48];
+	char what[64];
 	unsigned int vcpu;
 	uint64_t events;
 	struct km_hist hist;
@@ -29,7 +31,8 @@ struct km_trace_row {
 struct km_trace {
 	const char *question;
 	double seconds;
-	uint64_t lost; /* events that did not fit the maps: rows are short of them */
+	uint64_t lost;	 /* events that did not fit the maps: rows are short of them */
+	char lacks[256]; /* tracepoints that this kernel hasn't, km_question_lacks() */
 	size_t n;
 	struct km_trace_row *rows; /* malloc'ed; most time first */
 };
@@ -38,16 +41,23 @@ struct km_question {
 	const char *name;
 	const char *asks;   /* in words */
 	const char *probes; /* what it attaches to, as bpftrace names them */
+	/* Of these, tracepoints without which it does with less; NULL-terminated, or NULL. */
+	const char *const *optional;
 	/* -EPERM, -ENOENT (this kernel lacks what it needs; err says what), -ENOMEM. */
 	int (*open)(void **state, pid_t pid, struct km_err *err);
 	int (*read)(void *state, struct km_trace *out, struct km_err *err);
 	void (*close)(void *state); /* NULL is fine */
 };
 
-extern const struct km_question km_question_exits;
+extern const struct km_question km_question_exits, km_question_stalls, km_question_dirtying;
 
 /* Every question there is, NULL-terminated. */
 extern const struct km_question *const km_questions[];
+
+/* The optional tracepoints that this kernel lacks: "kvm/a, kvmmmu/b". */
+void km_question_lacks(const struct km_question *q, char *buf, size_t size);
+
+void km_hist_add(struct km_hist *h, uint64_t ns);
 
 void km_trace_free(struct km_trace *t);
 

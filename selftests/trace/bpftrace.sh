@@ -1,0 +1,100 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# The bpftrace scripts in bpf/, each against a guest that does known things, in a test host of
+# each kernel.
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=selftests/trace/lib.sh
+. "$here/lib.sh"
+
+BPFTRACE=${BPFTRACE:-bpftrace}
+
+# A script hangs on its tracepoints, each with a program, besides BEGIN and END.
+hangs() { # PID SCRIPT
+	local n
+	n=$(grep -c '^tracepoint:' "$root/bpf/$2")
+	until [ "$(bpftool perf list | grep -c "^pid $1 .*tracepoint")" -ge "$n" ]; do
+		kill -0 "$1" || return
+		sleep 0.1
+	done
+}
+
+watched() { # SCRIPT GUEST...
+	local script=$1 pid tracer
+	shift
+	[ -p go ] || mkfifo go
+	"$@" <go >guest &
+	pid=$!
+	exec 3>go
+	has_vcpu $pid
+	# With types from BTF alone, as on a host without kernel headers.
+	BPFTRACE_KERNEL_SOURCE='' "$BPFTRACE" -f json "$root/bpf/$script" $pid >answer 2>answer.err &
+	tracer=$!
+	hangs $tracer "$script"
+	echo >&3
+	during "$pid" guest
+	wait $pid || echo "the guest failed" >&2
+	exec 3>&-
+	kill -INT $tracer
+	wait $tracer
+	echo "@$script-ended $? $(tr '\n' ' ' <answer.err)"
+	# One object of all maps.
+	echo "@$script $(jq -s -c 'map(select(.type == "map" or .type == "hist" or
+		.type == "stats") | .data) | add' answer)"
+	echo "@$script-guest $(jq -s -c add guest)"
+}
+
+inside() {
+	cd "$(mktemp -d)" || exit 1
+	taskset -p 1 $$ >/dev/null
+	watched exits.bt "$out/leaver" 1000 200 400
+	during() { # once the guest runs
+		until [ -s "$2" ]; do sleep 0.1; done
+		"$out/hog" 1 20 30 >hog
+	}
+	watched stalls.bt "$out/staller" spin 3600 1
+	during() { :; }
+	watched dirtying.bt "$out/dirtier" rounds 1000 2
+	echo "@after $(bpftool prog list | grep -c tracepoint)"
+}
+
+judge() { # KERNEL
+	local script guest
+	for script in exits stalls dirtying; do
+		check "$1 $script.bt runs until Ctrl-C" equals $script.bt-ended "0 "
+	done
+	# 123 is SVM_EXIT_IOIO.
+	check "$1 exits.bt counts each" holds exits.bt '.["@exits"] |
+		."0,123" == 200 and ."1,123" == 400'
+	check "$1 and times them" holds exits.bt '[.["@ns"]["0,123"][].count] | add == 200'
+	guest=$(said_of stalls.bt-guest | grep . || echo null)
+	check "$1 stalls.bt adds up what the scheduler says" holds stalls.bt '.["@total_ns"]["0"] |
+		(. - $g.delay_ns | fabs) <= $g.delay_ns / 10' --argjson g "$guest"
+	check "$1 and names the hog" holds stalls.bt '(.["@last"] | to_entries |
+		max_by(.value).key | test("^hog,"))'
+	guest=$(said_of dirtying.bt-guest | grep . || echo null)
+	check "$1 dirtying.bt counts faults" holds dirtying.bt '.["@faults"] |
+		[."0", ."1"] == $g.faults' --argjson g "$guest"
+	check "$1 and ioctls" holds dirtying.bt '.["@gets"] == $g.calls and
+		.["@clears"] == $g.calls' --argjson g "$guest"
+	check "$1 no program is left" equals after 0
+}
+
+if [ "${1:-}" = --inside ]; then
+	inside
+	exit
+fi
+command -v "$BPFTRACE" >/dev/null || skip_all "there is no bpftrace"
+kernels=${KERNELS:-6.1 6.12}
+plan $(($(wc -w <<<"$kernels") * 11))
+build leaver
+build staller
+build hog
+build dirtier "$here"/../kmod/{vmm,memory}.c
+for kernel in $kernels; do
+	check "$kernel a host runs them" run_host "$kernel" bpftrace --env BPFTRACE="$BPFTRACE"
+	log=$out/bpftrace.$kernel.log
+	judge "$kernel"
+done
+finish

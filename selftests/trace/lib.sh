@@ -1,0 +1,112 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# For the tests of kmigrate trace: what they need inside the test host, and to judge what
+# was said there (lines that begin with @NAME in $log).
+root=$(cd "$here/../.." && pwd)
+km=$root/build/kmigrate out=$root/build/selftests/trace
+. "$here/../ktap.sh"
+. "$here/../said.sh"
+
+has_vcpu() { # PID: wait for it
+	until readlink /proc/"$1"/fd/* | grep -q kvm-vcpu; do sleep 0.1; done
+}
+
+# The probes of a tracer hang on links of its own, which fdinfo shows.
+attached() { # PID PROBES
+	until [ "$(grep -l '^link_type' /proc/"$1"/fdinfo/* 2>/dev/null | wc -l)" -ge "$2" ]; do
+		kill -0 "$1" || return
+		sleep 0.1
+	done
+}
+
+# Our programs that the kernel has. They are freed after a grace period.
+links() {
+	local n
+	for _ in $(seq 20); do
+		n=$(bpftool prog list | grep -c 'name on_')
+		[ "$n" = 0 ] && break
+		sleep 0.2
+	done
+	echo "$n"
+}
+
+# Runs a guest under a tracer. GUEST is a command that makes it and waits for a line; what
+# the tracer says goes to the file NAME, what the guest says to NAME.guest.
+traced() { # NAME QUESTION PROBES GUEST...
+	local name=$1 question=$2 probes=$3 pid tracer
+	shift 3
+	[ -p go ] || mkfifo go
+	"$@" <go >"$name.guest" &
+	pid=$!
+	exec 3>go
+	has_vcpu $pid
+	"$km" trace --vm $pid "$question" --seconds 600 --json >"$name" 2>"$name.err" &
+	tracer=$!
+	attached $tracer "$probes"
+	before
+	echo >&3
+	during "$pid" "$name.guest"
+	wait $pid || echo "the guest failed" >&2
+	exec 3>&-
+	# It ends with its guest.
+	timeout 20 tail -f --pid=$tracer /dev/null
+	echo "@$name $(jq -c '.answers[0]' "$name")"
+	echo "@$name-guest $(jq -s -c add "$name.guest")"
+	echo "@$name-left $(links) $(cat "$name.err")"
+}
+
+# As if the kernel had no such tracepoint; tracefs may be in two places.
+hide() { # CATEGORY/NAME
+	local mount
+	for mount in /sys/kernel/tracing /sys/kernel/debug/tracing; do
+		[ ! -d "$mount/events/$1" ] || mount -t tmpfs tmpfs "$mount/events/$1"
+	done
+}
+
+unhide() {
+	local mount
+	for mount in /sys/kernel/tracing /sys/kernel/debug/tracing; do
+		[ ! -d "$mount/events/$1" ] || umount "$mount/events/$1"
+	done
+}
+
+# What else happens before the guest starts, and while it runs; a test may have its own.
+before() { :; }
+during() { :; } # PID FILE-WITH-WHAT-IT-SAYS
+
+killed_tracer() { # QUESTION GUEST...
+	local question=$1 pid tracer
+	shift
+	[ -p go ] || mkfifo go
+	"$@" <go >/dev/null &
+	pid=$!
+	exec 3>go
+	has_vcpu $pid
+	"$km" trace --vm $pid "$question" --seconds 600 >/dev/null &
+	tracer=$!
+	attached $tracer $PROBES
+	echo "@attached $(links)"
+	kill -9 $tracer
+	wait $tracer 2>/dev/null
+	echo "@after-kill $(links)"
+	kill -9 $pid
+	exec 3>&-
+}
+
+equals() { [ "$(said_of "$1")" = "$2" ] || { said_of "$1"; return 1; }; } # WHAT TEXT
+holds() { # WHAT FILTER [ARGUMENT OF JQ...]; jq 1.6 is content with no input at all
+	said_of "$1" | grep -q . && said_of "$1" | jq -e "${@:3}" "$2" >/dev/null ||
+		{ said_of "$1"; return 1; }
+}
+
+build() { # PROGRAM [SOURCE...]
+	mkdir -p "$out"
+	${CC:-gcc} -O2 -D_GNU_SOURCE -Wall -Wextra -Werror -pthread -I"$here/../kmod" \
+		-o "$out/$1" "$here/$1.c" "${@:2}" || exit 1
+}
+
+run_host() { # KERNEL SCRIPT [OPTION OF HOST...]
+	log=$out/$2.$1.log
+	"$root/selftests/vm/host" --kernel "$1" --timeout 300 --name "trace-$2-${1/./-}" \
+		"${@:3}" -- "$here/$2.sh" --inside >"$log" 2>&1
+}
