@@ -14,7 +14,7 @@ build=$(cd "$here/../.." && pwd)/build
 state=$build/vm
 name='' prefix='' log='' append=''
 modules=() vars=() command=() machine=()
-run='' machine_pid='' timer_pid='' timed_out=''
+run='' machine_pid='' timer_pid='' poke_pid='' timed_out=''
 
 # Kernel arguments, and why:
 #   oops=panic panic=-1   an oops ends the run at once (-no-reboot) instead of at its limit
@@ -149,6 +149,7 @@ pack_job() { # [DIR...]
 cleanup() {
 	[ -z "$machine_pid" ] || kill -KILL "$machine_pid" 2>/dev/null
 	[ -z "$timer_pid" ] || kill -KILL "$timer_pid" 2>/dev/null
+	[ -z "$poke_pid" ] || kill -KILL "$poke_pid" 2>/dev/null
 	[ -z "$run" ] || rm -rf "$run"
 }
 
@@ -176,16 +177,20 @@ launch() { # TIME-LIMIT
 	: >"$run/out"
 	(cd "$run" && exec setpriv --pdeathsig KILL "${machine[@]}") </dev/null >"$run/machine" 2>&1 &
 	machine_pid=$!
+	[ "$me" != host ] || {
+		(cd "$run" && exec setpriv --pdeathsig KILL "$here/poke" qmp) &
+		poke_pid=$!
+	}
 	show_output &
 	show_pid=$!
 	setpriv --pdeathsig KILL sleep "$1" >/dev/null &
 	timer_pid=$!
 	wait -n -p ended "$machine_pid" "$timer_pid"
 	[ "$ended" != "$timer_pid" ] || timed_out=$1
-	kill -KILL "$machine_pid" "$timer_pid" 2>/dev/null
-	wait "$machine_pid" "$timer_pid" 2>/dev/null
+	kill -KILL "$machine_pid" "$timer_pid" $poke_pid 2>/dev/null
+	wait "$machine_pid" "$timer_pid" $poke_pid 2>/dev/null
 	wait "$show_pid"
-	machine_pid='' timer_pid=''
+	machine_pid='' timer_pid='' poke_pid=''
 }
 
 verdict() {
