@@ -187,13 +187,16 @@ no_orphan() { # SIGNAL STATUS
 	[ $? -eq "$2" ] && eventually gone "$name"
 }
 
+# Host a stays until b has it all: what a socket has taken is not yet sent, and a host that
+# powers off takes it along without a word to b.
 two_hosts() {
 	# shellcheck disable=SC2016
 	"$here/pair" --timeout 200 -- \
-		'until [ -e $DIR/ready ]; do sleep 0.2; done; bash -c "seq 1 100000 >/dev/tcp/$PEER/5000"' \
+		'until [ -e $DIR/ready ]; do sleep 0.2; done; bash -c "seq 1 100000 >/dev/tcp/$PEER/5000"
+		until [ -e $DIR/done ]; do sleep 0.2; done' \
 		'busybox nc -l -p 5000 >$DIR/got &
 		until grep -q :1388 /proc/net/tcp*; do sleep 0.2; done
-		touch $DIR/ready; wait; sha256sum <$DIR/got' \
+		touch $DIR/ready; wait; touch $DIR/done; sha256sum <$DIR/got' \
 		>"$work/out" 2>&1 || { sed 's/^/# /' "$work/out"; return 1; }
 	[ "$(<"$work/out")" = "b: $(seq 1 100000 | sha256sum)" ]
 }
