@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "cmd_run_place.h"
+#include "cmd_run_show.h"
 #include "ctl/remote.h"
 #include "ctl/vms.h"
 #include "holdopts.h"
@@ -15,7 +16,7 @@
 #include "xfer/source.h"
 
 struct run_opts {
-	const char *vm, *to, *token, *engine, *ssh, *pin;
+	const char *vm, *to, *token, *engine, *ssh, *pin, *html;
 	struct km_opt_list receive_args;
 	unsigned int streams, max_pause_ms, peer_ms, cpu_weight;
 	bool verify, explain, no_place, throttle, json;
@@ -68,6 +69,8 @@ static const struct km_opt opts[] = {
 	  false },
 	KM_NO_HOLD_OPT(struct run_opts),
 	KM_HOLD_OPTS(struct run_opts),
+	{ "html", KM_OPT_STRING, offsetof(struct run_opts, html), "FILE",
+	  "write the move as a page with pictures, too", 0, 0, NULL, false },
 	{ "json", KM_OPT_FLAG, offsetof(struct run_opts, json), NULL, "print the result as JSON", 0,
 	  0, NULL, false },
 	{ 0 },
@@ -82,17 +85,9 @@ static void on_signal(int sig)
 	cancelled = 1;
 }
 
-struct ui {
-	struct km_progress progress;
-	bool show;
-};
-
 static bool tick(void *ctx, const struct km_run *r, double elapsed_ms)
 {
-	struct ui *ui = ctx;
-
-	if (ui->show)
-		km_progress_show(&ui->progress, r, elapsed_ms);
+	km_run_show_tick(ctx, r, elapsed_ms);
 	return cancelled;
 }
 
@@ -167,7 +162,6 @@ static int move(const struct run_opts *o, const struct km_source_opts *so, const
 		struct km_run *r)
 {
 	struct km_err err = { 0 };
-	struct ui *ui = so->ctx;
 	int rc;
 
 	snprintf(r->vm_name, sizeof(r->vm_name), "%s", vm->name);
@@ -178,10 +172,9 @@ static int move(const struct run_opts *o, const struct km_source_opts *so, const
 	r->ram_bytes = vm->ram_bytes;
 	snprintf(r->held, sizeof(r->held), "QEMU's migration settings; put back");
 	rc = km_source_run(so, vm, r, &err);
-	if (ui->show)
-		km_progress_end(&ui->progress);
 	if (rc)
 		snprintf(r->error, sizeof(r->error), "%s", err.text);
+	km_run_show_end(so->ctx, r);
 	if (o->json)
 		km_json_print(stdout, km_json_run(r));
 	else if (!rc)
@@ -235,6 +228,50 @@ static int explain(const struct run_opts *o, const char *host)
 	return ferror(stdout) ? KM_EXIT_FAILED : KM_EXIT_OK;
 }
 
+/* What needs no look at any guest. -EINVAL has been told. */
+static int check(struct run_opts *o, struct km_source_opts *so, char *host, size_t hlen, char *port,
+		 size_t plen)
+{
+	if (!o->to && !o->explain)
+		return complain("--to is required (see kmigrate run --help)", -EINVAL);
+	if (o->to && strncmp(o->to, "ssh://", 6) && split_to(o->to, host, hlen, port, plen))
+		return complain("--to takes HOST, HOST:PORT, [ADDRESS]:PORT or ssh://[USER@]HOST",
+				-EINVAL);
+	so->host = host;
+	so->port = port;
+	so->token = o->token;
+	so->pin = o->pin;
+	so->max_pause_ms = o->max_pause_ms;
+	so->peer_ms = o->peer_ms;
+	so->cpu_weight = o->cpu_weight;
+	so->throttle = o->throttle;
+	so->verify = o->verify;
+	so->place.off = o->no_place;
+	return km_hold_wish_of("run", &o->hold, &so->hold);
+}
+
+/* The other side is there, and the page can be written. */
+static int begin(struct run_opts *o, struct km_source_opts *so, struct km_vm *vm,
+		 struct km_remote *remote, struct km_err *err)
+{
+	int rc = km_run_show_begin(so->ctx, o->html, o->json, err);
+
+	if (rc)
+		return rc;
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGINT, on_signal);
+	signal(SIGTERM, on_signal);
+	rc = reach(o, so, remote, err);
+	if (rc) {
+		km_run_show_end(so->ctx, NULL);
+		return rc;
+	}
+	km_run_place(vm, so->host, &o->streams, &so->place);
+	so->engine = o->engine;
+	so->streams = o->streams;
+	return 0;
+}
+
 static int run(const struct km_cmd *cmd, int argc, char **argv)
 {
 	struct run_opts o = { .ssh = "ssh",
@@ -242,54 +279,28 @@ static int run(const struct km_cmd *cmd, int argc, char **argv)
 			      .max_pause_ms = 100,
 			      .peer_ms = 15000,
 			      .hold = KM_HOLD_DEFAULTS };
-	struct km_source_opts so = { 0 };
+	static struct km_run_show show; /* large */
+	struct km_source_opts so = { .tick = tick, .ctx = &show };
 	struct km_remote remote = { 0 };
 	struct km_run r = { 0 };
 	struct km_vm vm = { 0 };
 	struct km_err err = { 0 };
-	struct ui ui = { 0 };
 	char host[256], port[32];
 	unsigned int npos;
 	int rc = km_opts_parse(cmd, argc, argv, &o, NULL, 0, &npos);
 
 	if (rc)
 		return rc > 0 ? KM_EXIT_OK : KM_EXIT_USAGE;
-	if (!o.to && !o.explain)
-		return complain("--to is required (see kmigrate run --help)", KM_EXIT_USAGE);
-	if (o.to && strncmp(o.to, "ssh://", 6) &&
-	    split_to(o.to, host, sizeof(host), port, sizeof(port)))
-		return complain("--to takes HOST, HOST:PORT, [ADDRESS]:PORT or ssh://[USER@]HOST",
-				KM_EXIT_USAGE);
+	if (check(&o, &so, host, sizeof(host), port, sizeof(port)))
+		return KM_EXIT_USAGE;
 	if (o.explain)
 		return explain(&o, o.to ? host : NULL);
-	if (km_hold_wish_of("run", &o.hold, &so.hold))
-		return KM_EXIT_USAGE;
 	if (find(&o, &vm, &err))
 		return complain(err.text, KM_EXIT_REFUSED);
 	if (choose_engine(&o, &vm, &r))
 		return complain(r.engine_why, KM_EXIT_REFUSED);
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGINT, on_signal);
-	signal(SIGTERM, on_signal);
-	so.host = host;
-	so.port = port;
-	so.token = o.token;
-	if (reach(&o, &so, &remote, &err))
+	if (begin(&o, &so, &vm, &remote, &err))
 		return complain(err.text, KM_EXIT_REFUSED);
-	so.place.off = o.no_place;
-	km_run_place(&vm, so.host, &o.streams, &so.place);
-	ui.show = !o.json;
-	km_progress_init(&ui.progress, stderr);
-	so.engine = o.engine;
-	so.pin = o.pin;
-	so.streams = o.streams;
-	so.max_pause_ms = o.max_pause_ms;
-	so.peer_ms = o.peer_ms;
-	so.cpu_weight = o.cpu_weight;
-	so.throttle = o.throttle;
-	so.verify = o.verify;
-	so.tick = tick;
-	so.ctx = &ui;
 	rc = move(&o, &so, &vm, &r);
 	km_remote_end(&remote);
 	return rc;
