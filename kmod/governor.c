@@ -12,8 +12,8 @@
  * sugov_exit()); "userspace" starts with the frequency it finds as its setting; and a driver
  * with governors of its own may change the EPP along. All of these are saved and put back.
  *
- * Calls come one at a time, under the lock of hold_policy.c, which also keeps the policy
- * from being freed.
+ * Calls come one at a time, under the lock of hold_policy.c, for a policy that it has a
+ * reference to.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 

@@ -8,14 +8,18 @@
  * back; it stays in the list if that must wait for one of its CPUs to come online. So
  * starts, stops, policies that come, and changes by others all pass here.
  *
- * policies_lock is held from begin to end. cpufreq frees a policy after it has called
- * policy_changed(), which takes the lock, too: so a policy in the list is alive while we
- * have the lock. cpufreq has no lock of the policy then (cpufreq_policy_free()), but does
- * have its rwsem when it calls with CPUFREQ_CREATE_POLICY: nothing is locked there.
+ * policies_lock is held from begin to end. A policy in the list has a reference of ours.
+ * When cpufreq removes one it waits until that is dropped (cpufreq_policy_put_kobj()),
+ * with no lock of the policy's held, after it has called policy_changed(). That must not
+ * wait for policies_lock: whoever has it may wait for a policy's rwsem, whose holder may
+ * wait to be let through to the notifiers (CPUFREQ_CREATE_POLICY), behind one that
+ * registers another, and that waits for policy_changed() to return. So policies_lock comes
+ * before the rwsem, that before the notifiers' lock, and that before list_lock only.
  */
 #include <linux/err.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
+#include <linux/spinlock.h>
 #include <linux/kmigrate.h>
 
 #include "governor.h"
@@ -23,6 +27,8 @@
 #include "policy.h"
 
 static DEFINE_MUTEX(policies_lock);
+/* Taken to change the list, and to search it without policies_lock. */
+static DEFINE_SPINLOCK(list_lock);
 static LIST_HEAD(policies);
 static u32 generation;
 static void (*tell_change)(void);
@@ -48,22 +54,54 @@ static struct km_policy *find_related(unsigned int cpu)
 	return NULL;
 }
 
-static struct km_policy *take(struct cpufreq_policy *policy)
+static void forget(struct km_policy *held)
+{
+	spin_lock(&list_lock);
+	list_del(&held->list);
+	spin_unlock(&list_lock);
+	km_policy_free(held);
+	WRITE_ONCE(generation, generation + 1);
+}
+
+/* cpufreq forgets which CPU a policy is for before it tells that the policy goes. */
+static bool is_there(const struct cpufreq_policy *policy, unsigned int cpu)
+{
+	struct cpufreq_policy *now = cpufreq_cpu_get(cpu);
+
+	if (now)
+		cpufreq_cpu_put(now);
+	return now == policy;
+}
+
+static struct km_policy *take(struct cpufreq_policy *policy, unsigned int cpu)
 {
 	struct km_policy *held = km_policy_take(policy);
 
-	if (!IS_ERR(held)) {
-		list_add_tail(&held->list, &policies);
-		WRITE_ONCE(generation, generation + 1);
+	if (IS_ERR(held))
+		return held;
+	spin_lock(&list_lock);
+	list_add_tail(&held->list, &policies);
+	spin_unlock(&list_lock);
+	WRITE_ONCE(generation, generation + 1);
+	/* From here on we are told; but it may have happened just before. */
+	if (!is_there(policy, cpu)) {
+		forget(held);
+		return ERR_PTR(-EAGAIN);
 	}
 	return held;
 }
 
-static void forget(struct km_policy *held)
+/* Lets go of the policies that cpufreq has removed, or waits to. */
+static void reap(void)
 {
-	list_del(&held->list);
-	km_policy_free(held);
-	WRITE_ONCE(generation, generation + 1);
+	struct km_policy *held, *next;
+
+	list_for_each_entry_safe(held, next, &policies, list) {
+		if (!READ_ONCE(held->gone))
+			continue;
+		km_policy_removed(held);
+		forget(held);
+	}
 }
 
 void km_hold_policy_begin(void)
@@ -71,6 +109,7 @@ void km_hold_policy_begin(void)
 	struct km_policy *held;
 
 	mutex_lock(&policies_lock);
+	reap();
 	list_for_each_entry(held, &policies, list) {
 		held->wanted_khz = KM_HOLD_NO_FLOOR;
 		held->wanted_governor = false;
@@ -84,7 +123,7 @@ int km_hold_policy_want(unsigned int cpu, u32 floor_khz, bool governor)
 	struct km_policy *held;
 
 	if (policy) {
-		held = find(policy) ?: take(policy);
+		held = find(policy) ?: take(policy, cpu);
 		cpufreq_cpu_put(policy);
 	} else {
 		held = find_related(cpu);
@@ -177,18 +216,29 @@ int km_hold_policy_walk(u32 *index, km_hold_policy_fn fn, void *ctx)
 	return err;
 }
 
-static int policy_changed(struct notifier_block *nb, unsigned long event, void *data)
+static void mark_gone(const struct cpufreq_policy *policy)
 {
 	struct km_policy *held;
 
+	spin_lock(&list_lock);
+	held = find(policy);
+	if (held)
+		WRITE_ONCE(held->gone, true);
+	spin_unlock(&list_lock);
+}
+
+/*
+ * Who has policies_lock now is followed by another pass. If nobody has, it's done at once:
+ * where a CPU doesn't come back as the machine wakes up, there is no pass before it has.
+ */
+static int policy_changed(struct notifier_block *nb, unsigned long event, void *data)
+{
 	if (event == CPUFREQ_REMOVE_POLICY) {
-		mutex_lock(&policies_lock);
-		held = find(data);
-		if (held) {
-			km_policy_removed(held);
-			forget(held);
+		mark_gone(data);
+		if (mutex_trylock(&policies_lock)) {
+			reap();
+			mutex_unlock(&policies_lock);
 		}
-		mutex_unlock(&policies_lock);
 	}
 	tell_change();
 	return NOTIFY_DONE;

@@ -9,8 +9,7 @@
  * somebody does so while we hold, it is put right, counted and told (km_event). A maximum
  * that was there before, and all others', are reported only.
  *
- * The caller has hold_policy.c's lock, which keeps the policy from being freed. Locks come in
- * the order policies_lock, policy->rwsem.
+ * The caller has hold_policy.c's lock. Locks come in the order policies_lock, policy->rwsem.
  */
 #include <linux/err.h>
 #include <linux/jiffies.h>
@@ -59,7 +58,7 @@ static void refresh(struct cpufreq_policy *policy)
 	up_write(&policy->rwsem);
 }
 
-/* -EAGAIN if none of its CPUs is online. */
+/* -EAGAIN if none of its CPUs is online. The policy isn't freed before km_policy_free(). */
 struct km_policy *km_policy_take(struct cpufreq_policy *policy)
 {
 	struct km_policy *held;
@@ -70,6 +69,7 @@ struct km_policy *km_policy_take(struct cpufreq_policy *policy)
 	held = kzalloc(sizeof(*held), GFP_KERNEL);
 	if (!held)
 		return ERR_PTR(-ENOMEM);
+	kobject_get(&policy->kobj);
 	held->policy = policy;
 	held->min_before = state.min;
 	held->max_before = state.max;
@@ -81,6 +81,7 @@ struct km_policy *km_policy_take(struct cpufreq_policy *policy)
 void km_policy_free(struct km_policy *held)
 {
 	km_governor_forget(&held->before);
+	kobject_put(&held->policy->kobj);
 	kfree(held);
 }
 

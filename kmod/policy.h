@@ -7,10 +7,11 @@
 
 #include "governor.h"
 
-/* A cpufreq policy that is held. All of it under hold_policy.c's lock. */
+/* A cpufreq policy that is held. All of it under hold_policy.c's lock, but for @gone. */
 struct km_policy {
 	struct list_head list;
-	struct cpufreq_policy *policy;
+	struct cpufreq_policy *policy;	/* a reference */
+	bool gone;			/* cpufreq waits for that reference */
 	struct freq_qos_request floor;
 	struct km_governor before;	/* saved before the governor is switched */
 	u32 min_before, max_before;
