@@ -18,16 +18,11 @@ const volatile __u32 tgid = 0;
 /* Exits that found a map full. */
 __u64 lost = 0;
 
-struct departure {
-	__u64 at_ns;
-	struct km_exits_key key;
-};
-
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, KM_EXITS_THREADS);
 	__type(key, __u32); /* thread */
-	__type(value, struct departure);
+	__type(value, struct km_exits_away);
 } away SEC(".maps");
 
 struct {
@@ -37,37 +32,39 @@ struct {
 	__type(value, struct km_bpf_hist);
 } exits SEC(".maps");
 
+/* Runs at each exit, so it looks one thing up and no more; all else waits for the entry. */
 SEC("tp/kvm/kvm_exit")
 int on_exit(struct trace_event_raw_kvm_exit *ctx)
 {
 	__u64 id = bpf_get_current_pid_tgid();
-	struct departure gone = {};
-	struct km_bpf_hist *v;
+	struct km_exits_away none = {}, *gone;
 	__u32 thread = id;
 
 	if (id >> 32 != tgid)
 		return 0;
-	gone.key.vcpu = ctx->vcpu_id;
-	gone.key.isa = ctx->isa;
-	gone.key.reason = ctx->exit_reason;
-	v = km_hist_get(&exits, &gone.key);
-	if (!v) {
+	gone = bpf_map_lookup_elem(&away, &thread);
+	if (!gone) {
+		bpf_map_update_elem(&away, &thread, &none, BPF_NOEXIST);
+		gone = bpf_map_lookup_elem(&away, &thread);
+	}
+	if (!gone) {
 		__sync_fetch_and_add(&lost, 1);
 		return 0;
 	}
-	__sync_fetch_and_add(&v->events, 1);
-	gone.at_ns = bpf_ktime_get_ns();
-	if (bpf_map_update_elem(&away, &thread, &gone, BPF_ANY))
-		__sync_fetch_and_add(&lost, 1);
+	gone->key.vcpu = ctx->vcpu_id;
+	gone->key.isa = ctx->isa;
+	gone->key.reason = ctx->exit_reason;
+	gone->at_ns = bpf_ktime_get_ns();
 	return 0;
 }
 
-SEC("tp/kvm/kvm_entry")
+/* Raw, as it needs nothing of what the tracepoint would gather. */
+SEC("raw_tp/kvm_entry")
 int on_entry(void *ctx)
 {
 	__u64 id = bpf_get_current_pid_tgid(), ns;
+	struct km_exits_away *gone;
 	struct km_bpf_hist *v;
-	struct departure *gone;
 	__u32 thread = id;
 
 	if (id >> 32 != tgid)
@@ -79,9 +76,13 @@ int on_entry(void *ctx)
 	/* A vCPU that enters twice with no exit between (an exit that KVM took back on
 	 * its fast path has no kvm_exit) was away once. */
 	gone->at_ns = 0;
-	v = bpf_map_lookup_elem(&exits, &gone->key);
-	if (v)
-		km_hist_add(v, ns);
+	v = km_hist_get(&exits, &gone->key);
+	if (!v) {
+		__sync_fetch_and_add(&lost, 1);
+		return 0;
+	}
+	__sync_fetch_and_add(&v->events, 1);
+	km_hist_add(v, ns);
 	return 0;
 }
 

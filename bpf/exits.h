@@ -16,4 +16,11 @@ struct km_exits_key {
 	__u32 reason;
 };
 
+/* A thread's last exit; it is back if at_ns is 0. */
+struct km_exits_away {
+	__u64 at_ns;
+	struct km_exits_key key;
+	__u32 unused;
+};
+
 #endif
