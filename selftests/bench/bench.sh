@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# The benchmarks' machinery: two sections of `dirty`, and a `hold`, all short, in test hosts.
+# The benchmarks' machinery: two sections of `dirty`, a `hold` and a `trace`, all short, in
+# test hosts.
 # What they find is not judged here, but that their verdicts are those that the figures ask for
 # (unit/verdict.c has the rule).
 set -u
@@ -37,7 +38,7 @@ summed_up() {
 		$(cat "$out/status") == if .missed > 0 then 1 elif .untold > 0 then 4 else 0 end"
 }
 
-plan 14
+plan 17
 mkdir -p "$out"
 check "dirty measures shares in a test host" measure "$here/dirty" --count --quick --json -k 6.1 shares
 check "a verdict for each row, by its interval" holds ".rows | length == 2 and
@@ -58,6 +59,11 @@ check "hold measures in a test host" measure "$here/hold" --count --quick --json
 check "a verdict for each row, by what it found" holds ".rows | length == 4 and
 	all($by_interval) and ([.[] | select(.pairs == 1)] | length == 2)"
 check "the exit status is what was missed, or can't be told, of holds" summed_up
+check "trace measures in a test host" measure "$here/trace" --count --quick --json
+check "tracing costs something, untraced guests are alike" holds ".rows | length == 6 and
+	([.[] | select(has(\"verdict\"))] | length == 1 and all(.wanted == 1.02 and $by_interval)) and
+	([.[] | select(.row | endswith(\", traced / untraced\"))] | length == 3 and all(.low > 1))"
+check "the exit status is what was missed, or can't be told, of traces" summed_up
 check "an unknown option: one line, exit 2" refuses 2 '--than' "$here/hold" nonsense
 check "no such module: one line, exit 2" refuses 2 'a module' "$here/hold" --than /nowhere
 finish
