@@ -255,6 +255,24 @@ struct km_verify {
 	char first[KM_NAME_MAX]; /* "pc.ram+0xe8000" */
 };
 
+/* The pause in parts, one after the other (xfer/blackout.h). */
+#define KM_PAUSE_PARTS 12
+struct km_pause_part {
+	char name[16];
+	bool destination; /* its end was seen there */
+	double at_ms;	  /* since the pause began */
+	double took_ms;
+};
+struct km_pause {
+	unsigned int nparts; /* 0: the guest was not stopped, or has not moved */
+	struct km_pause_part part[KM_PAUSE_PARTS];
+	double total_ms; /* all of them */
+	bool joined;	 /* with the destination's, by its clock */
+	int64_t clock_offset_ns;
+	double clock_error_ms;
+	char why_not[KM_ERR_MAX];
+};
+
 /* The result of `kmigrate run`; every renderer reads only this. */
 struct km_run {
 	char id[40]; /* names the journal */
@@ -283,6 +301,7 @@ struct km_run {
 	double pause_verify_ms;
 	double pause_settle_ms; /* of it: the source QEMU completes */
 	double pause_go_ms;	/* of it: GO sent to answered */
+	struct km_pause pause;
 	char held[KM_ERR_MAX];	/* what was held and put back, one line */
 	char error[KM_ERR_MAX]; /* "" when it went well */
 };

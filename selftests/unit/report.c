@@ -28,6 +28,10 @@ static void moved(void)
 	run.pause_verify_ms = 7;
 	run.pause_settle_ms = 1;
 	run.pause_go_ms = 4.9;
+	run.pause.nparts = 1;
+	strcpy(run.pause.part[0].name, "stop");
+	run.pause.part[0].took_ms = run.pause.total_ms = 38.2;
+	strcpy(run.pause.why_not, "it is too old");
 	run.c.rounds = 4;
 	run.c.raw_pages = 370000;
 	run.c.zero_pages = 812345;
@@ -68,7 +72,8 @@ static void text_moved(bool *ok)
 	static const char *const want[] = {
 		"web01 (pid 4242) moved to hostb:4777",
 		"12.4 s, of it setup 310 ms; 4 rounds",
-		"38.2 ms = drain 25.0 ms + verify 7.00 ms + settle 1.00 ms + go 4.90 ms",
+		"pause       38.2 ms; the destination's parts of it are unknown: it is too old",
+		"    stop          38.2 ms  source      |@",
 		"1.42 GiB on the wire, 2 streams",
 		"1.41 GiB  370 k pages",
 		"812 k pages, by name only",

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "jsonval.h"
+#include "pause.h"
 #include "placed.h"
 #include "weight.h"
 
@@ -117,6 +118,7 @@ json_t *km_json_run(const struct km_run *r)
 	km_j_put(o, "streams", km_j_number(r->streams));
 	km_j_put(o, "ram_bytes", km_j_number(r->ram_bytes));
 	km_j_put(o, "times", times(r));
+	km_j_put(o, "pause", km_json_pause(&r->pause));
 	km_j_put(o, "counters", counters(&r->c));
 	km_j_put(o, "module", module(&r->module));
 	km_j_put(o, "held", km_j_text_or_null(r->held));

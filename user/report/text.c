@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "pause.h"
 #include "placed.h"
 #include "units.h"
 #include "weight.h"
@@ -90,11 +91,7 @@ static void put_times(FILE *f, const struct km_run *r)
 {
 	char a[KM_UNIT_MAX];
 	char b[KM_UNIT_MAX];
-	char c[KM_UNIT_MAX];
-	char d[KM_UNIT_MAX];
-	char e[KM_UNIT_MAX];
-	double rest = r->pause_ms - r->pause_drain_ms - r->pause_verify_ms - r->pause_settle_ms -
-		      r->pause_go_ms;
+	char pause[KM_PAUSE_TEXT];
 
 	line(f, "total time", "%s, of it setup %s; %" PRIu64 " round%s", km_fmt_ms(a, r->total_ms),
 	     km_fmt_ms(b, r->setup_ms), r->c.rounds, r->c.rounds == 1 ? "" : "s");
@@ -102,21 +99,12 @@ static void put_times(FILE *f, const struct km_run *r)
 		line(f, "pause", "none: the guest was not stopped");
 		return;
 	}
-	if (r->outcome != KM_OUT_MOVED) {
+	if (!r->pause.nparts) {
 		line(f, "pause", "%s", km_fmt_ms(a, r->pause_ms));
 		return;
 	}
-	if (r->verify.done)
-		line(f, "pause", "%s = drain %s + verify %s + settle %s + go %s",
-		     km_fmt_ms(a, r->pause_ms), km_fmt_ms(b, r->pause_drain_ms),
-		     km_fmt_ms(c, r->pause_verify_ms), km_fmt_ms(e, r->pause_settle_ms),
-		     km_fmt_ms(d, r->pause_go_ms));
-	else
-		line(f, "pause", "%s = drain %s + settle %s + go %s", km_fmt_ms(a, r->pause_ms),
-		     km_fmt_ms(b, r->pause_drain_ms), km_fmt_ms(e, r->pause_settle_ms),
-		     km_fmt_ms(d, r->pause_go_ms));
-	if (rest > 1)
-		line(f, "", "+ %s between them", km_fmt_ms(a, rest));
+	line(f, "pause", "%s", km_fmt_pause(pause, &r->pause));
+	km_text_pause(f, &r->pause);
 }
 
 static void put_bytes(FILE *f, const struct km_run *r)

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "frame.h"
+#include "clock.h"
+#include "clocks.h"
 
 #include <errno.h>
 #include <netdb.h>
@@ -227,12 +229,23 @@ static int recv_one(struct km_conn *c, struct km_msg *m, struct km_err *err)
 	return km_wire_check(head, m, c->buf, err);
 }
 
+static int heard_ping(struct km_conn *c, size_t len, struct km_err *err)
+{
+	uint8_t answer[KM_CLOCKS_BYTES];
+
+	if (!c->clocks || !km_clocks_hear(c->clocks, c->buf, len, km_now_ns(), answer))
+		return 0;
+	return km_send(c, KM_OP_PING, 0, answer, sizeof(answer), err);
+}
+
 int km_recv(struct km_conn *c, struct km_msg *m, struct km_err *err)
 {
 	int rc;
 
 	do {
 		rc = recv_one(c, m, err);
+		if (!rc && m->op == KM_OP_PING)
+			rc = heard_ping(c, m->len, err);
 	} while (!rc && m->op == KM_OP_PING);
 	return rc;
 }

@@ -14,6 +14,8 @@
 #include <sys/uio.h>
 #include "wire.h"
 
+struct km_clocks;
+
 struct km_conn {
 	int fd;
 	int peer_ms;
@@ -21,6 +23,7 @@ struct km_conn {
 	_Atomic uint64_t written_bytes;
 	uint8_t *buf; /* the payload of the last message received */
 	size_t cap;
+	struct km_clocks *clocks; /* asks or answers by PING; NULL = PING only says "alive" */
 };
 
 void km_conn_init(struct km_conn *c, int fd, int peer_ms);

@@ -135,8 +135,11 @@ static int op_emit(void *ctx, const uint8_t *buf, size_t len)
 {
 	struct km_move *m = ctx;
 	struct km_err err = { 0 };
-	int rc = km_send(&m->control, KM_OP_MAIN, 0, buf, len, &err);
+	int rc;
 
+	if (m->all_listed)
+		km_mark(&m->marks, KM_MARK_SAVED);
+	rc = km_send(&m->control, KM_OP_MAIN, 0, buf, len, &err);
 	atomic_fetch_add(&m->device_bytes, len);
 	return rc ? km_move_fail(m, &err) : 0;
 }
@@ -192,6 +195,7 @@ static int send_fence(struct km_move *m, struct km_err *err)
 		km_move_wait(m, 50);
 	if (m->failed)
 		return -ECANCELED;
+	km_mark(&m->marks, KM_MARK_SENT);
 	for (unsigned int i = 0; i < m->nlanes; i++)
 		km_put_le64(buf + 8 * i, m->lanes[i].sent_msgs);
 	return km_send(&m->control, KM_OP_FENCE, 0, buf, 8 * (size_t)m->nlanes, err);

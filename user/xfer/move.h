@@ -12,6 +12,7 @@
 #ifndef KM_MOVE_H
 #define KM_MOVE_H
 
+#include "blackout.h"
 #include "frame.h"
 #include "guestmem.h"
 #include "mainchan.h"
@@ -60,6 +61,7 @@ struct km_move {
 	_Atomic uint64_t backlog_cap; /* pages listed and not applied, at most */
 	_Atomic uint64_t listed, merged, fresh, sent, zero, raw, payload_bytes, device_bytes;
 	_Atomic bool all_listed; /* RAM END was read: the guest is stopped */
+	struct km_marks marks;	 /* of the pause */
 };
 
 /* The first error wins; every blocked thread wakes. Returns err's code. */

@@ -4,22 +4,50 @@
 #include <errno.h>
 #include <string.h>
 #include <time.h>
+#include "clock.h"
+#include "clocks.h"
+
+#define CALM_MS	 1000
+#define EAGER_MS 50 /* until the clock is known */
+#define HURRY_MS 5
+
+static int pause_ms(const struct km_pinger *p)
+{
+	if (p->hurry)
+		return HURRY_MS;
+	return p->conn->clocks && !km_clocks_settled(p->conn->clocks) ? EAGER_MS : CALM_MS;
+}
+
+/* Who else uses the connection finds out that it is broken. */
+static int say(struct km_conn *c, double *said_ms)
+{
+	uint8_t question[KM_CLOCKS_BYTES];
+	bool asks = c->clocks && km_clocks_ask(c->clocks, km_now_ns(), question);
+	double now = km_now_ms();
+
+	if (!asks && now - *said_ms < CALM_MS)
+		return 0;
+	*said_ms = now;
+	return km_send(c, KM_OP_PING, 0, question, asks ? sizeof(question) : 0, NULL);
+}
 
 static void *pinger_main(void *arg)
 {
 	struct km_pinger *p = arg;
+	double said_ms = 0;
 	struct timespec ts;
 	int rc = 0;
 
 	pthread_mutex_lock(&p->lock);
 	while (!p->stop && !rc) {
 		clock_gettime(CLOCK_REALTIME, &ts);
-		ts.tv_sec++;
+		ts.tv_nsec += pause_ms(p) * 1000000l;
+		ts.tv_sec += ts.tv_nsec / 1000000000;
+		ts.tv_nsec %= 1000000000;
 		if (pthread_cond_timedwait(&p->cond, &p->lock, &ts) != ETIMEDOUT)
 			continue;
 		pthread_mutex_unlock(&p->lock);
-		/* Who else uses the connection finds out that it is broken. */
-		rc = km_send(p->conn, KM_OP_PING, 0, NULL, 0, NULL);
+		rc = say(p->conn, &said_ms);
 		pthread_mutex_lock(&p->lock);
 	}
 	pthread_mutex_unlock(&p->lock);
@@ -37,6 +65,16 @@ int km_pinger_start(struct km_pinger *p, struct km_conn *conn, struct km_err *er
 	rc = pthread_create(&p->thread, NULL, pinger_main, p);
 	p->started = !rc;
 	return rc ? km_err_set(err, -rc, "cannot start a thread: %s", strerror(rc)) : 0;
+}
+
+void km_pinger_hurry(struct km_pinger *p)
+{
+	if (!p->started)
+		return;
+	pthread_mutex_lock(&p->lock);
+	p->hurry = true;
+	pthread_cond_signal(&p->cond);
+	pthread_mutex_unlock(&p->lock);
 }
 
 void km_pinger_stop(struct km_pinger *p)

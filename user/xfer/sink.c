@@ -54,10 +54,12 @@ static int journal(struct sink *s, enum km_step step, const char *note, struct k
  * own before it sent GO. */
 static int got_go(struct sink *s, struct km_err *err)
 {
+	uint8_t marks[KM_MARKS_WIRE_BYTES];
 	int rc;
 
 	if (!s->loaded)
 		return km_err_set(err, -EPROTO, "GO before the guest was loaded");
+	km_mark(&s->marks, KM_MARK_GO);
 	pthread_join(s->watch, NULL);
 	s->watch = 0;
 	s->go = true;
@@ -69,11 +71,13 @@ static int got_go(struct sink *s, struct km_err *err)
 		km_send_json(&s->control, KM_OP_DEAD, json_pack("{s:s}", "error", err->text), NULL);
 		return rc;
 	}
+	km_mark(&s->marks, KM_MARK_RUNS);
+	km_marks_build(&s->marks, marks);
 	km_fault("cont-done");
 	s->done = true;
 	s->ran = true;
 	km_guard_say(&s->guard, "ran");
-	km_send(&s->control, KM_OP_RUNNING, 0, NULL, 0, NULL);
+	km_send(&s->control, KM_OP_RUNNING, 0, marks, sizeof(marks), NULL);
 	km_fault("running-said");
 	journal(s, KM_STEP_MOVED, "", NULL);
 	return 1;
@@ -97,6 +101,7 @@ static int got(struct sink *s, const struct km_msg *m, const uint8_t *buf, struc
 		if (!s->relay)
 			break;
 		rc = km_write_full(s->q.main_fd, buf, m->len);
+		km_mark(&s->marks, KM_MARK_RECEIVED);
 		return rc ? km_err_set(err, rc, "the destination QEMU closed its main channel") : 0;
 	case KM_OP_FENCE:
 		return km_sink_wait_fence(s, buf, m->len, err);
@@ -207,6 +212,7 @@ int km_sink_serve(const struct km_sink_opts *o, struct km_sink_result *res, stru
 	s->o = o;
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_mutex_init(&s->inject, NULL);
+	km_clocks_init(&s->clocks, false);
 	pthread_cond_init(&s->cond, NULL);
 	if (o->attach)
 		km_destqemu_adopt(&s->q, o->attach, &s->guard);

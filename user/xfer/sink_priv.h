@@ -16,6 +16,7 @@
 #ifndef KM_SINK_PRIV_H
 #define KM_SINK_PRIV_H
 
+#include "blackout.h"
 #include "destqemu.h"
 #include "frame.h"
 #include "guard.h"
@@ -49,6 +50,8 @@ struct sink {
 	struct km_destqemu q;
 	struct km_conn control;
 	struct km_pinger pinger;
+	struct km_clocks clocks;
+	struct km_marks marks; /* of the pause */
 	struct km_journal journal;
 	struct km_guard guard;
 	struct km_holding holding;

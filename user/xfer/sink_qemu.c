@@ -56,6 +56,7 @@ static int watch_once(struct sink *s, struct km_err *err)
 	}
 	if (strcmp(st.status, "completed"))
 		return 0;
+	km_mark(&s->marks, KM_MARK_LOADED);
 	rc = check_stands(s, err);
 	if (rc)
 		return rc;

@@ -87,6 +87,7 @@ static int commit(struct source *s, struct km_err *err)
 		return rc;
 	km_fault("decided");
 	s->t_go = km_now_ms();
+	km_mark(&s->m.marks, KM_MARK_GO_SENT);
 	s->go_sent = true;
 	rc = km_send(&s->m.control, KM_OP_GO, 0, NULL, 0, err);
 	km_fault("go-sent");
@@ -102,9 +103,11 @@ static int commit(struct source *s, struct km_err *err)
 		rc = ask_again(s, err);
 		if (rc)
 			return rc;
+		km_source_pause_answered(s, NULL, 0);
 	}
 	s->run->pause_go_ms = km_now_ms() - s->t_go;
 	s->run->pause_ms = s->t_stop > 0 ? km_now_ms() - s->t_stop : 0;
+	km_source_pause_report(s);
 	return 0;
 }
 
@@ -238,6 +241,7 @@ static void init(struct source *s, const struct km_source_opts *o, const struct 
 	run->throttle.wanted = o->throttle;
 	s->m.pid = vm->pid;
 	s->m.backlog_cap = km_pace_backlog_pages(0, o->max_pause_ms);
+	km_clocks_init(&s->clocks, true);
 	pthread_mutex_init(&s->rp_lock, NULL);
 	pthread_mutex_init(&s->m.lock, NULL);
 	pthread_condattr_init(&mono);

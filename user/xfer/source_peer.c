@@ -75,6 +75,18 @@ static int heard_end(struct source *s, const json_t *j, struct km_err *err)
 	return km_err_set(err, -EREMOTEIO, "destination: %.400s", text ? text : "failed");
 }
 
+static void heard_loaded(struct source *s)
+{
+	km_mark(&s->m.marks, KM_MARK_TOLD);
+	s->loaded = true;
+}
+
+static void heard_running(struct source *s, const uint8_t *buf, size_t len)
+{
+	km_source_pause_answered(s, buf, len);
+	s->running = true;
+}
+
 static int heard(struct source *s, const struct km_msg *msg, const uint8_t *buf, struct km_err *err)
 {
 	json_t *j = NULL;
@@ -85,9 +97,9 @@ static int heard(struct source *s, const struct km_msg *msg, const uint8_t *buf,
 	if (msg->op == KM_OP_RP && s->relay)
 		rc = heard_rp(s, buf, msg->len, err);
 	else if (msg->op == KM_OP_LOADED)
-		s->loaded = true;
+		heard_loaded(s);
 	else if (msg->op == KM_OP_RUNNING)
-		s->running = true;
+		heard_running(s, buf, msg->len);
 	else if (msg->op == KM_OP_VERIFIED)
 		heard_verified(s, j);
 	else if (msg->op == KM_OP_DEAD || msg->op == KM_OP_FAILED)

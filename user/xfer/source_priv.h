@@ -8,6 +8,7 @@
  *   source_steer.c  while the guest works: progress, pace, when it stops
  *   source_module.c what kmigrate.ko sees of it
  *   source_pins.c   the guest's pinning
+ *   source_pause.c  when what happened in the pause
  *   source_throttle.c vCPUs that dirty faster than the link carries
  *   source_guard.c  what is left to do when this process is killed
  */
@@ -57,6 +58,8 @@ struct source {
 	bool throttle_over;
 
 	struct km_pinger pinger;
+	struct km_clocks clocks;
+	struct km_marks marks_there; /* the destination's, on its clock */
 	bool relay, was_running, qemu_done;
 	_Atomic bool go_sent;
 	_Atomic bool loaded, running, dead, verified; /* heard from the destination */
@@ -101,6 +104,11 @@ void km_source_pins_free(struct source *s);
 /* source_throttle.c: each turn; and when it has ended, any number of times */
 void km_source_throttle(struct source *s);
 void km_source_throttle_end(struct source *s);
+
+/* source_pause.c: what QEMU says; RUNNING's payload; once the guest runs there. */
+void km_source_pause_event(struct source *s, const char *name, const json_t *event);
+void km_source_pause_answered(struct source *s, const uint8_t *buf, size_t len);
+void km_source_pause_report(struct source *s);
 
 /* source_guard.c: started before any thread, with the journal's first entry. */
 int km_source_guard_start(struct source *s, struct km_err *err);

@@ -241,6 +241,7 @@ int km_source_set_up(struct source *s, struct km_err *err)
 		rc = km_ramblocks_read(s->qmp, s->vm->pid, &s->m.where, err);
 	if (!rc)
 		rc = km_conn_dial(&s->m.control, s->o->host, s->o->port, (int)s->o->peer_ms, err);
+	s->m.control.clocks = &s->clocks;
 	if (!rc)
 		rc = km_pinger_start(&s->pinger, &s->m.control, err);
 	if (!rc)

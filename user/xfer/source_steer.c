@@ -69,6 +69,8 @@ static void see_events(struct source *s, int wait_ms)
 		const char *st =
 			json_string_value(json_object_get(json_object_get(ev, "data"), "status"));
 
+		if (name)
+			km_source_pause_event(s, name, ev);
 		if (name && !strcmp(name, "STOP") && !(s->t_stop > 0)) {
 			s->t_stop = km_now_ms();
 			s->run->phase = KM_PHASE_SWITCHOVER;
@@ -147,6 +149,7 @@ int km_source_verify(struct source *s, struct km_err *err)
 	s->run->verify = s->verify;
 	s->run->verify.unseen = all > s->verify.pages ? all - s->verify.pages : 0;
 	s->run->pause_verify_ms = km_now_ms() - s->t_verify;
+	km_mark(&s->m.marks, KM_MARK_VERIFIED);
 	if (s->verify.differing > s->verify.allowed)
 		return km_err_set(err, -EILSEQ, "%llu pages differ, the first is %s: not moved",
 				  (unsigned long long)(s->verify.differing - s->verify.allowed),

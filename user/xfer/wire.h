@@ -12,10 +12,11 @@
  *     VERIFY (hashes)              ------------------------->
  *                                  <-------------------------  VERIFIED (json)
  *     GO                           ------------------------->  the commit point
- *                                  <-------------------------  RUNNING | DEAD (json)
+ *                                  <-------------------------  RUNNING (blackout.h) | DEAD (json)
  *     BYE                          ------------------------->  understood
  *     ABORT (json)                 <------------------------>  before GO only
- *     PING                         <------------------------>  says only "alive"
+ *     PING                         <------------------------>  says "alive"; a payload is about
+ *                                                              clocks (clocks.h), or is eaten
  *   a new connection, when GO's answer was lost (outcome.h)
  *     OUTCOME (json)               ------------------------->
  *                                  <-------------------------  RUNNING | DEAD (json) | REFUSE
