@@ -296,7 +296,7 @@ struct km_run {
 	struct km_verify verify;
 	double total_ms; /* first to last message */
 	double setup_ms;
-	double pause_ms; /* guest stopped at the source to running at the destination, seen here */
+	double pause_ms; /* pause.total_ms; without it from the guest's stop, seen here */
 	double pause_drain_ms; /* of it: last pages applied and devices loaded */
 	double pause_verify_ms;
 	double pause_settle_ms; /* of it: the source QEMU completes */

@@ -25,7 +25,7 @@ measured() { # FILE SCHEME
 says() { # JQ-EXPRESSION
 	jq -e "$1" "$dir/measured.json" >/dev/null && return
 	echo "not so: $1"
-	cat "$dir/measured.json" "$dir/browser.err"
+	cat "$dir/measured.json"
 	return 1
 }
 
@@ -39,12 +39,12 @@ alone() {
 	! grep -oE '(https?:)?//[a-z]+\.|<script|<link rel="stylesheet|@import|url\(' "$page"
 }
 
-# Lines from one end of their plots to the other, nothing outside of its picture, and no text
+# Lines and bars in each, nothing outside of its picture, and no text
 # on top of another.
 drawn() {
 	measured "$page" 1 && quiet &&
-		says '.figures | keys | contains(["left", "rates"])' &&
-		says '[.figures[] | select(.lines < 1 or .widest < 0.6 * .width)] == []' &&
+		says '.figures | keys | contains(["left", "pause", "rates"])' &&
+		says '[.figures[] | select(.lines < 1 or .all_of_them < 0.05 * .width)] == []' &&
 		says '[.figures[].outside] | add == 0' &&
 		says '[.figures[].covered] | add == 0' &&
 		says '.figures.rates.text | contains("pause") and contains("precopy")'

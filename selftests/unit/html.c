@@ -106,6 +106,27 @@ static void draws_what_was(bool *ok)
 	/* the stop at 95 % */
 	CHECK(strstr(text, "class=\"stop\" d=\"M897.5 "));
 	CHECK(strstr(text, ">pause 50.0 ms</text>"));
+	CHECK(!strstr(text, "id=\"pause\""));
+	free(text);
+}
+
+/* 110 is the left end and 940 the right one: 50 ms are 830 wide. */
+static void draws_the_pause(bool *ok)
+{
+	char *text;
+
+	moved();
+	run.pause = (struct km_pause){
+		.nparts = 2,
+		.part = { { "stop", false, 0, 40 }, { "load", true, 40, 10 } },
+		.total_ms = 50,
+		.joined = true,
+		.clock_error_ms = 0.25,
+	};
+	text = page();
+	CHECK(strstr(text, "50.0 ms, both ends by one clock, to within 250 us"));
+	CHECK(strstr(text, "class=\"part src\" x=\"110.0\" y=\"6.0\" width=\"664.0\""));
+	CHECK(strstr(text, "class=\"part dst\" x=\"774.0\" y=\"26.0\" width=\"166.0\""));
 	free(text);
 }
 
@@ -143,6 +164,7 @@ static const struct ktap_case cases[] = {
 	{ "samples come at their time", waits_between_samples },
 	{ "the steps of axes", steps },
 	{ "lines, phases and the stop are where they belong", draws_what_was },
+	{ "the pause, part by part", draws_the_pause },
 	{ "foreign text is quoted", quotes_foreign_text },
 	{ "a move that did not begin", draws_nothing },
 };

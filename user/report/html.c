@@ -5,19 +5,20 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include "pause.h"
 #include "report.h"
 #include "svg.h"
 #include "units.h"
 
-/* Of the source's colour, the destination's, and of what is neither's. Paper is light. */
+/* Light, dark as the reader's screen is, and on paper. */
 static const char style[] =
 	":root{color-scheme:light dark;--bg:#fff;--ink:#1b1f24;--dim:#5c6670;--grid:#e3e7eb;"
-	"--a:#0b66c3;--b:#c2570c;--src:#0b66c3;--dst:#1a7f4b;--both:#8a94a0;--stop:#b3261e}\n"
+	"--a:#0b66c3;--b:#c2570c;--src:#0b66c3;--dst:#1a7f4b;--stop:#b3261e}\n"
 	"@media(prefers-color-scheme:dark){:root{--bg:#14171b;--ink:#e6e9ed;--dim:#9aa4ae;"
-	"--grid:#2b3138;--a:#6cb2ff;--b:#ffa657;--src:#6cb2ff;--dst:#5fd39a;--both:#7d8893;"
+	"--grid:#2b3138;--a:#6cb2ff;--b:#ffa657;--src:#6cb2ff;--dst:#5fd39a;"
 	"--stop:#ff8a80}}\n"
 	"@media print{:root{color-scheme:light;--bg:#fff;--ink:#000;--dim:#444;--grid:#ccc;"
-	"--a:#0b66c3;--b:#c2570c;--src:#0b66c3;--dst:#1a7f4b;--both:#8a94a0;--stop:#b3261e}"
+	"--a:#0b66c3;--b:#c2570c;--src:#0b66c3;--dst:#1a7f4b;--stop:#b3261e}"
 	"figure{break-inside:avoid}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}}\n"
 	"body{margin:2rem auto;max-width:960px;padding:0 1rem;background:var(--bg);"
 	"color:var(--ink);font:15px/1.5 system-ui,sans-serif}\n"
@@ -28,10 +29,8 @@ static const char style[] =
 	"text{fill:var(--ink);font:13px system-ui,sans-serif}.note{fill:var(--dim);font-size:12px}"
 	".grid{stroke:var(--grid)}.tick{stroke:var(--dim)}.line{fill:none;stroke-width:2}\n"
 	".a{stroke:var(--a)}.b{stroke:var(--b);stroke-dasharray:6 3}.stop{stroke:var(--stop)}"
-	".fa{fill:var(--a)}.fb{fill:var(--b)}.band{fill:var(--grid)}.fstop{fill:var(--stop)}"
-	".src{fill:var(--src)}.dst{fill:var(--dst)}.both{fill:var(--both)}\n"
-	"table{border-collapse:collapse;font-variant-numeric:tabular-nums}"
-	"td,th{padding:.15rem 1.2rem .15rem 0;text-align:left}td.n{text-align:right}\n"
+	".band{fill:var(--grid)}.fstop{fill:var(--stop)}"
+	".src{fill:var(--src)}.dst{fill:var(--dst)}\n"
 	"pre{overflow-x:auto;font-size:13px}i.key{display:inline-block;width:.8em;height:.8em;"
 	"margin-right:.5em}";
 
@@ -158,6 +157,49 @@ static void put_left(FILE *f, const struct km_run *r, const struct km_series *s)
 	fputs("</svg></figure>\n", f);
 }
 
+/* A row: its name, where it lies in the pause, and how long it took. */
+static void put_part(const struct km_plot *p, const struct km_pause_part *part, double y)
+{
+	double x = km_plot_x(p, part->at_ms), to = km_plot_x(p, part->at_ms + part->took_ms);
+	bool before = to > p->right - 80;
+	char took[KM_UNIT_MAX];
+
+	fprintf(p->f,
+		"<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\">%s</text>"
+		"<rect class=\"part %s\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"14\"/>"
+		"<text class=\"note\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\">%s</text>\n",
+		p->left - 8, y + 12, part->name, part->destination ? "dst" : "src", x, y,
+		fmax(to - x, 1), before ? x - 6 : fmax(to, x + 1) + 6, y + 12,
+		before ? "end" : "start", km_fmt_ms(took, part->took_ms));
+}
+
+static void put_pause(FILE *f, const struct km_pause *pause)
+{
+	unsigned int height = 20 * pause->nparts + 8;
+	char text[KM_PAUSE_TEXT];
+	struct km_plot p = {
+		.f = f,
+		.left = 110,
+		.right = KM_SVG_WIDTH - 20,
+		.top = 4,
+		.bottom = height,
+		.end_ms = fmax(pause->total_ms, 1e-3),
+	};
+
+	if (!pause->nparts)
+		return;
+	fputs("<h2>The pause</h2>\n<p>", f);
+	km_html_text(f, km_fmt_pause(text, pause));
+	fputs("<br><i class=\"key\" style=\"background:var(--src)\"></i>seen at the source &nbsp; "
+	      "<i class=\"key\" style=\"background:var(--dst)\"></i>at the destination</p>\n",
+	      f);
+	put_figure(f, "pause", height + 25, "the parts of the pause");
+	km_plot_time_axis(&p);
+	for (unsigned int i = 0; i < pause->nparts; i++)
+		put_part(&p, &pause->part[i], p.top + 20.0 * i + 2);
+	fputs("</svg></figure>\n", f);
+}
+
 static void put_number(FILE *f, const char *name, const char *value)
 {
 	fprintf(f, "<div><dt>%s</dt><dd>%s</dd></div>\n", name, value);
@@ -215,6 +257,7 @@ void km_html_run(FILE *f, const struct km_run *r, const struct km_series *series
 	put_head(f, r);
 	put_rates(f, r, series);
 	put_left(f, r, series);
+	put_pause(f, &r->pause);
 	put_report(f, r);
 	fputs("</body></html>\n", f);
 }

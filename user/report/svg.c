@@ -48,7 +48,7 @@ double km_plot_y(const struct km_plot *p, double value)
 	return p->bottom - (p->bottom - p->top) * fmin(fmax(value / p->top_value, 0), 1);
 }
 
-static void put_x(const struct km_plot *p)
+void km_plot_time_axis(const struct km_plot *p)
 {
 	double step = km_nice_step(p->end_ms, X_TICKS, false);
 	char buf[KM_UNIT_MAX];
@@ -82,7 +82,7 @@ static void put_y(const struct km_plot *p)
 void km_plot_axes(const struct km_plot *p)
 {
 	put_y(p);
-	put_x(p);
+	km_plot_time_axis(p);
 }
 
 void km_plot_line(const struct km_plot *p, const struct km_line *line)

@@ -30,7 +30,9 @@ double km_nice_step(double value, unsigned int n, bool binary);
 double km_plot_x(const struct km_plot *p, double at_ms);
 double km_plot_y(const struct km_plot *p, double value);
 
-/* Both axes with their grid. */
+/* Times, below. */
+void km_plot_time_axis(const struct km_plot *p);
+/* And values, with their grid. */
 void km_plot_axes(const struct km_plot *p);
 
 /* A line through values at times, of a class, each level until the next. */

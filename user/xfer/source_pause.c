@@ -49,4 +49,6 @@ void km_source_pause_report(struct source *s)
 	struct km_clock_fit fit = km_clocks_fit(&s->clocks, km_now_ns());
 
 	km_blackout(&s->m.marks, &s->marks_there, &fit, &s->run->pause);
+	if (s->run->pause.nparts)
+		s->run->pause_ms = s->run->pause.total_ms;
 }

@@ -72,7 +72,7 @@ static void see_events(struct source *s, int wait_ms)
 		if (name)
 			km_source_pause_event(s, name, ev);
 		if (name && !strcmp(name, "STOP") && !(s->t_stop > 0)) {
-			s->t_stop = km_now_ms();
+			s->t_stop = (double)s->m.marks.ns[KM_MARK_STOPPED] / 1e6;
 			s->run->phase = KM_PHASE_SWITCHOVER;
 			km_fault("stopped");
 		}
