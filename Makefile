@@ -182,6 +182,6 @@ help:
 	@echo "make clean       remove $(BUILD)/user, kmod, selftests"
 
 clean:
-	rm -rf $(addprefix $(BUILD)/,user bpf kmod selftests asan tsan faults kmigrate libkmigrate.a)
+	rm -rf $(addprefix $(BUILD)/,user bpf kmod selftests asan tsan faults demo kmigrate libkmigrate.a)
 
 -include $(USER_OBJ:.o=.d) $(UNIT_BIN:=.d) $(FUZZ_BIN:=.d)
