@@ -79,6 +79,28 @@ static void waits_between_samples(bool *ok)
 	CHECK(series.s[0].left_bytes == 8192 && series.s[0].dirty_bytes_per_s == 128 * 4096);
 }
 
+/* QEMU tells the rate of a round when it is over. */
+static void dirties_in_its_round(bool *ok)
+{
+	moved();
+	series.n = 0;
+	run.c.dirty_pages_per_s = 0;
+	sample(KM_PHASE_PRECOPY, 0);
+	run.c.rounds = 1;
+	sample(KM_PHASE_PRECOPY, 100);
+	sample(KM_PHASE_PRECOPY, 200);
+	run.c.rounds = 3;
+	run.c.dirty_pages_per_s = 10;
+	sample(KM_PHASE_PRECOPY, 300);
+	run.c.dirty_pages_per_s = 20;
+	sample(KM_PHASE_SWITCHOVER, 400);
+	CHECK(km_series_dirty_bytes_per_s(&series, 0) == 0);
+	CHECK(km_series_dirty_bytes_per_s(&series, 1) == 40960);
+	CHECK(km_series_dirty_bytes_per_s(&series, 2) == 40960);
+	CHECK(km_series_dirty_bytes_per_s(&series, 3) == 81920);
+	CHECK(km_series_dirty_bytes_per_s(&series, 4) == 0);
+}
+
 static void steps(bool *ok)
 {
 	CHECK(km_nice_step(100, 4, false) == 50);
@@ -162,6 +184,7 @@ static const struct ktap_case cases[] = {
 	{ "a long move's samples fit, with the first of each phase",
 	  keeps_the_first_of_each_phase },
 	{ "samples come at their time", waits_between_samples },
+	{ "a dirty rate is where its round was", dirties_in_its_round },
 	{ "the steps of axes", steps },
 	{ "lines, phases and the stop are where they belong", draws_what_was },
 	{ "the pause, part by part", draws_the_pause },

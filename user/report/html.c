@@ -46,7 +46,7 @@ static double goodput(const void *data, size_t i)
 
 static double dirty(const void *data, size_t i)
 {
-	return ((const struct km_series *)data)->s[i].dirty_bytes_per_s;
+	return km_series_dirty_bytes_per_s(data, i);
 }
 
 static double left(const void *data, size_t i)
@@ -132,7 +132,7 @@ static void put_rates(FILE *f, const struct km_run *r, const struct km_series *s
 	fputs("<h2>What the guest dirties, and what the link carries</h2>\n"
 	      "<p><i class=\"key\" style=\"background:var(--a)\"></i>goodput: content that the "
 	      "destination has &nbsp; <i class=\"key\" style=\"background:var(--b)\"></i>dirty "
-	      "rate: QEMU's estimate, round by round</p>\n",
+	      "rate: QEMU's estimate for each round</p>\n",
 	      f);
 	put_figure(f, "rates", 275, "dirty rate and goodput over time");
 	put_phases(&p, r, s);

@@ -38,6 +38,18 @@ void km_series_add(struct km_series *series, const struct km_run *r, double at_m
 	};
 }
 
+double km_series_dirty_bytes_per_s(const struct km_series *series, size_t i)
+{
+	uint64_t round = series->s[i].rounds;
+
+	if (series->s[i].phase > KM_PHASE_PRECOPY)
+		return 0; /* it stands still */
+	for (; i + 1 < series->n; i++)
+		if (series->s[i].rounds != round)
+			break;
+	return series->s[i].dirty_bytes_per_s;
+}
+
 double km_series_phase_ms(const struct km_series *series, enum km_phase phase)
 {
 	for (size_t i = 0; i < series->n; i++)

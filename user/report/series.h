@@ -17,7 +17,8 @@ struct km_sample {
 	enum km_phase phase;
 	uint64_t rounds;
 	double left_bytes; /* to be sent if the guest stopped now */
-	double goodput_bytes_per_s, dirty_bytes_per_s;
+	double goodput_bytes_per_s;
+	double dirty_bytes_per_s; /* QEMU's estimate: of the last round, when that is over */
 };
 
 struct km_series {
@@ -28,6 +29,9 @@ struct km_series {
 
 /* Takes what there is into account, if it is time or a new phase has begun. */
 void km_series_add(struct km_series *series, const struct km_run *r, double at_ms);
+
+/* What the guest dirtied at the time of a sample: what was said of its round later. */
+double km_series_dirty_bytes_per_s(const struct km_series *series, size_t i);
 
 /* When a phase began, or -1 if it didn't. */
 double km_series_phase_ms(const struct km_series *series, enum km_phase phase);
