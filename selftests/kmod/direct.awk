@@ -7,7 +7,7 @@ function bad(why) { print "km_direct_dirty " why ": " instruction; complaints++ 
 !inside || NF == 0 { next }
 # A relocation, of the instruction before.
 $2 ~ /^R_X86_64_/ {
-	if (called && $3 !~ /^__SCT__preempt_schedule_notrace/)
+	if (called && $3 !~ /^(__SCT__preempt_schedule_notrace|preempt_schedule_notrace_thunk)/)
 		bad("calls " $3)
 	if (instruction ~ /\tjmp / && $3 ~ /^km_direct_slowly/)
 		jumps++
