@@ -24,6 +24,7 @@
 #include <linux/slab.h>
 #include <linux/timekeeping.h>
 
+#include "count.h"
 #include "heat.h"
 #include "slot.h"
 
@@ -85,25 +86,25 @@ void km_heat_init(struct km_heat *heat)
 	next_tick();
 }
 
-static void set_near(struct km_heat *heat, u32 key, struct km_heat_slot *to)
+/* Of what @slot is now, or NULL. For the hook, as it is switched on. */
+struct km_heat_slot *km_heat_table(struct km_heat *heat, const struct kvm_memory_slot *slot)
 {
-	u16 id = key;
+	struct km_heat_slot *table;
 
-	/* What @to holds is there before the hook can see it. */
-	if (id < KM_HEAT_NEAR)
-		smp_store_release(&heat->near[id][km_slot_key_as_id(key)], to);
+	table = xa_load(&heat->slots, km_slot_key(slot->as_id, (u16)slot->id));
+	if (!table || table->base_gfn != slot->base_gfn || table->npages != slot->npages)
+		return NULL;
+	return table;
 }
 
-/* The first of a jiffy, a slot of a high number, or none for which there is a table. */
-noinline void km_heat_mark_slowly(struct km_heat *heat, const struct kvm_memory_slot *slot, u64 rel)
+/* Anything that the hook must do for a page. */
+void km_heat_mark_slowly(struct km_heat *heat, const struct kvm_memory_slot *slot, u64 rel)
 {
 	struct km_heat_slot *table;
 	u64 known;
 
-	if (!READ_ONCE(heat->on))
-		return;
-	table = xa_load(&heat->slots, km_slot_key(slot->as_id, (u16)slot->id));
-	if (!km_heat_fits(table, slot, rel)) {
+	table = km_heat_table(heat, slot);
+	if (!table || rel >= table->npages) {
 		atomic_long_inc(&heat->missed);
 		return;
 	}
@@ -115,8 +116,8 @@ noinline void km_heat_mark_slowly(struct km_heat *heat, const struct kvm_memory_
 
 static void drop(struct km_heat *heat, struct km_heat_slot *table)
 {
-	set_near(heat, table->key, NULL);
 	xa_erase(&heat->slots, table->key);
+	km_count_forget();
 	heat->pages -= table->npages;
 	heat->regions -= nr_regions(table);
 	atomic64_sub(table->npages, &all_pages);
@@ -160,7 +161,6 @@ static int add(struct km_heat *heat, const struct km_slot_id *id)
 		kvfree(table);
 		return err;
 	}
-	set_near(heat, table->key, table);
 	heat->pages += table->npages;
 	heat->regions += nr_regions(table);
 	return 0;
@@ -198,6 +198,7 @@ int km_heat_sync(struct km_heat *heat, struct kvm *kvm)
 		err = err ?: one;
 	}
 	WRITE_ONCE(heat->on, true);
+	km_count_forget();
 	mutex_unlock(&heat->lock);
 	km_slot_list_free(&list);
 	return err;

@@ -27,14 +27,10 @@ struct km_heat_slot {
 	u16 page[];
 };
 
-#define KM_HEAT_NEAR	32
-
-/* The tables of one VM. Readers of @slots and @near are under @lock, or the hook's RCU. */
+/* The tables of one VM. Readers of @slots are under @lock, or the hook's RCU. */
 struct km_heat {
 	struct mutex lock;
 	struct xarray slots;	/* by km_slot_key() */
-	/* Those of low numbers again, for the hook: an array is quicker. */
-	struct km_heat_slot *near[KM_HEAT_NEAR][KM_COMPAT_MAX_AS_IDS];
 	u64 pages, regions;	/* that the tables are for */
 	bool on;
 	atomic_long_t missed;	/* marks for which there was no table, while it is on */
@@ -69,41 +65,33 @@ int km_heat_walk(struct km_heat *heat, struct km_heat_pos *pos, km_heat_fn fn, v
 /* The tick of a jiffy: the tick in the upper half, the lower half of the jiffy below it. */
 extern u64 km_heat_jiffy_tick;
 
+struct km_heat_slot *km_heat_table(struct km_heat *heat, const struct kvm_memory_slot *slot);
 void km_heat_mark_slowly(struct km_heat *heat, const struct kvm_memory_slot *slot, u64 rel);
-
-/* Is @table that of what @slot is now, so that it has an entry for page @rel of it? */
-static __always_inline bool km_heat_fits(const struct km_heat_slot *table,
-					 const struct kvm_memory_slot *slot, u64 rel)
-{
-	return table && table->base_gfn == slot->base_gfn && rel < table->npages;
-}
 
 static __always_inline void km_heat_set(struct km_heat_slot *table, u64 rel, u16 tick)
 {
-	WRITE_ONCE(table->page[rel], tick);
-	WRITE_ONCE(table->region[rel >> KM_HEAT_REGION_SHIFT], tick);
+	/* A store each, of something that readers may as well see a little later. */
+	data_race(table->page[rel] = tick);
+	/* The same. */
+	data_race(table->region[rel >> KM_HEAT_REGION_SHIFT] = tick);
 }
 
 /*
- * For the hook, for each page: atomic context, under RCU. @slot is KVM's, which has checked
- * its as_id.
+ * For the hook, for each page: atomic context, under RCU. @table is the slot's. False if it
+ * takes km_heat_mark_slowly().
  *
  * The clock is read once a jiffy. If the jiffies stand still for a while (the CPU that counts
  * them has its interrupts off), so does the tick, for all that hooks write meanwhile.
  */
-static __always_inline void km_heat_mark(struct km_heat *heat, const struct kvm_memory_slot *slot,
-					 u64 rel)
+static __always_inline bool km_heat_mark(struct km_heat_slot *table, u64 rel)
 {
 	u64 known = READ_ONCE(km_heat_jiffy_tick);
-	struct km_heat_slot *table = NULL;
-	u16 id = slot->id;
 
-	if (likely(id < KM_HEAT_NEAR))
-		table = READ_ONCE(heat->near[id][slot->as_id]);
-	if (likely(km_heat_fits(table, slot, rel) && (u32)known == (u32)READ_ONCE(jiffies)))
-		km_heat_set(table, rel, known >> 32);
-	else
-		km_heat_mark_slowly(heat, slot, rel);
+	/* Not jiffies, which is volatile, and so takes an instruction more. */
+	if (unlikely(rel >= table->npages || (u32)known != data_race((u32)jiffies_64)))
+		return false;
+	km_heat_set(table, rel, known >> 32);
+	return true;
 }
 
 #endif /* KM_HEAT_H */

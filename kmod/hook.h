@@ -5,12 +5,18 @@
 #include <linux/ftrace.h>
 #include <linux/list.h>
 
-/* A hook on one of KVM's functions, for all VMs. hook.c's lock protects all but @ops. */
+/*
+ * A hook on one of KVM's functions, for all VMs. hook.c's lock protects all but @ops and
+ * @direct_ops.
+ */
 struct km_hook {
 	struct ftrace_ops ops;
+	struct ftrace_ops direct_ops;
+	unsigned long direct;		/* what the function calls by itself, or 0 */
 	unsigned char *name;
 	unsigned int users;
 	struct list_head placed;
+	bool is_direct;
 };
 
 /*
@@ -22,17 +28,23 @@ struct km_hook {
  * as it calls nothing of KVM's that is hooked, and a function of KVM's never runs where RCU
  * isn't watching. So @callback runs as its hooked function would, maybe with interrupts
  * off, and must itself disable preemption where it needs that.
+ *
+ * Where it can, the function calls @trampoline instead, which does the same and preserves
+ * what a caller of the function has put into registers for it.
  */
-#define KM_HOOK(hook, function, callback)					\
+#define KM_HOOK_DIRECT(hook, function, callback, trampoline)			\
 	static unsigned char hook##_name[] = (function);			\
 	static struct km_hook hook = {						\
 		.ops = {							\
 			.func = (callback),					\
 			.flags = FTRACE_OPS_FL_PERMANENT,			\
 		},								\
+		.direct = (trampoline),						\
 		.name = hook##_name,						\
 		.placed = LIST_HEAD_INIT(hook.placed),				\
 	}
+
+#define KM_HOOK(hook, function, callback)	KM_HOOK_DIRECT(hook, function, callback, 0ul)
 
 int km_hook_get(struct km_hook *hook);
 void km_hook_put(struct km_hook *hook);

@@ -22,17 +22,26 @@ extern unsigned long km_pml_callers[1 << KM_PML_CALLERS_SHIFT];
 
 bool km_pml_learn(unsigned long ip);
 
-/* For the hook, for each page: is a report that returns to @ip of a page in PML's buffer? */
-static __always_inline bool km_pml_drains(unsigned long ip)
+/*
+ * For the hook, for each page: is a report that returns to @ip of a page in PML's buffer?
+ * False if that must be learned. PML is counted.
+ */
+static __always_inline bool km_pml_knows(unsigned long ip, bool *drains)
 {
-	unsigned long known;
+	unsigned long known = READ_ONCE(km_pml_callers[hash_long(ip, KM_PML_CALLERS_SHIFT)]);
+
+	*drains = likely(known == ip);
+	return *drains || (known | KM_PML_KERNEL_HALF) == ip;
+}
+
+/* The same, whether it is known or not, and whether PML is counted or not. */
+static inline bool km_pml_drains(unsigned long ip)
+{
+	bool drains;
 
 	if (!static_branch_unlikely(&km_pml_counts))
 		return false;
-	known = READ_ONCE(km_pml_callers[hash_long(ip, KM_PML_CALLERS_SHIFT)]);
-	if (unlikely((known | KM_PML_KERNEL_HALF) != ip))
-		return km_pml_learn(ip);
-	return known == ip;
+	return km_pml_knows(ip, &drains) ? drains : km_pml_learn(ip);
 }
 
 /* For such a report: the first page of a drain tells of the drain. @counter is @vcpu's. */

@@ -8,7 +8,7 @@
  *   - a reference to struct kvm (kvm_get_kvm_safe()), which readers walk, and
  *     whose address is the key that the hook looks up. While the key is in the
  *     table, the reference keeps the address from being used for another VM;
- *   - a use of each of two hooks (km_dirty_start(), km_watch_start());
+ *   - a use of each of two hooks (km_watch_start(), km_dirty_start());
  *   - once watch() ran, an mmu_notifier on the VMM's mm, and with it mm_count. Never
  *     mm_users for longer than it takes to register: that would keep the memory of
  *     a VMM that exits.
@@ -45,6 +45,7 @@
 #include <linux/wait.h>
 
 #include "compat/compat.h"
+#include "count.h"
 #include "event.h"
 #include "track.h"
 #include "vm.h"
@@ -143,6 +144,15 @@ static bool abandoned(struct km_vm *vm)
 	       refcount_read(&vm->kvm->users_count) == 2;
 }
 
+/* Of the table, with vms_lock held, and of what the hook remembers. */
+static void take_out(struct km_vm *vm)
+{
+	if (hlist_unhashed(&vm->node))
+		return;
+	hash_del_rcu(&vm->node);
+	km_count_forget();
+}
+
 static void release(struct km_vm *vm)
 {
 	struct file *file;
@@ -159,14 +169,13 @@ static void release(struct km_vm *vm)
 	km_track_shutdown(vm, kvm);
 
 	mutex_lock(&vms_lock);
-	if (!hlist_unhashed(&vm->node))
-		hash_del_rcu(&vm->node);
+	take_out(vm);
 	mutex_unlock(&vms_lock);
 
 	if (vm->watched)
 		mmu_notifier_unregister(&vm->mn, kvm->mm);
-	km_watch_stop(vm);
 	km_dirty_stop(&vm->dirty);
+	km_watch_stop(vm);
 	/* Else it is the sessions that have gone, and the VM lives on. */
 	if (refcount_read(&vm->users))
 		km_event_send(vm, KMIGRATE_EVENT_VM_GONE);
@@ -222,8 +231,9 @@ static struct km_vm *create(struct file *file, struct kvm *kvm)
 	INIT_DELAYED_WORK(&vm->work, work);
 	atomic_inc(&nr_vms);
 
-	km_dirty_start(&vm->dirty);
+	/* In this order: hook.c wants a hook in place before a direct one. */
 	km_watch_start(vm);
+	km_dirty_start(&vm->dirty);
 	return vm;
 }
 
@@ -317,8 +327,7 @@ void km_vm_put(struct km_vm *vm)
 	if (!refcount_dec_and_mutex_lock(&vm->users, &vms_lock))
 		return;
 	/* From here on find_get() finds nothing, and makes a new one. */
-	if (!hlist_unhashed(&vm->node))
-		hash_del_rcu(&vm->node);
+	take_out(vm);
 	mutex_unlock(&vms_lock);
 
 	end(vm);

@@ -12,6 +12,7 @@
 
 #include "auto.h"
 #include "compat/compat.h"
+#include "count.h"
 #include "drive.h"
 #include "event.h"
 #include "hook.h"
@@ -33,6 +34,7 @@ static void notrace vmm_sets(unsigned long ip, unsigned long parent_ip,
 	vm = km_vm_find_rcu(kvm);
 	if (vm) {
 		km_drive_vmm_sets(vm, region);
+		km_count_forget();
 		km_vm_queue(vm, &vm->watch.work, 0);
 	}
 	rcu_read_unlock();

@@ -32,6 +32,60 @@ km_compat_ftrace_arg(struct ftrace_regs *fregs, unsigned int n)
 #endif
 }
 
+/*
+ * Makes the functions of @ops's filter call @addr by themselves; and no more, returning when
+ * no task is in there (@ops being a module's). Kernels without such calls say -ENOTSUPP.
+ */
+#if defined(HAVE_FTRACE_DIRECT_OPS) || defined(HAVE_FTRACE_DIRECT_MULTI)
+/* Another ops may send the function elsewhere (livepatch): what is called returns there. */
+static inline int km_compat_share(struct ftrace_ops *ops, enum ftrace_ops_cmd cmd)
+{
+	return 0;
+}
+#endif
+
+#if defined(HAVE_FTRACE_DIRECT_OPS)
+static inline int km_compat_register_direct(struct ftrace_ops *ops, unsigned long addr)
+{
+	ops->ops_func = km_compat_share;
+	return register_ftrace_direct(ops, addr);
+}
+
+static inline int km_compat_unregister_direct(struct ftrace_ops *ops, unsigned long addr)
+{
+	return unregister_ftrace_direct(ops, addr, false);
+}
+#elif defined(HAVE_FTRACE_DIRECT_MULTI)
+static inline int km_compat_register_direct(struct ftrace_ops *ops, unsigned long addr)
+{
+	int err;
+
+	ops->ops_func = km_compat_share;
+	err = register_ftrace_direct_multi(ops, addr);
+	/* Else it could never be tried again: 6.1 leaves them as they were. */
+	if (err) {
+		ops->func = NULL;
+		ops->trampoline = 0;
+	}
+	return err;
+}
+
+static inline int km_compat_unregister_direct(struct ftrace_ops *ops, unsigned long addr)
+{
+	return unregister_ftrace_direct_multi(ops, addr);
+}
+#else
+static inline int km_compat_register_direct(struct ftrace_ops *ops, unsigned long addr)
+{
+	return -ENOTSUPP;
+}
+
+static inline int km_compat_unregister_direct(struct ftrace_ops *ops, unsigned long addr)
+{
+	return -ENOTSUPP;
+}
+#endif
+
 static inline struct nlattr **km_compat_dump_attrs(struct netlink_callback *cb)
 {
 #ifdef HAVE_GENL_INFO_DUMP

@@ -18,6 +18,6 @@ top=$(cd "$here/../.." && pwd)
 	echo "1..0 # SKIP no kernel 6.12-debug: selftests/vm/debugkernel builds it"
 	exit 4
 }
-[ $# -gt 0 ] || set -- info vm counts bitmap track hotplug event hostile hold holdfight holdrace holdauto misuse fuzz life unload leak
+[ $# -gt 0 ] || set -- info vm counts hooks bitmap track hotplug event hostile hold holdfight holdrace holdauto misuse fuzz life unload leak
 export KM_TIMEOUT=${KM_TIMEOUT:-1800} KM_HOST_TIMEOUT=${KM_HOST_TIMEOUT:-7200}
 exec "$here/../kmod/run.sh" -k 6.12-debug "$@"

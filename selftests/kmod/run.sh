@@ -32,12 +32,15 @@ run_kernel() { # KERNEL
 	local statuses
 	build_module "$1" && build_fakefreq "$1"
 	result $? "$1 the module builds without a warning"
+	objdump -dr --no-show-raw-insn "$(dirname "$(module_of "$1")")/kmod/direct.o" |
+		awk -f "$here/direct.awk" | note
+	result $? "$1 the direct hook leaves its caller's registers alone"
 	run_host "$1" "$(module_of "$1")"
 	conclude "$1" "$out/host-$1.log" "${statuses[@]}"
 }
 
 arguments "$@"
-[ ${#programs[@]} -gt 0 ] || programs=(info vm counts bitmap track backing many ring
+[ ${#programs[@]} -gt 0 ] || programs=(info vm counts hooks bitmap track backing many ring
 	container hotplug event hostile holdauto holdrace hold holdfight misuse fuzz life unload)
 
 echo "TAP version 13"
@@ -47,7 +50,7 @@ if ! command -v qemu-system-x86_64 >/dev/null; then
 fi
 mkdir -p "$out"
 make -s -C "$here" OUTPUT="$out" >&2 && make_plan >"$out/plan" || exit 1
-echo "1..$((${#kernels[@]} * ($(wc -l <"$out/plan") + 2)))"
+echo "1..$((${#kernels[@]} * ($(wc -l <"$out/plan") + 3)))"
 for kernel in "${kernels[@]}"; do
 	run_kernel "$kernel"
 done
