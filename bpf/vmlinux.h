@@ -44,6 +44,10 @@ struct trace_event_raw_sys_enter {
 };
 
 /* include/trace/events/kvm.h */
+struct trace_event_raw_kvm_userspace_exit {
+	int errno;
+};
+
 struct trace_event_raw_kvm_vcpu_wakeup {
 	__u64 ns;
 	_Bool waited;

@@ -56,12 +56,13 @@ inside() {
 	watched stalls.bt "$out/staller" spin 3600 1
 	during() { :; }
 	watched dirtying.bt "$out/dirtier" rounds 1000 2
+	watched pause.bt taskset 2 "$out/pauser" 2 4 150
 	echo "@after $(bpftool prog list | grep -c tracepoint)"
 }
 
 judge() { # KERNEL
 	local script guest
-	for script in exits stalls dirtying; do
+	for script in exits stalls dirtying pause; do
 		check "$1 $script.bt runs until Ctrl-C" equals $script.bt-ended "0 "
 	done
 	# 123 is SVM_EXIT_IOIO.
@@ -78,6 +79,13 @@ judge() { # KERNEL
 		[."0", ."1"] == $g.faults' --argjson g "$guest"
 	check "$1 and ioctls" holds dirtying.bt '.["@gets"] == $g.calls and
 		.["@clears"] == $g.calls' --argjson g "$guest"
+	# Not those of one vCPU alone, and not the last, which does not end. Others may have
+	# needed the CPU for a while.
+	check "$1 pause.bt sees each stop" holds pause.bt '([.["@pause_ns"][][] |
+		select(.min >= 134217728).count] | add) == 4 and ([.["@next_exit"][]] | add) >= 4'
+	check "$1 and how long it was" holds pause.bt '.["@total_ns"] as $ns |
+		([$g[] | .run - .left] | add) as $least | $ns >= $least and $ns <= $least + 1000000000' \
+		--argjson g "$(said_of pause.bt-guest | grep . || echo null)"
 	check "$1 no program is left" equals after 0
 }
 
@@ -87,10 +95,11 @@ if [ "${1:-}" = --inside ]; then
 fi
 command -v "$BPFTRACE" >/dev/null || skip_all "there is no bpftrace"
 kernels=${KERNELS:-6.1 6.12}
-plan $(($(wc -w <<<"$kernels") * 11))
+plan $(($(wc -w <<<"$kernels") * 14))
 build leaver
 build staller
 build hog
+build pauser
 build dirtier "$here"/../kmod/{vmm,memory}.c
 for kernel in $kernels; do
 	check "$kernel a host runs them" run_host "$kernel" bpftrace --env BPFTRACE="$BPFTRACE"

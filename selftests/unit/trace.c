@@ -156,6 +156,7 @@ static void json(bool *ok)
 	CHECK(json_integer_value(json_object_get(r, "count")) == 2);
 	CHECK(json_integer_value(json_object_get(r, "timed")) == 1);
 	CHECK(json_integer_value(json_object_get(r, "sum_ns")) == 5);
+	CHECK(json_is_null(json_object_get(r, "at_ns")));
 	r = json_object_get(r, "histogram");
 	CHECK(json_array_size(r) == 1);
 	CHECK(json_integer_value(json_object_get(json_array_get(r, 0), "from_ns")) == 0);
@@ -164,8 +165,10 @@ static void json(bool *ok)
 	CHECK(json_integer_value(json_object_get(r, "vcpu")) == 0);
 	json_decref(j);
 	row.vcpu = KM_TRACE_NO_VCPU;
+	row.at_ns = 7000000000;
 	j = km_json_trace(&t);
 	r = json_array_get(json_object_get(j, "rows"), 0);
+	CHECK(json_integer_value(json_object_get(r, "at_ns")) == 7000000000);
 	CHECK(json_is_null(json_object_get(r, "vcpu")));
 	json_decref(j);
 }

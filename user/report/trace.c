@@ -106,8 +106,9 @@ static json_t *json_row(const struct km_trace_row *r)
 					      json_pack("{s:I,s:I}", "from_ns",
 							(json_int_t)(i ? 1ull << i : 0), "count",
 							(json_int_t)r->hist.slots[i]));
-	return json_pack("{s:s,s:o,s:I,s:I,s:I,s:o}", "what", r->what, "vcpu",
-			 r->vcpu == KM_TRACE_NO_VCPU ? json_null() : json_integer(r->vcpu), "count",
+	return json_pack("{s:s,s:o,s:o,s:I,s:I,s:I,s:o}", "what", r->what, "vcpu",
+			 r->vcpu == KM_TRACE_NO_VCPU ? json_null() : json_integer(r->vcpu), "at_ns",
+			 r->at_ns ? json_integer((json_int_t)r->at_ns) : json_null(), "count",
 			 (json_int_t)r->events, "timed", (json_int_t)r->hist.n, "sum_ns",
 			 (json_int_t)r->hist.sum_ns, "histogram", slots);
 }

@@ -23,6 +23,7 @@ struct km_hist {
 struct km_trace_row {
 	char what[64];
 	unsigned int vcpu;
+	uint64_t at_ns; /* when what happened once began, by CLOCK_MONOTONIC; 0 for the rest */
 	uint64_t events;
 	struct km_hist hist;
 };
@@ -50,6 +51,7 @@ struct km_question {
 };
 
 extern const struct km_question km_question_exits, km_question_stalls, km_question_dirtying;
+extern const struct km_question km_question_pause;
 
 /* Every question there is, NULL-terminated. */
 extern const struct km_question *const km_questions[];

@@ -187,10 +187,10 @@ static int be_ready(struct sink *s, const json_t *hello, struct km_err *err)
 	}
 	if (!rc)
 		rc = km_sink_guard_start(s, err);
-	/* From here on it is no stranger that asks. */
-	s->control.clocks = &s->clocks;
-	if (!rc)
+	if (!rc) { /* it is no stranger that asks */
+		s->control.clocks = &s->clocks;
 		rc = km_pinger_start(&s->pinger, &s->control, err);
+	}
 	if (!rc)
 		rc = start_guest(s, hello, welcome, err);
 	if (!rc) {
