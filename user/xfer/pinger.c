@@ -8,7 +8,8 @@
 #include "clocks.h"
 
 #define CALM_MS	 1000
-#define EAGER_MS 50 /* until the clock is known */
+#define DUE_MS	 900 /* a wait of CALM_MS may be shorter by another clock */
+#define EAGER_MS 50  /* until the clock is known */
 #define HURRY_MS 5
 
 static int pause_ms(const struct km_pinger *p)
@@ -25,7 +26,7 @@ static int say(struct km_conn *c, double *said_ms)
 	bool asks = c->clocks && km_clocks_ask(c->clocks, km_now_ns(), question);
 	double now = km_now_ms();
 
-	if (!asks && now - *said_ms < CALM_MS)
+	if (!asks && now - *said_ms < DUE_MS)
 		return 0;
 	*said_ms = now;
 	return km_send(c, KM_OP_PING, 0, question, asks ? sizeof(question) : 0, NULL);
