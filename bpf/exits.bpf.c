@@ -58,7 +58,7 @@ int on_exit(struct trace_event_raw_kvm_exit *ctx)
 	return 0;
 }
 
-/* Raw, as it needs nothing of what the tracepoint would gather. */
+/* Raw, as it needs nothing of what the tracepoint would gather, nor of what KVM passes. */
 SEC("raw_tp/kvm_entry")
 int on_entry(void *ctx)
 {

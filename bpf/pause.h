@@ -5,7 +5,7 @@
 
 #include "hist.h"
 
-#define KM_PAUSE_THREADS  4096
+#define KM_PAUSE_THREADS  4096 /* at most; user space sets what this guest needs */
 #define KM_PAUSE_GAPS	  64
 #define KM_PAUSE_ABSENCES 4096 /* 64 vCPUs in each */
 

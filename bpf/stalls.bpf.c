@@ -212,23 +212,26 @@ int BPF_PROG(on_migrate, struct task_struct *p, int dest_cpu)
 	return 0;
 }
 
-/* Threads that user space didn't know, and KVM's numbers for those that it did. */
-SEC("tp/kvm/kvm_entry")
-int on_entry(struct trace_event_raw_kvm_entry *ctx)
+/*
+ * Threads that user space didn't know, and KVM's numbers for those that it did. Each entry
+ * pays for this: so with what KVM passes (tp_btf), not what the tracepoint gathers.
+ */
+SEC("tp_btf/kvm_entry")
+int BPF_PROG(on_entry, struct kvm_vcpu *vcpu)
 {
 	__u64 id = bpf_get_current_pid_tgid();
 	struct km_stalls_thread new = {}, *t;
 	__u32 thread = id;
 
-	if (id >> 32 != tgid)
+	if (!vcpu || id >> 32 != tgid)
 		return 0;
 	t = bpf_map_lookup_elem(&threads, &thread);
 	if (t) {
-		t->vcpu = ctx->vcpu_id;
+		t->vcpu = vcpu->vcpu_id;
 		t->delay_ns = 0;
 		return 0;
 	}
-	new.vcpu = ctx->vcpu_id;
+	new.vcpu = vcpu->vcpu_id;
 	if (bpf_map_update_elem(&threads, &thread, &new, BPF_ANY))
 		__sync_fetch_and_add(&lost, 1);
 	return 0;

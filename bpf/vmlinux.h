@@ -18,10 +18,6 @@ struct trace_event_raw_kvm_exit {
 	unsigned int vcpu_id;
 };
 
-struct trace_event_raw_kvm_entry {
-	unsigned int vcpu_id;
-};
-
 struct trace_event_raw_kvm_page_fault {
 	unsigned int vcpu_id;
 	__u64 error_code;

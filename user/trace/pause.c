@@ -6,6 +6,7 @@
 #include <bpf/bpf.h>
 #include <pause.skel.h>
 #include "../../bpf/pause.h"
+#include "../host/threads.h"
 #include "../xfer/clock.h"
 #include "load.h"
 #include "reasons.h"
@@ -21,6 +22,20 @@ static void close_pause(void *state)
 	pause__destroy(state);
 }
 
+/* Room for twice as many threads as the VMM has now: for_each looks into each bucket of the map,
+ * and a vCPU that comes back waits for it. */
+static __u32 room_for(pid_t pid)
+{
+	struct km_err ignored = { 0 };
+	struct km_thread *t;
+	size_t n;
+
+	if (km_threads_read(pid, &t, &n, &ignored))
+		return KM_PAUSE_THREADS;
+	free(t);
+	return 2 * n < 16 ? 16 : 2 * n > KM_PAUSE_THREADS ? KM_PAUSE_THREADS : (__u32)(2 * n);
+}
+
 static int open_pause(void **state, pid_t pid, struct km_err *err)
 {
 	struct pause *skel;
@@ -34,7 +49,9 @@ static int open_pause(void **state, pid_t pid, struct km_err *err)
 	skel->rodata->tgid = (__u32)pid;
 	skel->rodata->threshold_ns = THRESHOLD_NS;
 	bpf_program__set_autoload(skel->progs.on_halted, km_bpf_has(optional[0]));
-	rc = pause__load(skel);
+	rc = bpf_map__set_max_entries(skel->maps.threads, room_for(pid));
+	if (!rc)
+		rc = pause__load(skel);
 	if (!rc)
 		rc = pause__attach(skel);
 	if (rc) {
