@@ -2,7 +2,6 @@
 /* The question of bpf/exits.bpf.c: why vCPUs leave the guest. */
 #include <errno.h>
 #include <stdlib.h>
-#include <bpf/bpf.h>
 #include <exits.skel.h>
 #include "../../bpf/exits.h"
 #include "load.h"
@@ -36,29 +35,25 @@ static int open_exits(void **state, pid_t pid, struct km_err *err)
 	return 0;
 }
 
+static bool name_row(struct km_trace_row *row, const void *map_key)
+{
+	const struct km_exits_key *key = map_key;
+
+	km_reason_name(row->what, sizeof(row->what), key->isa, key->reason);
+	row->vcpu = key->vcpu;
+	return true;
+}
+
 static int read_exits(void *state, struct km_trace *out, struct km_err *err)
 {
 	struct exits *skel = state;
-	int map = bpf_map__fd(skel->maps.exits);
-	struct km_exits_key key, *last = NULL;
-	struct km_bpf_hist v;
-	struct km_trace_row *row;
 
 	out->n = 0;
 	out->lost = skel->bss->lost;
 	out->rows = calloc(KM_EXITS_KEYS, sizeof(*out->rows));
 	if (!out->rows)
 		return km_err_set(err, -ENOMEM, "out of memory");
-	while (out->n < KM_EXITS_KEYS && !bpf_map_get_next_key(map, last, &key)) {
-		last = &key;
-		if (bpf_map_lookup_elem(map, &key, &v))
-			continue;
-		row = &out->rows[out->n++];
-		km_reason_name(row->what, sizeof(row->what), key.isa, key.reason);
-		row->vcpu = key.vcpu;
-		km_bpf_hist_copy(row, &v);
-	}
-	km_trace_sort(out->rows, out->n);
+	km_bpf_read_hists(skel->maps.exits, name_row, out, KM_EXITS_KEYS);
 	return 0;
 }
 
