@@ -22,12 +22,7 @@ hangs() { # PID SCRIPT
 
 watched() { # SCRIPT GUEST...
 	local script=$1 pid tracer
-	shift
-	[ -p go ] || mkfifo go
-	"$@" <go >guest &
-	pid=$!
-	exec 3>go
-	has_vcpu $pid
+	start_guest guest "${@:2}"
 	# With types from BTF alone, as on a host without kernel headers.
 	BPFTRACE_KERNEL_SOURCE='' "$BPFTRACE" -f json "$root/bpf/$script" $pid >answer 2>answer.err &
 	tracer=$!
@@ -86,15 +81,8 @@ if [ "${1:-}" = --inside ]; then
 	exit
 fi
 command -v "$BPFTRACE" >/dev/null || skip_all "there is no bpftrace"
-kernels=${KERNELS:-6.1 6.12}
-plan $(($(wc -w <<<"$kernels") * 11))
 build leaver
 build staller
 build hog
 build dirtier "$here"/../kmod/{vmm,memory}.c
-for kernel in $kernels; do
-	check "$kernel a host runs them" run_host "$kernel" bpftrace --env BPFTRACE="$BPFTRACE"
-	log=$out/bpftrace.$kernel.log
-	judge "$kernel"
-done
-finish
+on_kernels bpftrace 10 --env BPFTRACE="$BPFTRACE"

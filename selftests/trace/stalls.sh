@@ -59,9 +59,9 @@ inside() {
 	wait $!
 	killed_tracer stalls "$out/staller" spin 60000 1
 	hide kvm/kvm_vcpu_wakeup
-	echo "@lacking $("$km" trace --list --json | jq -c '.questions[] | select(.name == "stalls")')"
+	listed lacking stalls
 	unhide kvm/kvm_vcpu_wakeup
-	echo "@list $("$km" trace --list --json | jq -c '.questions[] | select(.name == "stalls")')"
+	listed list stalls
 }
 
 # jq: the sum of rows' times, by a pattern of what they are.
@@ -117,14 +117,7 @@ if [ "${1:-}" = --inside ]; then
 	inside
 	exit
 fi
-kernels=${KERNELS:-6.1 6.12}
-plan $(($(wc -w <<<"$kernels") * 18))
 build leaver
 build staller
 build hog
-for kernel in $kernels; do
-	check "$kernel a host runs it" run_host "$kernel" stalls
-	log=$out/stalls.$kernel.log
-	judge "$kernel"
-done
-finish
+on_kernels stalls 17
