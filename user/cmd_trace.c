@@ -171,10 +171,16 @@ static int run(const struct km_cmd *cmd, int argc, char **argv)
 	return ferror(stdout) ? KM_EXIT_FAILED : KM_EXIT_OK;
 }
 
+static const char *question_name(size_t i)
+{
+	return km_questions[i] ? km_questions[i]->name : NULL;
+}
+
 const struct km_cmd km_cmd_trace = {
 	.name = "trace",
 	.summary = "show where a guest's time goes (eBPF)",
 	.usage = "[QUESTION...]",
 	.opts = opts,
+	.word = question_name,
 	.run = run,
 };
