@@ -43,6 +43,12 @@ struct trace_event_raw_sys_enter {
 	unsigned long args[6];
 };
 
+/* include/trace/events/power.h: what cpu_idle and cpu_frequency look like. */
+struct trace_event_raw_cpu {
+	__u32 state;
+	__u32 cpu_id;
+};
+
 /* include/trace/events/kvm.h */
 struct trace_event_raw_kvm_vcpu_wakeup {
 	__u64 ns;

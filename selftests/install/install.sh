@@ -130,7 +130,7 @@ completes_values() {
 	offered "qemu relay" run --engine '' && offered "relay" run --engine r &&
 		offered "qemu relay" run --engine = && offered "qemu" run --engine = q &&
 		offered "" run --token '' && offered "--verify" run --json --ver &&
-		offered "dirtying" trace --json d
+		offered "power" trace po && offered "dirtying" trace --json d
 }
 
 registers() (

@@ -51,12 +51,13 @@ inside() {
 	watched stalls.bt "$out/staller" spin 3600 1
 	during() { :; }
 	watched dirtying.bt "$out/dirtier" rounds 1000 2
+	watched power.bt taskset 2 "$out/leaver" 5000 100
 	echo "@after $(bpftool prog list | grep -c tracepoint)"
 }
 
 judge() { # KERNEL
 	local script guest
-	for script in exits stalls dirtying; do
+	for script in exits stalls dirtying power; do
 		check "$1 $script.bt runs until Ctrl-C" equals $script.bt-ended "0 "
 	done
 	# 123 is SVM_EXIT_IOIO.
@@ -73,6 +74,11 @@ judge() { # KERNEL
 		[."0", ."1"] == $g.faults' --argjson g "$guest"
 	check "$1 and ioctls" holds dirtying.bt '.["@gets"] == $g.calls and
 		.["@clears"] == $g.calls' --argjson g "$guest"
+	# Halting without a driver is state 1.
+	check "$1 power.bt tells wake-ups from idle" holds power.bt '[.["@wake_ns"]["0,1"][].count] |
+		add | . >= 90 and . <= 105'
+	check "$1 and how long the CPU was idle" holds power.bt '[.["@idle_ns"]["1,1"][].count] |
+		add >= 100'
 	check "$1 no program is left" equals after 0
 }
 
@@ -85,4 +91,4 @@ build leaver
 build staller
 build hog
 build dirtier "$here"/../kmod/{vmm,memory}.c
-on_kernels bpftrace 10 --env BPFTRACE="$BPFTRACE"
+on_kernels bpftrace 13 --env BPFTRACE="$BPFTRACE"
