@@ -75,6 +75,16 @@ struct rq {
 	struct task_struct *curr;
 };
 
+/* include/net/sock.h */
+struct sock_common {
+	__u16 skc_dport; /* big endian */
+	__u16 skc_num;
+};
+
+struct sock {
+	struct sock_common __sk_common;
+};
+
 /* include/linux/kvm_host.h */
 typedef struct {
 } rwlock_t;

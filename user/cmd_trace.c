@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* kmigrate trace: where a guest's time goes. */
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,13 +17,16 @@
 
 struct trace_opts {
 	const char *vm;
-	unsigned int seconds;
+	unsigned int seconds, pid;
 	bool list, json;
 };
 
 static const struct km_opt opts[] = {
 	{ "vm", KM_OPT_STRING, offsetof(struct trace_opts, vm), "NAME|PID|QMP-SOCKET",
 	  "the guest to watch", 0, 0, NULL, false },
+	{ "pid", KM_OPT_UINT, offsetof(struct trace_opts, pid), "PID",
+	  "instead: a process, which needs no guest (for net: kmigrate itself)", 1, 1 << 22, NULL,
+	  false },
 	{ "seconds", KM_OPT_UINT, offsetof(struct trace_opts, seconds), "N",
 	  "watch for so long, or until Ctrl-C (default 10)", 1, 86400, NULL, false },
 	{ "list", KM_OPT_FLAG, offsetof(struct trace_opts, list), NULL,
@@ -143,6 +147,19 @@ static int choose(struct asked *asked, unsigned int *n, const char **names, stru
 	return 0;
 }
 
+static int find_process(const struct trace_opts *o, pid_t *pid, struct km_err *err)
+{
+	struct km_vm vm;
+	int rc = 0;
+
+	*pid = (pid_t)o->pid;
+	if (o->vm && !(rc = km_vms_find(o->vm, &vm, err)))
+		*pid = vm.pid;
+	if (!o->vm && kill(*pid, 0) && errno == ESRCH)
+		rc = km_err_set(err, -ESRCH, "there is no process %d", (int)*pid);
+	return rc;
+}
+
 static int run(const struct km_cmd *cmd, int argc, char **argv)
 {
 	struct trace_opts o = { .seconds = 10 };
@@ -150,7 +167,7 @@ static int run(const struct km_cmd *cmd, int argc, char **argv)
 	const char *names[QUESTIONS_MAX];
 	unsigned int n = 0;
 	struct km_err err = { 0 };
-	struct km_vm vm;
+	pid_t pid;
 	int rc = km_opts_parse(cmd, argc, argv, &o, names, QUESTIONS_MAX, &n);
 
 	if (rc)
@@ -159,13 +176,13 @@ static int run(const struct km_cmd *cmd, int argc, char **argv)
 		return list_questions(o.json);
 	if (choose(asked, &n, names, &err))
 		return fail(&err, KM_EXIT_USAGE);
-	if (!o.vm) {
-		km_err_set(&err, -EINVAL, "--vm is missing: which guest? (see kmigrate vms)");
+	if (!o.vm == !o.pid) {
+		km_err_set(&err, -EINVAL, "--vm (see kmigrate vms) or --pid: watch whom?");
 		return fail(&err, KM_EXIT_USAGE);
 	}
-	if (km_vms_find(o.vm, &vm, &err))
+	if (find_process(&o, &pid, &err))
 		return fail(&err, KM_EXIT_REFUSED);
-	rc = trace(vm.pid, asked, n, &o, &err);
+	rc = trace(pid, asked, n, &o, &err);
 	if (rc)
 		return fail(&err, rc == -EPERM || rc == -ENOENT ? KM_EXIT_REFUSED : KM_EXIT_FAILED);
 	return ferror(stdout) ? KM_EXIT_FAILED : KM_EXIT_OK;

@@ -10,11 +10,11 @@ here=$(cd "$(dirname "$0")" && pwd)
 
 BPFTRACE=${BPFTRACE:-bpftrace}
 
-# A script hangs on its tracepoints, each with a program, besides BEGIN and END.
+# A script hangs on its tracepoints and functions, each with a program, besides BEGIN and END.
 hangs() { # PID SCRIPT
 	local n
-	n=$(grep -c '^tracepoint:' "$root/bpf/$2")
-	until [ "$(bpftool perf list | grep -c "^pid $1 .*tracepoint")" -ge "$n" ]; do
+	n=$(grep -c -E '^(tracepoint|k(ret)?probe):' "$root/bpf/$2")
+	until [ "$(bpftool perf list | grep -c -E "^pid $1 .*(tracepoint|k(ret)?probe)")" -ge "$n" ]; do
 		kill -0 "$1" || return
 		sleep 0.1
 	done
@@ -52,12 +52,14 @@ inside() {
 	during() { :; }
 	watched dirtying.bt "$out/dirtier" rounds 1000 2
 	watched power.bt taskset 2 "$out/leaver" 5000 100
-	echo "@after $(bpftool prog list | grep -c tracepoint)"
+	ready() { until [ -s "$2" ]; do sleep 0.1; done; }
+	watched net.bt "$out/sender" wait 10 50 500000
+	echo "@after $(bpftool prog list | grep -c -E 'tracepoint|kprobe')"
 }
 
 judge() { # KERNEL
 	local script guest
-	for script in exits stalls dirtying power; do
+	for script in exits stalls dirtying power net; do
 		check "$1 $script.bt runs until Ctrl-C" equals $script.bt-ended "0 "
 	done
 	# 123 is SVM_EXIT_IOIO.
@@ -79,6 +81,13 @@ judge() { # KERNEL
 		add | . >= 90 and . <= 105'
 	check "$1 and how long the CPU was idle" holds power.bt '[.["@idle_ns"]["1,1"][].count] |
 		add >= 100'
+	guest=$(said_of net.bt-guest | grep . || echo null)
+	check "$1 net.bt counts what is sent" holds net.bt '[.["@send_ns"][$g.slow |
+		gsub("port | ->"; "") | gsub(" "; ",")][].count] | add == $g.calls' \
+		--argjson g "$guest"
+	# 33 ms and more, of the 50 for which its reader sleeps.
+	check "$1 and what waits for room" holds net.bt '[.["@full_ns"][][] |
+		select(.min >= 33554432) | .count] | add >= $g.calls' --argjson g "$guest"
 	check "$1 no program is left" equals after 0
 }
 
@@ -91,4 +100,5 @@ build leaver
 build staller
 build hog
 build dirtier "$here"/../kmod/{vmm,memory}.c
-on_kernels bpftrace 13 --env BPFTRACE="$BPFTRACE"
+build sender
+on_kernels bpftrace 16 --env BPFTRACE="$BPFTRACE"

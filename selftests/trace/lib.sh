@@ -30,6 +30,10 @@ links() {
 	echo "$n"
 }
 
+# How it is watched, and when it can be; a test of processes that are no guests has its own.
+watch=--vm
+ready() { has_vcpu "$1"; } # PID FILE-WITH-WHAT-IT-SAYS
+
 # A guest in the background, as $pid: GUEST is a command that makes it and waits for a line,
 # which comes from descriptor 3. What it says goes to FILE.
 start_guest() { # FILE GUEST...
@@ -37,7 +41,7 @@ start_guest() { # FILE GUEST...
 	"${@:2}" <go >"$1" &
 	pid=$!
 	exec 3>go
-	has_vcpu $pid
+	ready $pid "$1"
 }
 
 # Runs a guest under a tracer. What the tracer says goes to the file NAME, what the guest says
@@ -45,7 +49,7 @@ start_guest() { # FILE GUEST...
 traced() { # NAME QUESTION PROBES GUEST...
 	local name=$1 question=$2 probes=$3 pid tracer
 	start_guest "$name.guest" "${@:4}"
-	"$km" trace --vm $pid "$question" --seconds 600 --json >"$name" 2>"$name.err" &
+	"$km" trace $watch $pid "$question" --seconds 600 --json >"$name" 2>"$name.err" &
 	tracer=$!
 	attached $tracer "$probes"
 	before
@@ -87,8 +91,8 @@ during() { :; } # PID FILE-WITH-WHAT-IT-SAYS
 
 killed_tracer() { # QUESTION GUEST...
 	local question=$1 pid tracer
-	start_guest /dev/null "${@:2}"
-	"$km" trace --vm $pid "$question" --seconds 600 >/dev/null &
+	start_guest killed.guest "${@:2}"
+	"$km" trace $watch $pid "$question" --seconds 600 >/dev/null &
 	tracer=$!
 	attached $tracer $PROBES
 	echo "@attached $(links)"

@@ -10,6 +10,7 @@ const struct km_question *const km_questions[] = {
 	&km_question_stalls,
 	&km_question_dirtying,
 	&km_question_power,
+	&km_question_net,
 	NULL,
 };
 
