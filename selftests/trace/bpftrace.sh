@@ -52,6 +52,7 @@ inside() {
 	during() { :; }
 	watched dirtying.bt "$out/dirtier" rounds 1000 2
 	watched power.bt taskset 2 "$out/leaver" 5000 100
+	watched faults.bt "$out/toucher" 1000
 	ready() { until [ -s "$2" ]; do sleep 0.1; done; }
 	watched net.bt "$out/sender" wait 10 50 500000
 	echo "@after $(bpftool prog list | grep -c -E 'tracepoint|kprobe')"
@@ -59,7 +60,7 @@ inside() {
 
 judge() { # KERNEL
 	local script guest
-	for script in exits stalls dirtying power net; do
+	for script in exits stalls dirtying power faults net; do
 		check "$1 $script.bt runs until Ctrl-C" equals $script.bt-ended "0 "
 	done
 	# 123 is SVM_EXIT_IOIO.
@@ -81,6 +82,11 @@ judge() { # KERNEL
 		add | . >= 90 and . <= 105'
 	check "$1 and how long the CPU was idle" holds power.bt '[.["@idle_ns"]["1,1"][].count] |
 		add >= 100'
+	guest=$(said_of faults.bt-guest | grep . || echo null)
+	check "$1 faults.bt counts first touches" holds faults.bt '.["@guest_ns"] |
+		[[."0", ."1"][] | [.[].count] | add] == $g.pages' --argjson g "$guest"
+	check "$1 and what the VMM had to have for them" holds faults.bt '[.["@for_guest_ns"][].count] |
+		add == $g.pages[0] - $g.there[0] + $g.pages[1] - $g.there[1]' --argjson g "$guest"
 	guest=$(said_of net.bt-guest | grep . || echo null)
 	check "$1 net.bt counts what is sent" holds net.bt '[.["@send_ns"][$g.slow |
 		gsub("port | ->"; "") | gsub(" "; ",")][].count] | add == $g.calls' \
@@ -100,5 +106,6 @@ build leaver
 build staller
 build hog
 build dirtier "$here"/../kmod/{vmm,memory}.c
+build toucher "$here"/../kmod/{vmm,memory}.c
 build sender
-on_kernels bpftrace 16 --env BPFTRACE="$BPFTRACE"
+on_kernels bpftrace 19 --env BPFTRACE="$BPFTRACE"
