@@ -105,7 +105,7 @@ judge() { # KERNEL
 		select(.what | test("^runnable")) | .vcpu] | unique | length) == 64'
 	check "$1 a killed guest ends it, quietly" equals killed-left "0 "
 	check "$1 a process without a guest" eval 'said_of no-vm | grep "^3 "'
-	check "$1 a guest without vCPUs" eval 'said_of no-vcpus | grep "^0 .* nothing happened"'
+	check "$1 a guest without vCPUs" eval 'said_of no-vcpus | grep "^0 .* nothing happened: the guest has no vCPUs yet"'
 	check "$1 while it runs its programs are there" equals attached $PROBES
 	check "$1 killed, it leaves nothing" equals after-kill 0
 	check "$1 what a kernel lacks is left out by name" holds lacking \

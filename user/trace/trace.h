@@ -33,6 +33,8 @@ struct km_trace {
 	double seconds;
 	uint64_t lost;	 /* events that did not fit the maps: rows are short of them */
 	char lacks[256]; /* tracepoints that this kernel hasn't, km_question_lacks() */
+	bool gone;	 /* the process that was watched is */
+	bool no_vcpus;	 /* it is a guest that hasn't any yet */
 	size_t n;
 	struct km_trace_row *rows; /* malloc'ed; most time first */
 };
