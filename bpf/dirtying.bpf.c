@@ -14,99 +14,26 @@
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_tracing.h>
 #include "dirtying.h"
-#include "hist.bpf.h"
 
-const volatile __u32 tgid = 0;
+#define KM_COURSES	3
+#define KM_COURSE_KEY	struct km_dirtying_key
+#define KM_COURSE_KEYS	KM_DIRTYING_KEYS
+#include "course.bpf.h"
+
 /* Whether it is Intel's: kvm_page_fault has the exit qualification there, and a #PF's
  * error code on AMD (handle_ept_violation(), npf_interception()). */
 const volatile _Bool vmx = 0;
 
-/* What found a map full. */
-__u64 lost = 0;
-
 /* Where the VM's mmu_lock is; 0 until a vCPU has entered the guest. */
 __u64 mmu_lock = 0;
 
-/* A thread has at most one of each under way. */
-enum course { OUTSIDE, IOCTL, WAITING };
-
-struct begun_key {
-	__u32 thread;
-	__u32 course;
-};
-
-struct begun {
-	__u64 at_ns;
-	struct km_dirtying_key key;
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 2 * KM_DIRTYING_THREADS);
-	__type(key, struct begun_key);
-	__type(value, struct begun);
-} under_way SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, KM_DIRTYING_THREADS);
-	__type(key, __u32); /* thread */
-	__type(value, __u32);
-} vcpus SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, KM_DIRTYING_KEYS);
-	__type(key, struct km_dirtying_key);
-	__type(value, struct km_bpf_hist);
-} times SEC(".maps");
-
-static __always_inline void count(const struct km_dirtying_key *key)
-{
-	struct km_bpf_hist *h = km_hist_get(&times, key);
-
-	if (h)
-		__sync_fetch_and_add(&h->events, 1);
-	else
-		__sync_fetch_and_add(&lost, 1);
-}
+enum { OUTSIDE, IOCTL, WAITING }; /* courses */
 
 static __always_inline void begin(__u32 course, __u32 vcpu, __u32 what)
 {
-	struct begun_key key = { bpf_get_current_pid_tgid(), course };
-	struct begun b = { .key = { vcpu, what } };
+	struct km_dirtying_key key = { vcpu, what };
 
-	count(&b.key);
-	b.at_ns = bpf_ktime_get_ns();
-	if (bpf_map_update_elem(&under_way, &key, &b, BPF_ANY))
-		__sync_fetch_and_add(&lost, 1);
-}
-
-static __always_inline void end(__u32 course)
-{
-	struct begun_key key = { bpf_get_current_pid_tgid(), course };
-	struct begun *b = bpf_map_lookup_elem(&under_way, &key);
-	struct km_bpf_hist *h;
-
-	if (!b)
-		return;
-	h = bpf_map_lookup_elem(&times, &b->key);
-	if (h)
-		km_hist_add(h, bpf_ktime_get_ns() - b->at_ns);
-	bpf_map_delete_elem(&under_way, &key);
-}
-
-static __always_inline _Bool ours(void)
-{
-	return bpf_get_current_pid_tgid() >> 32 == tgid;
-}
-
-static __always_inline __u32 current_vcpu(void)
-{
-	__u32 thread = bpf_get_current_pid_tgid();
-	__u32 *vcpu = bpf_map_lookup_elem(&vcpus, &thread);
-
-	return vcpu ? *vcpu : KM_DIRTYING_NO_VCPU;
+	km_begin(course, &key);
 }
 
 SEC("tp/kvm/kvm_page_fault")
@@ -121,7 +48,7 @@ int on_fault(struct trace_event_raw_kvm_page_fault *ctx)
 		protected = code & 1 << 1 && code & 7 << 3;
 	else
 		protected = code & 1 << 1 && code & 1 << 0 && !(code & 1 << 3);
-	if (protected && ours())
+	if (protected && km_ours())
 		begin(OUTSIDE, ctx->vcpu_id, KM_DIRTYING_FAULT);
 	return 0;
 }
@@ -133,15 +60,15 @@ int on_fast_fault(struct trace_event_raw_fast_page_fault *ctx)
 {
 	struct km_dirtying_key key = { ctx->vcpu_id, KM_DIRTYING_FAST };
 
-	if (ours() && !(ctx->old_spte & 1 << 1) && ctx->new_spte & 1 << 1)
-		count(&key);
+	if (km_ours() && !(ctx->old_spte & 1 << 1) && ctx->new_spte & 1 << 1)
+		km_count(&key);
 	return 0;
 }
 
 SEC("tp/kvm/kvm_pml_full")
 int on_pml_full(struct trace_event_raw_kvm_pml_full *ctx)
 {
-	if (ours())
+	if (km_ours())
 		begin(OUTSIDE, ctx->vcpu_id, KM_DIRTYING_PML);
 	return 0;
 }
@@ -149,10 +76,10 @@ int on_pml_full(struct trace_event_raw_kvm_pml_full *ctx)
 SEC("tp/kvmmmu/kvm_mmu_split_huge_page")
 int on_split(void *ctx)
 {
-	struct km_dirtying_key key = { current_vcpu(), KM_DIRTYING_SPLIT };
+	struct km_dirtying_key key = { km_current_vcpu(), KM_DIRTYING_SPLIT };
 
-	if (ours())
-		count(&key);
+	if (km_ours())
+		km_count(&key);
 	return 0;
 }
 
@@ -162,16 +89,11 @@ int on_split(void *ctx)
 SEC("tp_btf/kvm_entry")
 int BPF_PROG(on_entry, struct kvm_vcpu *vcpu)
 {
-	__u32 thread = bpf_get_current_pid_tgid(), id;
-
-	if (!vcpu || !ours())
+	if (!vcpu || !km_ours())
 		return 0;
-	end(OUTSIDE);
-	if (bpf_map_lookup_elem(&vcpus, &thread))
+	km_end(OUTSIDE);
+	if (km_vcpu_is(vcpu->vcpu_id))
 		return 0;
-	id = vcpu->vcpu_id;
-	if (bpf_map_update_elem(&vcpus, &thread, &id, BPF_ANY))
-		__sync_fetch_and_add(&lost, 1);
 	mmu_lock = (__u64)vcpu->kvm + bpf_core_field_offset(struct kvm, mmu_lock);
 	return 0;
 }
@@ -181,7 +103,7 @@ SEC("tp_btf/contention_begin")
 int BPF_PROG(on_contention, void *lock)
 {
 	if (mmu_lock && (__u64)lock == mmu_lock)
-		begin(WAITING, current_vcpu(), KM_DIRTYING_LOCK);
+		begin(WAITING, km_current_vcpu(), KM_DIRTYING_LOCK);
 	return 0;
 }
 
@@ -189,7 +111,7 @@ SEC("tp_btf/contention_end")
 int BPF_PROG(on_contended, void *lock)
 {
 	if (mmu_lock && (__u64)lock == mmu_lock)
-		end(WAITING);
+		km_end(WAITING);
 	return 0;
 }
 
@@ -198,7 +120,7 @@ int on_ioctl(struct trace_event_raw_sys_enter *ctx)
 {
 	__u32 what;
 
-	if (!ours())
+	if (!km_ours())
 		return 0;
 	switch ((__u32)ctx->args[1]) {
 	case KVM_GET_DIRTY_LOG:
@@ -213,15 +135,15 @@ int on_ioctl(struct trace_event_raw_sys_enter *ctx)
 	default:
 		return 0;
 	}
-	begin(IOCTL, KM_DIRTYING_NO_VCPU, what);
+	begin(IOCTL, KM_BPF_NO_VCPU, what);
 	return 0;
 }
 
 SEC("tp/syscalls/sys_exit_ioctl")
 int on_ioctl_end(void *ctx)
 {
-	if (ours())
-		end(IOCTL);
+	if (km_ours())
+		km_end(IOCTL);
 	return 0;
 }
 

@@ -3,10 +3,10 @@
 #ifndef KM_BPF_DIRTYING_H
 #define KM_BPF_DIRTYING_H
 
+#include "guest.h"
 #include "hist.h"
 
-#define KM_DIRTYING_THREADS 4096
-#define KM_DIRTYING_KEYS    4096
+#define KM_DIRTYING_KEYS 4096
 
 enum km_dirtying_what {
 	KM_DIRTYING_FAULT, /* a write to a page that is mapped and protected */
@@ -20,11 +20,9 @@ enum km_dirtying_what {
 	KM_DIRTYING_KINDS,
 };
 
-#define KM_DIRTYING_NO_VCPU 0xffffffff
-
 /* Packed by itself: no padding, which would be part of a hash's key. */
 struct km_dirtying_key {
-	__u32 vcpu; /* whose thread did it; KM_DIRTYING_NO_VCPU for other threads */
+	__u32 vcpu; /* whose thread did it; KM_BPF_NO_VCPU for other threads */
 	__u32 what;
 };
 

@@ -39,6 +39,12 @@ struct trace_event_raw_sys_enter {
 	unsigned long args[6];
 };
 
+/* include/trace/events/power.h: what cpu_idle and cpu_frequency look like. */
+struct trace_event_raw_cpu {
+	__u32 state;
+	__u32 cpu_id;
+};
+
 /* include/trace/events/kvm.h */
 struct trace_event_raw_kvm_userspace_exit {
 	int errno;
@@ -67,6 +73,16 @@ struct task_struct {
 /* kernel/sched/sched.h */
 struct rq {
 	struct task_struct *curr;
+};
+
+/* include/net/sock.h */
+struct sock_common {
+	__u16 skc_dport; /* big endian */
+	__u16 skc_num;
+};
+
+struct sock {
+	struct sock_common __sk_common;
 };
 
 /* include/linux/kvm_host.h */

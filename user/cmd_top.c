@@ -4,13 +4,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 #include "ctl/knet.h"
 #include "ctl/vms.h"
 #include "model.h"
 #include "opts.h"
 #include "report/dirty.h"
+#include "report/screen.h"
 #include "wait.h"
 
 struct top_opts {
@@ -158,26 +158,17 @@ static int by_rate(const void *a, const void *b)
 	return x->d.vm_pid < y->d.vm_pid ? -1 : 1;
 }
 
-/* In place: each line is cleared behind its text, and the screen behind the last. */
 static void show_on_terminal(const struct km_top_row *rows, size_t n)
 {
-	struct winsize size = { 0 };
 	char *text = NULL;
 	size_t length;
-	FILE *f;
+	FILE *f = open_memstream(&text, &length);
 
-	ioctl(STDOUT_FILENO, TIOCGWINSZ, &size);
-	if (size.ws_row > 2 && n > (size_t)size.ws_row - 2)
-		n = (size_t)size.ws_row - 2;
-	f = open_memstream(&text, &length);
 	if (!f)
 		return;
-	km_text_top(f, rows, n, size.ws_col);
+	km_text_top(f, rows, n, km_screen_columns());
 	fclose(f);
-	fputs("\033[H", stdout);
-	for (const char *p = text; *p; p++)
-		fputs(*p == '\n' ? "\033[K\n" : (char[]){ *p, '\0' }, stdout);
-	fputs("\033[J", stdout);
+	km_screen_show(text);
 	free(text);
 }
 
@@ -212,8 +203,8 @@ static int top(const struct top_opts *o, struct km_err *err)
 	struct guests all = { 0 };
 	int rc = signals < 0 ? signals : follow(&all, o, err);
 
-	if (!rc && !o->json && isatty(STDOUT_FILENO))
-		fputs("\033[H\033[2J", stdout);
+	if (!rc && !o->json)
+		km_screen_begin();
 	for (unsigned int i = 0; !rc && (!o->iterations || i < o->iterations); i++) {
 		if (km_wait(0, o->delay_ms, signals) == KM_WAIT_SIGNAL)
 			break;

@@ -280,6 +280,8 @@ void km_opts_help(const struct km_cmd *cmd)
 
 void km_opts_words(const struct km_cmd *cmd)
 {
+	for (size_t i = 0; cmd->word && cmd->word(i); i++)
+		printf("%s\n", cmd->word(i));
 	for (const struct km_opt *o = cmd->opts; o && o->name; o++) {
 		if (o->kind != KM_OPT_CHOICE)
 			printf("--%s%s\n", o->name, o->kind == KM_OPT_FLAG ? "" : "=");

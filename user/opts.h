@@ -43,6 +43,9 @@ struct km_cmd {
 	const char *summary;	   /* one line for `kmigrate help` */
 	const char *usage;	   /* positional arguments, "" when none */
 	const struct km_opt *opts; /* terminated by a NULL name */
+	/* The words that positional arguments can be, by number, NULL after the last; NULL
+	 * where they can be anything. */
+	const char *(*word)(size_t i);
 	/* argv[0] is the command's name; returns enum km_exit. */
 	int (*run)(const struct km_cmd *cmd, int argc, char **argv);
 };
@@ -60,7 +63,8 @@ int km_opts_parse(const struct km_cmd *cmd, int argc, char **argv, void *out, co
 		  unsigned int max_pos, unsigned int *npos);
 void km_opts_help(const struct km_cmd *cmd);
 /* The words that can follow the command, one a line, for the shell's completion:
- * each option, with a = when it takes a value, and for a CHOICE --name=value. */
+ * what its arguments can be, each option, with a = when it takes a value, and for a CHOICE
+ * --name=value. */
 void km_opts_words(const struct km_cmd *cmd);
 
 #endif

@@ -120,7 +120,7 @@ completes_commands() {
 completes_options() {
 	local c
 	for c in $("$tool" complete | grep -vxE 'help|version'); do
-		offered "$(help_options "$c" | xargs)" "$c" '' || return 1
+		offered "$(help_options "$c" | xargs)" "$c" -- || return 1
 	done
 	offered "--streams" run --st && offered "--peer-timeout --port" receive --p
 }
@@ -129,7 +129,8 @@ completes_values() {
 	# With a space, and with the = that bash makes a word of its own.
 	offered "qemu relay" run --engine '' && offered "relay" run --engine r &&
 		offered "qemu relay" run --engine = && offered "qemu" run --engine = q &&
-		offered "" run --token '' && offered "--verify" run --json --ver
+		offered "" run --token '' && offered "--verify" run --json --ver &&
+		offered "power" trace po && offered "dirtying" trace --json d
 }
 
 registers() (

@@ -34,7 +34,7 @@ inside() {
 	unhide kvmmmu/fast_page_fault
 	unhide lock/contention_begin
 	killed_tracer dirtying "$out/dirtier" rounds 10 1
-	echo "@list $("$km" trace --list --json | jq -c '.questions[] | select(.name == "dirtying")')"
+	listed list dirtying
 }
 
 JQ='def sum_of($what): [.rows[] | select(.what == $what) | .sum_ns] | add // 0;
@@ -96,12 +96,5 @@ if [ "${1:-}" = --inside ]; then
 	inside
 	exit
 fi
-kernels=${KERNELS:-6.1 6.12}
-plan $(($(wc -w <<<"$kernels") * 17))
 build dirtier "$here"/../kmod/{vmm,memory}.c
-for kernel in $kernels; do
-	check "$kernel a host runs it" run_host "$kernel" dirtying
-	log=$out/dirtying.$kernel.log
-	judge "$kernel"
-done
-finish
+on_kernels dirtying 16

@@ -30,17 +30,26 @@ links() {
 	echo "$n"
 }
 
-# Runs a guest under a tracer. GUEST is a command that makes it and waits for a line; what
-# the tracer says goes to the file NAME, what the guest says to NAME.guest.
-traced() { # NAME QUESTION PROBES GUEST...
-	local name=$1 question=$2 probes=$3 pid tracer
-	shift 3
+# How it is watched, and when it can be; a test of processes that are no guests has its own.
+watch=--vm
+ready() { has_vcpu "$1"; } # PID FILE-WITH-WHAT-IT-SAYS
+
+# A guest in the background, as $pid: GUEST is a command that makes it and waits for a line,
+# which comes from descriptor 3. What it says goes to FILE.
+start_guest() { # FILE GUEST...
 	[ -p go ] || mkfifo go
-	"$@" <go >"$name.guest" &
+	"${@:2}" <go >"$1" &
 	pid=$!
 	exec 3>go
-	has_vcpu $pid
-	"$km" trace --vm $pid "$question" --seconds 600 --json >"$name" 2>"$name.err" &
+	ready $pid "$1"
+}
+
+# Runs a guest under a tracer. What the tracer says goes to the file NAME, what the guest says
+# to NAME.guest.
+traced() { # NAME QUESTION PROBES GUEST...
+	local name=$1 question=$2 probes=$3 pid tracer
+	start_guest "$name.guest" "${@:4}"
+	"$km" trace $watch $pid "$question" --seconds 600 --json >"$name" 2>"$name.err" &
 	tracer=$!
 	attached $tracer "$probes"
 	before
@@ -53,6 +62,12 @@ traced() { # NAME QUESTION PROBES GUEST...
 	echo "@$name $(jq -c '.answers[0]' "$name")"
 	echo "@$name-guest $(jq -s -c add "$name.guest")"
 	echo "@$name-left $(links) $(cat "$name.err")"
+}
+
+# What --list says of a question.
+listed() { # NAME QUESTION
+	echo "@$1 $("$km" trace --list --json |
+		jq -c --arg q "$2" '.questions[] | select(.name == $q)')"
 }
 
 # As if the kernel had no such tracepoint; tracefs may be in two places.
@@ -76,13 +91,8 @@ during() { :; } # PID FILE-WITH-WHAT-IT-SAYS
 
 killed_tracer() { # QUESTION GUEST...
 	local question=$1 pid tracer
-	shift
-	[ -p go ] || mkfifo go
-	"$@" <go >/dev/null &
-	pid=$!
-	exec 3>go
-	has_vcpu $pid
-	"$km" trace --vm $pid "$question" --seconds 600 >/dev/null &
+	start_guest killed.guest "${@:2}"
+	"$km" trace $watch $pid "$question" --seconds 600 >/dev/null &
 	tracer=$!
 	attached $tracer $PROBES
 	echo "@attached $(links)"
@@ -109,4 +119,17 @@ run_host() { # KERNEL SCRIPT [OPTION OF HOST...]
 	log=$out/$2.$1.log
 	"$root/selftests/vm/host" --kernel "$1" --timeout 300 --name "trace-$2-${1/./-}" \
 		"${@:3}" -- "$here/$2.sh" --inside >"$log" 2>&1
+}
+
+# All of a test: SCRIPT.sh --inside in a host of each kernel, and what judge, which has CASES,
+# says of that.
+on_kernels() { # SCRIPT CASES [OPTION OF HOST...]
+	local kernel kernels=${KERNELS:-6.1 6.12}
+	plan $(($(wc -w <<<"$kernels") * (1 + $2)))
+	for kernel in $kernels; do
+		check "$kernel a host runs it" run_host "$kernel" "$1" "${@:3}"
+		log=$out/$1.$kernel.log
+		judge "$kernel"
+	done
+	finish
 }

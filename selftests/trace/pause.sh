@@ -99,7 +99,7 @@ inside() {
 	hide kvm/kvm_vcpu_wakeup
 	traced lacking pause $((PROBES - 1)) "$out/pauser" 1 1 $MS
 	unhide kvm/kvm_vcpu_wakeup
-	echo "@list $("$km" trace --list --json | jq -c '.questions[] | select(.name == "pause")')"
+	listed list pause
 }
 
 # Stops but the first, which had begun before the watch, and the last, which does not end.
@@ -169,14 +169,7 @@ if [ "${1:-}" = --inside ]; then
 	inside
 	exit
 fi
-kernels=${KERNELS:-6.1 6.12}
-plan $(($(wc -w <<<"$kernels") * 18))
 make -s -C "$guest" >&2 || exit 1
 build leaver
 build pauser
-for kernel in $kernels; do
-	check "$kernel a host runs it" run_host "$kernel" pause
-	log=$out/pause.$kernel.log
-	judge "$kernel"
-done
-finish
+on_kernels pause 17

@@ -31,7 +31,7 @@ static const struct km_opt table[] = {
 	{ 0 },
 };
 
-static const struct km_cmd cmd = { "test", "test options", "[FILE]", table, NULL };
+static const struct km_cmd cmd = { "test", "test options", "[FILE]", table, NULL, NULL };
 
 /* Parses the words of one line; what was said on stderr and stdout comes back in
  * said, which holds 4096. */

@@ -75,7 +75,12 @@ static void histogram(bool *ok)
 	free(text);
 	t.n = 0;
 	text = drawn(&t);
-	CHECK(strstr(text, "nothing happened"));
+	CHECK(strstr(text, "exits, 2.0 s\n") && strstr(text, "nothing happened\n"));
+	free(text);
+	t.gone = t.no_vcpus = true;
+	text = drawn(&t);
+	CHECK(strstr(text, "exits, 2.0 s, until the process was gone\n"));
+	CHECK(strstr(text, "nothing happened: the guest has no vCPUs yet\n"));
 	free(text);
 }
 
@@ -161,6 +166,7 @@ static void json(bool *ok)
 	CHECK(json_array_size(r) == 1);
 	CHECK(json_integer_value(json_object_get(json_array_get(r, 0), "from_ns")) == 0);
 	CHECK(!strcmp(json_string_value(json_object_get(j, "lacks")), ""));
+	CHECK(json_is_false(json_object_get(j, "gone")));
 	r = json_array_get(json_object_get(j, "rows"), 0);
 	CHECK(json_integer_value(json_object_get(r, "vcpu")) == 0);
 	json_decref(j);

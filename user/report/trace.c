@@ -68,11 +68,13 @@ void km_text_trace(FILE *f, const struct km_trace *t)
 {
 	char total[KM_UNIT_MAX], mean[KM_UNIT_MAX], vcpu[16];
 
-	fprintf(f, "%s, %.1f s\n", t->question, t->seconds);
+	fprintf(f, "%s, %.1f s%s\n", t->question, t->seconds,
+		t->gone ? ", until the process was gone" : "");
 	if (*t->lacks)
 		fprintf(f, "left out, as this kernel lacks them: %s\n", t->lacks);
 	if (!t->n) {
-		fprintf(f, "nothing happened\n");
+		fprintf(f, "nothing happened%s\n",
+			t->no_vcpus ? ": the guest has no vCPUs yet" : "");
 		return;
 	}
 	fprintf(f, "\n%-40s %5s %12s %12s %12s\n", "WHAT", "VCPU", "COUNT", "TIME", "MEAN");
@@ -119,6 +121,7 @@ json_t *km_json_trace(const struct km_trace *t)
 
 	for (size_t i = 0; i < t->n; i++)
 		json_array_append_new(rows, json_row(&t->rows[i]));
-	return json_pack("{s:s,s:f,s:I,s:s,s:o}", "question", t->question, "seconds", t->seconds,
-			 "lost", (json_int_t)t->lost, "lacks", t->lacks, "rows", rows);
+	return json_pack("{s:s,s:f,s:b,s:I,s:s,s:o}", "question", t->question, "seconds",
+			 t->seconds, "gone", t->gone, "lost", (json_int_t)t->lost, "lacks",
+			 t->lacks, "rows", rows);
 }

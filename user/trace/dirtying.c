@@ -4,13 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
-#include <bpf/bpf.h>
 #include <dirtying.skel.h>
 #include "../../bpf/dirtying.h"
 #include "load.h"
 #include "trace.h"
-
-_Static_assert(KM_DIRTYING_NO_VCPU == KM_TRACE_NO_VCPU, "the same on both sides");
 
 static const char *const optional[] = {
 	"kvm/kvm_pml_full",
@@ -69,7 +66,7 @@ static int open_dirtying(void **state, pid_t pid, struct km_err *err)
 	return 0;
 }
 
-static int read_dirtying(void *state, struct km_trace *out, struct km_err *err)
+static bool name_row(struct km_trace_row *row, const void *map_key)
 {
 	static const char *const names[KM_DIRTYING_KINDS] = {
 		[KM_DIRTYING_FAULT] = "write-protect fault",
@@ -81,28 +78,25 @@ static int read_dirtying(void *state, struct km_trace *out, struct km_err *err)
 		[KM_DIRTYING_CLEAR] = "KVM_CLEAR_DIRTY_LOG",
 		[KM_DIRTYING_RESET] = "KVM_RESET_DIRTY_RINGS",
 	};
+	const struct km_dirtying_key *key = map_key;
+
+	if (key->what >= KM_DIRTYING_KINDS)
+		return false;
+	snprintf(row->what, sizeof(row->what), "%s", names[key->what]);
+	row->vcpu = key->vcpu;
+	return true;
+}
+
+static int read_dirtying(void *state, struct km_trace *out, struct km_err *err)
+{
 	struct dirtying *skel = state;
-	int map = bpf_map__fd(skel->maps.times);
-	struct km_dirtying_key key, *last = NULL;
-	struct km_bpf_hist v;
 
 	out->n = 0;
 	out->lost = skel->bss->lost;
 	out->rows = calloc(KM_DIRTYING_KEYS, sizeof(*out->rows));
 	if (!out->rows)
 		return km_err_set(err, -ENOMEM, "out of memory");
-	while (out->n < KM_DIRTYING_KEYS && !bpf_map_get_next_key(map, last, &key)) {
-		struct km_trace_row *row = &out->rows[out->n];
-
-		last = &key;
-		if (key.what >= KM_DIRTYING_KINDS || bpf_map_lookup_elem(map, &key, &v))
-			continue;
-		snprintf(row->what, sizeof(row->what), "%s", names[key.what]);
-		row->vcpu = key.vcpu;
-		km_bpf_hist_copy(row, &v);
-		out->n++;
-	}
-	km_trace_sort(out->rows, out->n);
+	km_bpf_read_hists(skel->maps.times, name_row, out, KM_DIRTYING_KEYS);
 	return 0;
 }
 

@@ -37,76 +37,52 @@ static int open_exits(void **state, pid_t pid, struct km_err *err)
 	return 0;
 }
 
-/* The row of a key, a new one if it has none; NULL if there is no room. */
-static struct km_trace_row *row_of(struct km_trace *out, struct km_exits_key *keys,
-				   const struct km_exits_key *key)
+static bool name_row(struct km_trace_row *row, const void *map_key)
 {
-	struct km_trace_row *row;
-	size_t i = 0;
+	const struct km_exits_key *key = map_key;
 
-	while (i < out->n && memcmp(&keys[i], key, sizeof(*key)))
-		i++;
-	if (i == KM_EXITS_KEYS)
-		return NULL;
-	row = &out->rows[i];
-	if (i < out->n)
-		return row;
-	out->n++;
-	keys[i] = *key;
 	km_reason_name(row->what, sizeof(row->what), key->isa, key->reason);
 	row->vcpu = key->vcpu;
-	return row;
-}
-
-static void read_over(struct exits *skel, struct km_trace *out, struct km_exits_key *keys)
-{
-	int map = bpf_map__fd(skel->maps.exits);
-	struct km_exits_key key, *last = NULL;
-	struct km_trace_row *row;
-	struct km_bpf_hist v;
-
-	while (!bpf_map_get_next_key(map, last, &key)) {
-		last = &key;
-		row = bpf_map_lookup_elem(map, &key, &v) ? NULL : row_of(out, keys, &key);
-		if (row)
-			km_bpf_hist_copy(row, &v);
-	}
+	return true;
 }
 
 /* Exits from which the vCPU isn't back yet: they count, but have no length. */
-static void read_away(struct exits *skel, struct km_trace *out, struct km_exits_key *keys)
+static void add_away(const struct exits *skel, struct km_trace *out)
 {
 	int map = bpf_map__fd(skel->maps.away);
-	struct km_trace_row *row;
 	struct km_exits_away v;
 	__u32 thread, *last = NULL;
 
 	while (!bpf_map_get_next_key(map, last, &thread)) {
+		struct km_trace_row row = { 0 };
+		size_t i = 0;
+
 		last = &thread;
 		if (bpf_map_lookup_elem(map, &thread, &v) || !v.at_ns)
 			continue;
-		row = row_of(out, keys, &v.key);
-		if (row)
-			row->events++;
+		name_row(&row, &v.key);
+		while (i < out->n &&
+		       (out->rows[i].vcpu != row.vcpu || strcmp(out->rows[i].what, row.what)))
+			i++;
+		if (i == KM_EXITS_KEYS)
+			continue;
+		if (i == out->n)
+			out->rows[out->n++] = row;
+		out->rows[i].events++;
 	}
 }
 
 static int read_exits(void *state, struct km_trace *out, struct km_err *err)
 {
-	struct km_exits_key *keys = calloc(KM_EXITS_KEYS, sizeof(*keys));
 	struct exits *skel = state;
 
 	out->n = 0;
 	out->lost = skel->bss->lost;
 	out->rows = calloc(KM_EXITS_KEYS, sizeof(*out->rows));
-	if (!out->rows || !keys) {
-		free(keys);
+	if (!out->rows)
 		return km_err_set(err, -ENOMEM, "out of memory");
-	}
-	read_over(skel, out, keys);
-	read_away(skel, out, keys);
-	free(keys);
-	km_trace_sort(out->rows, out->n);
+	km_bpf_read_hists(skel->maps.exits, name_row, out, KM_EXITS_KEYS);
+	add_away(skel, out);
 	return 0;
 }
 

@@ -8,7 +8,9 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include "../host/threads.h"
 
 /* libbpf's first warning of a load: the later ones only say that it failed. */
 static char first_warning[KM_ERR_MAX / 2];
@@ -67,8 +69,8 @@ int km_bpf_check(const char *tracepoint, struct km_err *err)
 	if (!km_bpf_has(""))
 		return km_err_set(err, -ENOENT,
 				  "no tracefs: mount -t tracefs tracefs /sys/kernel/tracing");
-	return km_err_set(err, -ENOENT, "this kernel has no tracepoint %s: is kvm loaded?",
-			  tracepoint);
+	return km_err_set(err, -ENOENT, "this kernel has no tracepoint %s%s", tracepoint,
+			  strncmp(tracepoint, "kvm/", 4) ? "" : ": is kvm loaded?");
 }
 
 int km_bpf_failed(int rc, const char *question, struct km_err *err)
@@ -77,14 +79,55 @@ int km_bpf_failed(int rc, const char *question, struct km_err *err)
 			  strerror(-rc), first_warning[0] ? "; " : "", first_warning);
 }
 
-_Static_assert(KM_BPF_SLOTS == KM_HIST_SLOTS, "the same slots on both sides");
+void km_bpf_add_vcpus(int map, pid_t pid)
+{
+	unsigned char value[64] = { 0 };
+	struct km_err ignored = { 0 };
+	struct km_thread *t;
+	size_t n;
 
-void km_bpf_hist_copy(struct km_trace_row *row, const struct km_bpf_hist *h)
+	if (km_threads_read(pid, &t, &n, &ignored))
+		return;
+	for (size_t i = 0; i < n; i++) {
+		__u32 key = (__u32)t[i].tid, vcpu = (__u32)t[i].vcpu;
+
+		memcpy(value, &vcpu, sizeof(vcpu));
+		if (t[i].kind == KM_THREAD_VCPU)
+			bpf_map_update_elem(map, &key, value, BPF_NOEXIST);
+	}
+	free(t);
+}
+
+_Static_assert(KM_BPF_SLOTS == KM_HIST_SLOTS, "the same slots on both sides");
+_Static_assert(KM_BPF_NO_VCPU == KM_TRACE_NO_VCPU, "the same on both sides");
+
+static void copy_hist(struct km_trace_row *row, const struct km_bpf_hist *h)
 {
 	row->events = h->events;
 	row->hist.n = h->timed;
 	row->hist.sum_ns = h->sum_ns;
 	memcpy(row->hist.slots, h->slots, sizeof(row->hist.slots));
+}
+
+void km_bpf_read_hists(const struct bpf_map *map, bool (*name)(struct km_trace_row *, const void *),
+		       struct km_trace *out, size_t max)
+{
+	_Alignas(8) unsigned char key[32];
+	unsigned char *last = NULL;
+	int fd = bpf_map__fd(map);
+	size_t first = out->n;
+	struct km_bpf_hist v;
+
+	while (out->n < max && !bpf_map_get_next_key(fd, last, key)) {
+		struct km_trace_row *row = &out->rows[out->n];
+
+		last = key;
+		if (!name(row, key) || bpf_map_lookup_elem(fd, key, &v))
+			continue;
+		copy_hist(row, &v);
+		out->n++;
+	}
+	km_trace_sort(out->rows + first, out->n - first);
 }
 
 static int by_time(const void *a, const void *b)

@@ -178,27 +178,20 @@ static void add_stop(const struct pause *skel, const struct stop *s, uint8_t nr,
 		add_absences(skel, s, nr, out);
 }
 
-static void add_others(const struct pause *skel, struct km_trace *out)
+static bool name_other(struct km_trace_row *row, const void *map_key)
 {
 	static const char *const names[] = {
 		[KM_PAUSE_VMM] = "nobody ran: in the VMM",
 		[KM_PAUSE_HALTED] = "nobody ran: halted",
 		[KM_PAUSE_KVM] = "nobody ran: in KVM, or no CPU",
 	};
-	size_t first = out->n;
-	struct km_bpf_hist v;
+	const __u32 *kind = map_key;
 
-	for (__u32 kind = KM_PAUSE_VMM; kind <= KM_PAUSE_KVM; kind++) {
-		struct km_trace_row *row = &out->rows[out->n];
-
-		if (bpf_map_lookup_elem(bpf_map__fd(skel->maps.others), &kind, &v))
-			continue;
-		snprintf(row->what, sizeof(row->what), "%s", names[kind]);
-		row->vcpu = KM_TRACE_NO_VCPU;
-		km_bpf_hist_copy(row, &v);
-		out->n++;
-	}
-	km_trace_sort(out->rows + first, out->n - first);
+	if (*kind < KM_PAUSE_VMM || *kind > KM_PAUSE_KVM)
+		return false;
+	snprintf(row->what, sizeof(row->what), "%s", names[*kind]);
+	row->vcpu = KM_TRACE_NO_VCPU;
+	return true;
 }
 
 static int read_pause(void *state, struct km_trace *out, struct km_err *err)
@@ -215,7 +208,7 @@ static int read_pause(void *state, struct km_trace *out, struct km_err *err)
 	n += find_open(skel, &stops[n]);
 	for (size_t i = 0; i < n && out->n < ROWS_MAX - 8; i++)
 		add_stop(skel, &stops[i], (uint8_t)(i + 1), out);
-	add_others(skel, out);
+	km_bpf_read_hists(skel->maps.others, name_other, out, ROWS_MAX);
 	return 0;
 }
 

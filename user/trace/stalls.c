@@ -8,7 +8,6 @@
 #include <bpf/bpf.h>
 #include <stalls.skel.h>
 #include "../../bpf/stalls.h"
-#include "../host/threads.h"
 #include "load.h"
 #include "trace.h"
 #include "who.h"
@@ -20,25 +19,6 @@ static const char *const optional[] = { "kvm/kvm_vcpu_wakeup", NULL };
 static void close_stalls(void *state)
 {
 	stalls__destroy(state);
-}
-
-/* Those that the VMM's names tell; the others come when they next enter the guest. */
-static void add_known(const struct stalls *skel, pid_t pid)
-{
-	struct km_err ignored = { 0 };
-	struct km_thread *t;
-	size_t n;
-
-	if (km_threads_read(pid, &t, &n, &ignored))
-		return;
-	for (size_t i = 0; i < n; i++) {
-		struct km_stalls_thread v = { .vcpu = (__u32)t[i].vcpu };
-		__u32 key = (__u32)t[i].tid;
-
-		if (t[i].kind == KM_THREAD_VCPU)
-			bpf_map_update_elem(bpf_map__fd(skel->maps.threads), &key, &v, BPF_NOEXIST);
-	}
-	free(t);
 }
 
 static int open_stalls(void **state, pid_t pid, struct km_err *err)
@@ -57,7 +37,8 @@ static int open_stalls(void **state, pid_t pid, struct km_err *err)
 	if (!rc)
 		rc = stalls__load(skel);
 	if (!rc) {
-		add_known(skel, pid);
+		/* The others come when they next enter the guest. */
+		km_bpf_add_vcpus(bpf_map__fd(skel->maps.threads), pid);
 		rc = stalls__attach(skel);
 	}
 	if (rc) {
@@ -68,30 +49,23 @@ static int open_stalls(void **state, pid_t pid, struct km_err *err)
 	return 0;
 }
 
-static void read_times(const struct stalls *skel, bool halts, struct km_trace *out)
+static bool name_wait(struct km_trace_row *row, const void *map_key)
 {
-	static const char *const names[] = {
-		[KM_STALLS_WAIT] = "runnable, not running",
-		[KM_STALLS_BLOCKED] = "halted, asleep",
-		[KM_STALLS_POLLED] = "halted, polling",
-	};
-	int map = bpf_map__fd(skel->maps.times);
-	size_t first = out->n;
-	struct km_stalls_key key, *last = NULL;
-	struct km_bpf_hist v;
+	const struct km_stalls_key *key = map_key;
 
-	while (out->n < ROWS_MAX && !bpf_map_get_next_key(map, last, &key)) {
-		struct km_trace_row *row = &out->rows[out->n];
+	snprintf(row->what, sizeof(row->what), "runnable, not running");
+	row->vcpu = key->vcpu;
+	return key->kind == KM_STALLS_WAIT;
+}
 
-		last = &key;
-		if (halts != (key.kind != KM_STALLS_WAIT) || bpf_map_lookup_elem(map, &key, &v))
-			continue;
-		snprintf(row->what, sizeof(row->what), "%s", names[key.kind]);
-		row->vcpu = key.vcpu;
-		km_bpf_hist_copy(row, &v);
-		out->n++;
-	}
-	km_trace_sort(out->rows + first, out->n - first);
+static bool name_halt(struct km_trace_row *row, const void *map_key)
+{
+	const struct km_stalls_key *key = map_key;
+
+	snprintf(row->what, sizeof(row->what), "halted, %s",
+		 key->kind == KM_STALLS_BLOCKED ? "asleep" : "polling");
+	row->vcpu = key->vcpu;
+	return key->kind != KM_STALLS_WAIT;
 }
 
 /* A vCPU that waits right now has waited so long, though that isn't all. */
@@ -169,10 +143,10 @@ static int read_stalls(void *state, struct km_trace *out, struct km_err *err)
 	out->rows = calloc(ROWS_MAX, sizeof(*out->rows));
 	if (!out->rows)
 		return km_err_set(err, -ENOMEM, "out of memory");
-	read_times(skel, false, out);
+	km_bpf_read_hists(skel->maps.times, name_wait, out, ROWS_MAX);
 	add_open_waits(skel, out);
 	read_others(skel, out);
-	read_times(skel, true, out);
+	km_bpf_read_hists(skel->maps.times, name_halt, out, ROWS_MAX);
 	return 0;
 }
 

@@ -10,6 +10,9 @@ const struct km_question *const km_questions[] = {
 	&km_question_stalls,
 	&km_question_dirtying,
 	&km_question_pause,
+	&km_question_power,
+	&km_question_net,
+	&km_question_faults,
 	NULL,
 };
 

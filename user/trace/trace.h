@@ -34,6 +34,8 @@ struct km_trace {
 	double seconds;
 	uint64_t lost;	 /* events that did not fit the maps: rows are short of them */
 	char lacks[256]; /* tracepoints that this kernel hasn't, km_question_lacks() */
+	bool gone;	 /* the process that was watched is */
+	bool no_vcpus;	 /* it is a guest that hasn't any yet */
 	size_t n;
 	struct km_trace_row *rows; /* malloc'ed; most time first */
 };
@@ -52,6 +54,7 @@ struct km_question {
 
 extern const struct km_question km_question_exits, km_question_stalls, km_question_dirtying;
 extern const struct km_question km_question_pause;
+extern const struct km_question km_question_power, km_question_net, km_question_faults;
 
 /* Every question there is, NULL-terminated. */
 extern const struct km_question *const km_questions[];

@@ -25,6 +25,7 @@
 #include <linux/seq_file.h>
 #include <linux/spinlock.h>
 #include <linux/timekeeping.h>
+#include <trace/events/power.h>
 
 #define MAX_CPUS	64
 #define TOP		(ARRAY_SIZE(table) - 2)
@@ -76,6 +77,7 @@ static void settle(unsigned int first, u64 now)
 
 static void becomes(unsigned int first, unsigned int khz)
 {
+	unsigned int cpu;
 	u64 now;
 
 	spin_lock(&accounts_lock);
@@ -86,6 +88,9 @@ static void becomes(unsigned int first, unsigned int khz)
 		current_khz[first] = khz;
 	}
 	spin_unlock(&accounts_lock);
+	/* As drivers do that notify nobody: intel_pstate, amd-pstate. */
+	for (cpu = first; cpu < first + width && cpu < nr_cpu_ids; cpu++)
+		trace_cpu_frequency(khz, cpu);
 }
 
 static void at_least(unsigned int first, unsigned int khz)
