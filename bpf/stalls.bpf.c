@@ -133,31 +133,46 @@ static __always_inline void charge_waiters(__u32 cpu, struct task_struct *prev, 
 		if (!thread)
 			continue;
 		t = bpf_map_lookup_elem(&threads, &thread);
-		if (t && t->since_ns && t->cpu == cpu)
+		if (t && t->since_ns && !t->throttled && t->cpu == cpu)
 			charge(t, prev, now);
 		else
 			w->thread[i] = 0;
 	}
 }
 
+/*
+ * By cpu.max: throttle_cfs_rq() has counted the queue and all below it by the time of
+ * sched_switch. One that is throttled while it waits already isn't seen here: nobody ran instead,
+ * the CPU was idle.
+ */
+static __always_inline _Bool is_throttled(struct task_struct *p)
+{
+	return bpf_core_field_exists(struct cfs_rq, throttle_count) &&
+	       p->se.cfs_rq->throttle_count > 0;
+}
+
 static __always_inline void begin(struct task_struct *p, struct km_stalls_thread *t,
 				  __u32 cpu, __u64 now)
 {
-	struct km_bpf_hist *h = times_of(t->vcpu, KM_STALLS_WAIT);
+	struct km_bpf_hist *h;
 
+	t->throttled = is_throttled(p);
+	h = times_of(t->vcpu, t->throttled ? KM_STALLS_THROTTLED : KM_STALLS_WAIT);
 	if (h)
 		__sync_fetch_and_add(&h->events, 1);
 	t->cpu = cpu;
 	t->charged_ns = now;
 	t->since_ns = now;
-	queue(p->pid, cpu);
+	if (!t->throttled)
+		queue(p->pid, cpu);
 }
 
 static __always_inline void end(struct km_stalls_thread *t, __u64 now)
 {
-	struct km_bpf_hist *h = times_of(t->vcpu, KM_STALLS_WAIT);
+	struct km_bpf_hist *h;
 	__u64 ns = now - t->since_ns;
 
+	h = times_of(t->vcpu, t->throttled ? KM_STALLS_THROTTLED : KM_STALLS_WAIT);
 	t->since_ns = 0;
 	t->delay_ns += ns;
 	if (h)
@@ -202,7 +217,7 @@ int BPF_PROG(on_migrate, struct task_struct *p, int dest_cpu)
 	struct km_stalls_thread *t = ours(p);
 	const struct rq *rq;
 
-	if (!t || !t->since_ns)
+	if (!t || !t->since_ns || t->throttled)
 		return 0;
 	rq = bpf_per_cpu_ptr(&runqueues, t->cpu);
 	if (rq)

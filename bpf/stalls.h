@@ -18,12 +18,15 @@ struct km_stalls_thread {
 	__u64 since_ns;	  /* when the wait began, 0 while there is none */
 	__u64 charged_ns; /* until when it is known who ran instead */
 	__u64 delay_ns;	  /* waits that ended since it last entered the guest */
+	__u32 throttled;  /* the wait began as its cgroup had used up its cpu.max */
+	__u32 unused;
 };
 
 enum km_stalls_kind {
-	KM_STALLS_WAIT,	   /* runnable, and not on a CPU */
-	KM_STALLS_BLOCKED, /* halted, and slept */
-	KM_STALLS_POLLED,  /* halted, and woken before it slept */
+	KM_STALLS_WAIT,	     /* runnable, and not on a CPU */
+	KM_STALLS_BLOCKED,   /* halted, and slept */
+	KM_STALLS_POLLED,    /* halted, and woken before it slept */
+	KM_STALLS_THROTTLED, /* runnable, but its cgroup had used up its cpu.max */
 };
 
 /* Packed by themselves: no padding, which would be part of a hash's key. */

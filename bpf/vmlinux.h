@@ -60,8 +60,18 @@ struct thread_info {
 	__u32 cpu;
 };
 
+/* kernel/sched/sched.h */
+struct cfs_rq {
+	int throttle_count; /* with CONFIG_CFS_BANDWIDTH */
+};
+
+struct sched_entity {
+	struct cfs_rq *cfs_rq; /* with CONFIG_FAIR_GROUP_SCHED */
+};
+
 struct task_struct {
 	struct thread_info thread_info;
+	struct sched_entity se;
 	unsigned int __state; /* state until 5.14 (2f064a59a11f) */
 	unsigned int flags;
 	int on_cpu;

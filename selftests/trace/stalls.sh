@@ -40,6 +40,14 @@ inside() {
 	}
 	traced moved stalls $PROBES "$out/staller" spin 6000 1
 	during() { :; }
+	# A fifth of a CPU for the guest, whose group says how long it was kept from more.
+	echo +cpu >/sys/fs/cgroup/cgroup.subtree_control
+	mkdir /sys/fs/cgroup/slow
+	echo "20000 100000" >/sys/fs/cgroup/slow/cpu.max
+	before() { echo $pid >/sys/fs/cgroup/slow/cgroup.procs; }
+	traced slow stalls $PROBES "$out/staller" spin 3000 1
+	before() { :; }
+	echo "@throttled $(sed -n 's/^throttled_usec //p' /sys/fs/cgroup/slow/cpu.stat)"
 	traced halt stalls $PROBES "$out/staller" halt $HALTS 20 1
 	# 64 vCPUs that want the same CPU.
 	traced many stalls $PROBES taskset 2 "$out/leaver" 1 $(yes 20 | head -64)
@@ -89,6 +97,10 @@ judge() { # KERNEL
 		sum_of("^ran instead: hog, [0-9]+$") > 50000000 and
 		sum_of("not known") <= sum_of("^runnable") / 20' \
 		--argjson g "$(said_of moved-guest | grep . || echo null)"
+	check "$1 a cgroup that is throttled is told from a CPU that others have" holds slow "$SUMS"'
+		near(sum_of("^throttled"); $us * 1000) and sum_of("^throttled") > 1000000000 and
+		sum_of("^runnable") < sum_of("^throttled") / 4' \
+		--argjson us "$(said_of throttled | grep . || echo null)"
 	check "$1 a spinning guest never halts" holds spin "$SUMS"'sum_of("^halted") == 0'
 	guest=$(said_of halt-guest)
 	check "$1 every halt is counted" holds halt '[.rows[] | select(.what | test("^halted")) |
@@ -120,4 +132,4 @@ fi
 build leaver
 build staller
 build hog
-on_kernels stalls 17
+on_kernels stalls 18

@@ -58,14 +58,20 @@ static bool name_wait(struct km_trace_row *row, const void *map_key)
 	return key->kind == KM_STALLS_WAIT;
 }
 
-static bool name_halt(struct km_trace_row *row, const void *map_key)
+static bool name_rest(struct km_trace_row *row, const void *map_key)
 {
+	static const char *const names[] = {
+		[KM_STALLS_BLOCKED] = "halted, asleep",
+		[KM_STALLS_POLLED] = "halted, polling",
+		[KM_STALLS_THROTTLED] = "throttled, by cpu.max of its cgroup",
+	};
 	const struct km_stalls_key *key = map_key;
 
-	snprintf(row->what, sizeof(row->what), "halted, %s",
-		 key->kind == KM_STALLS_BLOCKED ? "asleep" : "polling");
+	if (key->kind == KM_STALLS_WAIT || key->kind > KM_STALLS_THROTTLED)
+		return false;
+	snprintf(row->what, sizeof(row->what), "%s", names[key->kind]);
 	row->vcpu = key->vcpu;
-	return key->kind != KM_STALLS_WAIT;
+	return true;
 }
 
 /* A vCPU that waits right now has waited so long, though that isn't all. */
@@ -80,7 +86,7 @@ static void add_open_waits(const struct stalls *skel, struct km_trace *out)
 		__s64 ns;
 
 		last = &key;
-		if (bpf_map_lookup_elem(map, &key, &t) || !t.since_ns)
+		if (bpf_map_lookup_elem(map, &key, &t) || !t.since_ns || t.throttled)
 			continue;
 		clock_gettime(CLOCK_MONOTONIC, &now);
 		ns = now.tv_sec * 1000000000ll + now.tv_nsec - (__s64)t.since_ns;
@@ -146,7 +152,7 @@ static int read_stalls(void *state, struct km_trace *out, struct km_err *err)
 	km_bpf_read_hists(skel->maps.times, name_wait, out, ROWS_MAX);
 	add_open_waits(skel, out);
 	read_others(skel, out);
-	km_bpf_read_hists(skel->maps.times, name_halt, out, ROWS_MAX);
+	km_bpf_read_hists(skel->maps.times, name_rest, out, ROWS_MAX);
 	return 0;
 }
 
