@@ -34,14 +34,19 @@ struct {
 	__type(value, struct km_bpf_hist);
 } times SEC(".maps");
 
-static __always_inline void km_count(const KM_COURSE_KEY *key)
+static __always_inline void km_count_some(const KM_COURSE_KEY *key, __u64 n)
 {
 	struct km_bpf_hist *h = km_hist_get(&times, key);
 
 	if (h)
-		__sync_fetch_and_add(&h->events, 1);
+		__sync_fetch_and_add(&h->events, n);
 	else
-		__sync_fetch_and_add(&lost, 1);
+		__sync_fetch_and_add(&lost, n);
+}
+
+static __always_inline void km_count(const KM_COURSE_KEY *key)
+{
+	km_count_some(key, 1);
 }
 
 /* One that was counted has lasted so long. */

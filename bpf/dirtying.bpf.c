@@ -147,4 +147,15 @@ int on_ioctl_end(void *ctx)
 	return 0;
 }
 
+/* Of up to 64 pages from offset on, by either ioctl (virt/kvm/kvm_main.c), with either mechanism. */
+SEC("fentry/kvm_arch_mmu_enable_log_dirty_pt_masked")
+int BPF_PROG(on_armed, void *kvm, void *slot, __u64 offset, unsigned long mask)
+{
+	struct km_dirtying_key key = { KM_BPF_NO_VCPU, KM_DIRTYING_ARMED };
+
+	if (km_ours())
+		km_count_some(&key, __builtin_popcountl(mask));
+	return 0;
+}
+
 char LICENSE[] SEC("license") = "GPL";

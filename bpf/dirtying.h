@@ -17,6 +17,7 @@ enum km_dirtying_what {
 	KM_DIRTYING_GET,   /* ioctls */
 	KM_DIRTYING_CLEAR,
 	KM_DIRTYING_RESET,
+	KM_DIRTYING_ARMED, /* pages that these ioctls arranged to see the next write to */
 	KM_DIRTYING_KINDS,
 };
 

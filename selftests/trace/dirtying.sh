@@ -8,7 +8,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=selftests/trace/lib.sh
 . "$here/lib.sh"
 
-PROBES=9
+PROBES=10
 HUGE=6 NEW=30000
 EVENTS=/sys/kernel/tracing/events
 
@@ -62,6 +62,8 @@ judge() { # KERNEL
 	check "$1 each ioctl is counted" holds large "$JQ"'
 		counts("KVM_GET_DIRTY_LOG") == [$g.calls] and
 		counts("KVM_CLEAR_DIRTY_LOG") == [$g.calls]' --argjson g "$guest"
+	check "$1 and the pages that they were about" holds large "$JQ"'
+		counts("page armed again") == [$g.faults | add]' --argjson g "$guest"
 	# By the VMM's own clock. What passes before the ioctl begins may be long now and then,
 	# so it is the median whose bucket is looked for.
 	check "$1 ioctls last as long as the VMM says" holds large "$JQ"'
@@ -97,4 +99,4 @@ if [ "${1:-}" = --inside ]; then
 	exit
 fi
 build dirtier "$here"/../kmod/{vmm,memory}.c
-on_kernels dirtying 16
+on_kernels dirtying 17

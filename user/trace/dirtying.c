@@ -77,6 +77,7 @@ static bool name_row(struct km_trace_row *row, const void *map_key)
 		[KM_DIRTYING_GET] = "KVM_GET_DIRTY_LOG",
 		[KM_DIRTYING_CLEAR] = "KVM_CLEAR_DIRTY_LOG",
 		[KM_DIRTYING_RESET] = "KVM_RESET_DIRTY_RINGS",
+		[KM_DIRTYING_ARMED] = "page armed again",
 	};
 	const struct km_dirtying_key *key = map_key;
 
@@ -107,7 +108,8 @@ const struct km_question km_question_dirtying = {
 		  "tracepoint:kvm:kvm_pml_full, tracepoint:kvmmmu:kvm_mmu_split_huge_page, "
 		  "rawtracepoint:kvm_entry, rawtracepoint:contention_begin, "
 		  "rawtracepoint:contention_end, tracepoint:syscalls:sys_enter_ioctl, "
-		  "tracepoint:syscalls:sys_exit_ioctl",
+		  "tracepoint:syscalls:sys_exit_ioctl, "
+		  "kfunc:kvm_arch_mmu_enable_log_dirty_pt_masked",
 	.optional = optional,
 	.open = open_dirtying,
 	.read = read_dirtying,
