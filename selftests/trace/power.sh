@@ -76,8 +76,9 @@ inside() { # FAKEIDLE FAKEFREQ
 		sleep 1
 		frequency 3200000
 		cat /sys/kernel/debug/fakefreq/policy1 >driver
+		kill -9 "$1" # it stays as long as that took
 	}
-	traced changed power $PROBES "$out/staller" spin 4000 1
+	traced changed power $PROBES "$out/staller" spin 100000 1 2>/dev/null
 	echo "@driver {$(sed -n 's/^\(.*\) for \(.*\)/"\1": \2/p' driver | paste -sd ,)}"
 	during() { :; }
 	traced steady power $PROBES "$out/staller" spin 300 1
