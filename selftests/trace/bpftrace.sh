@@ -55,7 +55,7 @@ inside() {
 	watched power.bt taskset 2 "$out/leaver" 5000 100
 	watched faults.bt "$out/toucher" 1000
 	ready() { until [ -s "$2" ]; do sleep 0.1; done; }
-	watched net.bt "$out/sender" wait 10 50 500000
+	watched net.bt "$out/sender" wait 10 100 500000
 	echo "@after $(bpftool prog list | grep -c -E 'tracepoint|kprobe')"
 }
 
@@ -99,7 +99,7 @@ judge() { # KERNEL
 	check "$1 net.bt counts what is sent" holds net.bt '[.["@send_ns"][$g.slow |
 		gsub("port | ->"; "") | gsub(" "; ",")][].count] | add == $g.calls' \
 		--argjson g "$guest"
-	# 33 ms and more, of the 50 for which its reader sleeps.
+	# 33 ms and more, of the 100 for which its reader sleeps.
 	check "$1 and what waits for room" holds net.bt '[.["@full_ns"][][] |
 		select(.min >= 33554432) | .count] | add >= $g.calls' --argjson g "$guest"
 	check "$1 no program is left" equals after 0

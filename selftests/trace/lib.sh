@@ -117,7 +117,7 @@ build() { # PROGRAM [SOURCE...]
 
 run_host() { # KERNEL SCRIPT [OPTION OF HOST...]
 	log=$out/$2.$1.log
-	"$root/selftests/vm/host" --kernel "$1" --timeout 300 --name "trace-$2-${1/./-}" \
+	"$root/selftests/vm/host" --kernel "$1" --timeout 600 --name "trace-$2-${1/./-}" \
 		"${@:3}" -- "$here/$2.sh" --inside >"$log" 2>&1
 }
 
