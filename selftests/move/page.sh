@@ -9,7 +9,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 page=$dir/page.html
 
 browser() { # ARGUMENT...
-	timeout 120 chromium --headless --no-sandbox --disable-gpu --user-data-dir="$dir/chromium" \
+	timeout 120 chromium --headless --no-sandbox --disable-gpu --disable-dev-shm-usage --user-data-dir="$dir/chromium" \
 		--enable-logging=stderr "$@" 2>"$dir/browser.err"
 }
 

@@ -48,7 +48,7 @@ inside() {
 		until [ -s "$2" ]; do sleep 0.1; done
 		"$out/hog" 1 20 30 >hog
 	}
-	watched stalls.bt "$out/staller" spin 3600 1
+	watched stalls.bt "$out/staller" spin 9000 1
 	during() { :; }
 	watched dirtying.bt "$out/dirtier" rounds 1000 2
 	watched pause.bt taskset 2 "$out/pauser" 2 4 150

@@ -40,13 +40,16 @@ judge() { # KERNEL
 	check "$1 each ioctl is counted" holds answers "$JQ"'
 		counts("dirtying"; "KVM_GET_DIRTY_LOG") == [$r] and
 		counts("dirtying"; "KVM_CLEAR_DIRTY_LOG") == [$r]' --argjson r $ROUNDS
+	check "$1 and the pages that they were about" holds answers "$JQ"'
+		counts("dirtying"; "page armed again") == [($p + ($p / 2 | floor)) * $r]' \
+		--argjson p $PAGES --argjson r $ROUNDS
 	check "$1 VMX's reasons have names" holds answers "$JQ"'
 		counts("exits"; "io_instruction") | length == 2'
 }
 
 command -v bochs-bin >/dev/null || skip_all "no bochs to run test hosts with"
 kernels=${KERNELS:-6.1 6.12}
-plan $(($(wc -w <<<"$kernels") * 8))
+plan $(($(wc -w <<<"$kernels") * 9))
 build dirtier "$here"/../kmod/{vmm,memory}.c
 for kernel in $kernels; do
 	log=$out/pml.$kernel.log

@@ -20,7 +20,7 @@ inside() {
 		until [ -s "$2" ]; do sleep 0.1; done
 		"$out/hog" 1 $BURSTS $BURST_MS >hog
 	}
-	traced spin stalls $PROBES "$out/staller" spin $((BURSTS * BURST_MS * 6)) 1
+	traced spin stalls $PROBES "$out/staller" spin $((BURSTS * BURST_MS * 15)) 1
 	echo "@hog $(jq -s -c add hog)"
 	# In the middle of a long burst the vCPU, which waits, is sent to the other CPU.
 	during() {
