@@ -160,17 +160,16 @@ static void put_left(FILE *f, const struct km_run *r, const struct km_series *s)
 /* A row: its name, where it lies in the pause, and how long it took. */
 static void put_part(const struct km_plot *p, const struct km_pause_part *part, double y)
 {
-	double x = km_plot_x(p, part->at_ms), to = km_plot_x(p, part->at_ms + part->took_ms);
-	bool before = to > p->right - 80;
+	double x = km_plot_x(p, part->at_ms);
+	double width = fmax(km_plot_x(p, part->at_ms + part->took_ms) - x, 1);
 	char took[KM_UNIT_MAX];
 
 	fprintf(p->f,
 		"<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\">%s</text>"
 		"<rect class=\"part %s\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"14\"/>"
-		"<text class=\"note\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\">%s</text>\n",
-		p->left - 8, y + 12, part->name, part->destination ? "dst" : "src", x, y,
-		fmax(to - x, 1), before ? x - 6 : fmax(to, x + 1) + 6, y + 12,
-		before ? "end" : "start", km_fmt_ms(took, part->took_ms));
+		"<text class=\"note\" x=\"%.1f\" y=\"%.1f\">%s</text>\n",
+		p->left - 8, y + 12, part->name, part->destination ? "dst" : "src", x, y, width,
+		x + width + 6, y + 12, km_fmt_ms(took, part->took_ms));
 }
 
 static void put_pause(FILE *f, const struct km_pause *pause)
@@ -180,7 +179,7 @@ static void put_pause(FILE *f, const struct km_pause *pause)
 	struct km_plot p = {
 		.f = f,
 		.left = 110,
-		.right = KM_SVG_WIDTH - 20,
+		.right = KM_SVG_WIDTH - 90, /* a time stands behind each part */
 		.top = 4,
 		.bottom = height,
 		.end_ms = fmax(pause->total_ms, 1e-3),
