@@ -85,9 +85,10 @@ judge() { # KERNEL
 	check "$1 and how long it was" holds pause.bt '.["@total_ns"] as $ns |
 		([$g[] | .run - .left] | add) as $least | $ns >= $least and $ns <= $least + 1000000000' \
 		--argjson g "$(said_of pause.bt-guest | grep . || echo null)"
-	# Halting without a driver is state 1.
+	# Halting without a driver is state 1. The guest sleeps 100 times; its VMM wakes it for
+	# other things, too, mostly at the start.
 	check "$1 power.bt tells wake-ups from idle" holds power.bt '[.["@wake_ns"]["0,1"][].count] |
-		add | . >= 90 and . <= 105'
+		add | . >= 90 and . <= 120'
 	check "$1 and how long the CPU was idle" holds power.bt '[.["@idle_ns"]["1,1"][].count] |
 		add >= 100'
 	guest=$(said_of faults.bt-guest | grep . || echo null)

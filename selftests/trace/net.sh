@@ -65,9 +65,11 @@ judge() { # KERNEL
 	check "$1 another stream is apart, and not full" of_guest wait '
 		(row("sending, " + $g.quick) | .count == $n) and
 		([row("buffer full, " + $g.quick)] | length) == 0'
+	# The end of a stream may be lost as well: that is sent again when its process is gone, and
+	# counted by the kernel only.
 	check "$1 packets are sent again as often as the kernel counts" of_guest lossy '
-		row("retransmitted, " + $g.slow) | .count > 0 and
-		.count == $k[$g.local | tostring] and .timed == 0' \
+		$k[$g.local | tostring] as $all | row("retransmitted, " + $g.slow) | .count > 0 and
+		.count <= $all and .count >= $all - 3 and .timed == 0' \
 		--argjson k "$(said_of counted | grep . || echo null)"
 	check "$1 of this process alone" holds lossy '[.rows[] | select(.what |
 		test("port " + ($o.local | tostring)))] == []' \

@@ -150,10 +150,12 @@ judge() { # KERNEL
 		(stops[0].what | test("or before")) and
 		(parts(1) | length == 1 and (.[0].what | test("left for [?], next [a-z_]+$")))'
 	# STOP comes when the VMM knows that all have stopped, which the report leaves out of the
-	# pause only where it can't tell when that was decided; the guest may have slept before.
+	# pause only where it can't tell when that was decided; the guest may have slept before. And
+	# it runs before its VMM has answered that it does, which is the last part (resume).
 	check "$1 from the last run here to the first there: what run says" holds source "$JQ"'
 		(stops[-1].at_ns) as $left | ($d | stops[0] | .at_ns + .sum_ns) as $first |
-		($r.total_ms - ([$r.parts[] | select(.name == "stop").took_ms] | add // 0)) as $least |
+		($r.total_ms - ([$r.parts[] | select(.name == "stop" or .name == "resume").took_ms] |
+			add // 0)) as $least |
 		(($first - $left) / 1000000) as $ms | $ms >= $least - 5 and $ms <= $r.total_ms + 60' \
 		--argjson d "$(said_of destination | grep . || echo null)" \
 		--argjson r "$(said_of run | grep . || echo null)"

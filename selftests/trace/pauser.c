@@ -24,7 +24,7 @@
 #include <unistd.h>
 
 #define VCPUS_MAX 64
-#define RUN_MS	  30
+#define RUN_MS	  30 /* for each vCPU, as they may share a CPU: all have their turn */
 
 /* jmp to itself */
 static const uint8_t code[] = { 0xeb, 0xfe };
@@ -116,7 +116,7 @@ static void resume(int n)
 {
 	for (int i = 0; i < n; i++)
 		sem_post(&vcpus[i].run);
-	usleep(RUN_MS * 1000);
+	usleep((useconds_t)n * RUN_MS * 1000);
 }
 
 int main(int argc, char **argv)
