@@ -116,7 +116,7 @@ known() { # NAME ROUNDS
 		([over, $g] | transpose | map(.[0] as $s | .[1] as $t |
 			$s.at_ns >= $t.asked - 30000000 and $s.at_ns <= $t.left and
 			$s.at_ns + $s.sum_ns >= $t.run and
-			$s.at_ns + $s.sum_ns <= $t.run + 60000000) | length == $n and all)' \
+			$s.at_ns + $s.sum_ns <= $t.run + 250000000) | length == $n and all)' \
 		--argjson n "$2" --argjson g "$(said_of "$1-guest" | grep . || echo null)"
 }
 
@@ -142,7 +142,7 @@ judge() { # KERNEL
 	check "$1 QEMU: stop, sleep, cont" holds qemu "$JQ"'([over, $g] | transpose | map(.[0] as $s |
 		.[1] as $t | $s.at_ns >= $t.from - 10000000 and $s.at_ns <= $t.out + 10000000 and
 		$s.at_ns + $s.sum_ns >= $t.until and
-		$s.at_ns + $s.sum_ns <= $t.back + 60000000) | length == 3 and all)' \
+		$s.at_ns + $s.sum_ns <= $t.back + 250000000) | length == 3 and all)' \
 		--argjson g "$(said_of qemu-stops | grep . || echo null)"
 	check "$1 a move: at the source it does not end" holds source "$JQ"'
 		(stops[-1].what | test("not over"))'
@@ -156,7 +156,7 @@ judge() { # KERNEL
 		(stops[-1].at_ns) as $left | ($d | stops[0] | .at_ns + .sum_ns) as $first |
 		($r.total_ms - ([$r.parts[] | select(.name == "stop" or .name == "resume").took_ms] |
 			add // 0)) as $least |
-		(($first - $left) / 1000000) as $ms | $ms >= $least - 5 and $ms <= $r.total_ms + 60' \
+		(($first - $left) / 1000000) as $ms | $ms >= $least - 5 and $ms <= $r.total_ms + 250' \
 		--argjson d "$(said_of destination | grep . || echo null)" \
 		--argjson r "$(said_of run | grep . || echo null)"
 	check "$1 ends with its guest, quietly" equals one-left "0 "
