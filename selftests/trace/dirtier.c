@@ -13,9 +13,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "guest.h"
 #include "vmm.h"
 
 #define HUGE_PAGES 512
@@ -27,29 +27,13 @@ static uint64_t *bitmap;
 static unsigned int calls;
 static bool quiet;
 
-static void need(int err, const char *what)
-{
-	if (err) {
-		fprintf(stderr, "dirtier: %s: %d\n", what, err);
-		exit(1);
-	}
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
-
 /* Both at the same time. */
 static void write_both(const size_t nr[2], uint32_t value)
 {
 	for (unsigned int i = 0; i < 2; i++)
 		vmm_start(&vmm, i, lists[i], nr[i], value);
 	for (unsigned int i = 0; i < 2; i++)
-		need(vmm_wait(&vmm, i), "the guest");
+		must(vmm_wait(&vmm, i), "the guest");
 }
 
 /* Says how long the second took. */
@@ -57,10 +41,10 @@ static uint64_t fetch_and_clear(uint64_t *get_ns)
 {
 	uint64_t start = now_ns();
 
-	need(vmm_harvest(&vmm, bitmap), "KVM_GET_DIRTY_LOG");
+	must(vmm_harvest(&vmm, bitmap), "KVM_GET_DIRTY_LOG");
 	*get_ns += now_ns() - start;
 	start = now_ns();
-	need(vmm_clear(&vmm, bitmap), "KVM_CLEAR_DIRTY_LOG");
+	must(vmm_clear(&vmm, bitmap), "KVM_CLEAR_DIRTY_LOG");
 	calls++;
 	return now_ns() - start;
 }
@@ -117,14 +101,14 @@ static void contend(size_t pages)
 	uint64_t ignored = 0;
 	pthread_t threads[2];
 
-	need(ftruncate(fd, FILE_BYTES) || again < 0, "a file");
+	must(ftruncate(fd, FILE_BYTES) || again < 0, "a file");
 	write_both(one, 1); /* now a tracer has seen this VM */
 	for (int i = 0; i < 2; i++)
-		need(pthread_create(&threads[i], NULL, quarrel, &fd), "a thread");
+		must(pthread_create(&threads[i], NULL, quarrel, &fd), "a thread");
 	vmm_start(&vmm, 0, lists[0], pages, 2);
 	while (sem_trywait(&vmm.vcpus[0].done))
 		fetch_and_clear(&ignored);
-	need(vmm.vcpus[0].result, "the guest");
+	must(vmm.vcpus[0].result, "the guest");
 	__atomic_store_n(&quiet, true, __ATOMIC_RELAXED);
 	for (int i = 0; i < 2; i++)
 		pthread_join(threads[i], NULL);
@@ -149,19 +133,19 @@ int main(int argc, char **argv)
 		options.backing = VMM_HUGETLB;
 	}
 	options.pages = (uint32_t)(nr[0] + nr[1]) * step;
-	need(vmm_open(&vmm, &options), "no VM");
+	must(vmm_open(&vmm, &options), "no VM");
 	bitmap = calloc(1, vmm_bitmap_bytes(&vmm));
 	for (uint32_t page = 0; page < nr[0] + nr[1]; page++)
 		lists[page >= nr[0]][page % nr[0]] = page * step;
 	if (!contended)
 		write_both(nr, 1);
 	getchar();
-	need(vmm_log(&vmm, true), "dirty logging");
+	must(vmm_log(&vmm, true), "dirty logging");
 	if (contended)
 		contend(nr[0]);
 	else
 		rounds(nr, (uint32_t)atol(argv[3]));
-	need(vmm_log(&vmm, false), "dirty logging");
+	must(vmm_log(&vmm, false), "dirty logging");
 	vmm_close(&vmm);
 	return 0;
 }

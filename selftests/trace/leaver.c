@@ -17,6 +17,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "guest.h"
+
 /* out 0x80, al; dec cx; jnz to the start; hlt */
 static const uint8_t code[] = { 0xe6, 0x80, 0x49, 0x75, 0xfb, 0xf4 };
 
@@ -28,15 +30,6 @@ struct vcpu {
 };
 
 static unsigned int delay_us;
-
-static int need(int rc, const char *what)
-{
-	if (rc < 0) {
-		perror(what);
-		exit(1);
-	}
-	return rc;
-}
 
 static void *run(void *arg)
 {

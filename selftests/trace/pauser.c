@@ -20,8 +20,9 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "guest.h"
 
 #define VCPUS_MAX 64
 #define RUN_MS	  30 /* for each vCPU, as they may share a CPU: all have their turn */
@@ -38,23 +39,6 @@ static struct vcpu {
 
 static int kvm, vm;
 static sem_t out;
-
-static int need(int rc, const char *what)
-{
-	if (rc < 0) {
-		perror(what);
-		exit(1);
-	}
-	return rc;
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
 
 /* The signal is let in only by KVM_RUN: one that comes before it is not lost. */
 static void *run(void *arg)

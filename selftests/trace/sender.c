@@ -16,8 +16,9 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "guest.h"
 
 #define BUFFER 65536
 
@@ -26,23 +27,6 @@ struct stream {
 	unsigned int local, remote, calls;
 	unsigned long long ns;
 };
-
-static int need(int rc, const char *what)
-{
-	if (rc < 0) {
-		perror(what);
-		exit(1);
-	}
-	return rc;
-}
-
-static unsigned long long now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (unsigned long long)t.tv_sec * 1000000000 + (unsigned long long)t.tv_nsec;
-}
 
 static void read_rounds(int fd, int turn, size_t size, useconds_t sleep_us)
 {

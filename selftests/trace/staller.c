@@ -19,8 +19,9 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "guest.h"
 
 /* out 0x80, al; then jmp to itself */
 static const uint8_t code[] = { 0xe6, 0x80, 0xeb, 0xfe };
@@ -28,23 +29,6 @@ static const uint8_t code[] = { 0xe6, 0x80, 0xeb, 0xfe };
 static int kvm, vm, vcpu, halts, cpu;
 static struct kvm_run *state;
 static sem_t go, halted;
-
-static int need(int rc, const char *what)
-{
-	if (rc < 0) {
-		perror(what);
-		exit(1);
-	}
-	return rc;
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
 
 /* Nanoseconds that this thread was runnable and not running: the second number. */
 static unsigned long long run_delay(void)

@@ -11,28 +11,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
-#include <time.h>
 
+#include "guest.h"
 #include "vmm.h"
 
 static struct vmm vmm;
 static uint32_t lists[2][VMM_MAX_WRITES];
-
-static void need(int err, const char *what)
-{
-	if (err) {
-		fprintf(stderr, "toucher: %s: %d\n", what, err);
-		exit(1);
-	}
-}
-
-static unsigned long long now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (unsigned long long)t.tv_sec * 1000000000 + (unsigned long long)t.tv_nsec;
-}
 
 static long faults(void)
 {
@@ -47,7 +31,7 @@ static void write_both(const size_t nr[2])
 	for (unsigned int i = 0; i < 2; i++)
 		vmm_start(&vmm, i, lists[i], nr[i], 1);
 	for (unsigned int i = 0; i < 2; i++)
-		need(vmm_wait(&vmm, i), "the guest");
+		must(vmm_wait(&vmm, i), "the guest");
 }
 
 int main(int argc, char **argv)
@@ -63,7 +47,7 @@ int main(int argc, char **argv)
 	nr[0] = (size_t)atol(argv[1]);
 	nr[1] = nr[0] / 2;
 	options.pages = (uint32_t)(nr[0] + nr[1]) + 2;
-	need(vmm_open(&vmm, &options), "no VM");
+	must(vmm_open(&vmm, &options), "no VM");
 	/* Code and lists are touched before: here all entries are for one page. */
 	for (unsigned int i = 0; i < 2; i++)
 		for (size_t n = 0; n < nr[i]; n++)
