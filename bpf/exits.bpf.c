@@ -12,11 +12,7 @@
 #include <bpf/bpf_core_read.h>
 #include "exits.h"
 #include "hist.bpf.h"
-
-const volatile __u32 tgid = 0;
-
-/* Exits that found a map full. */
-__u64 lost = 0;
+#include "process.bpf.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -36,11 +32,10 @@ struct {
 SEC("tp/kvm/kvm_exit")
 int on_exit(struct trace_event_raw_kvm_exit *ctx)
 {
-	__u64 id = bpf_get_current_pid_tgid();
+	__u32 thread = bpf_get_current_pid_tgid();
 	struct km_exits_away none = {}, *gone;
-	__u32 thread = id;
 
-	if (id >> 32 != tgid)
+	if (!km_ours())
 		return 0;
 	gone = bpf_map_lookup_elem(&away, &thread);
 	if (!gone) {
@@ -62,12 +57,12 @@ int on_exit(struct trace_event_raw_kvm_exit *ctx)
 SEC("raw_tp/kvm_entry")
 int on_entry(void *ctx)
 {
-	__u64 id = bpf_get_current_pid_tgid(), ns;
+	__u32 thread = bpf_get_current_pid_tgid();
 	struct km_exits_away *gone;
 	struct km_bpf_hist *v;
-	__u32 thread = id;
+	__u64 ns;
 
-	if (id >> 32 != tgid)
+	if (!km_ours())
 		return 0;
 	gone = bpf_map_lookup_elem(&away, &thread);
 	if (!gone || !gone->at_ns)

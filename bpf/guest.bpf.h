@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The process that is watched, and its threads that are vCPUs, for programs. */
+/* The threads of the process that are vCPUs, for programs. */
 #ifndef KM_BPF_GUEST_BPF_H
 #define KM_BPF_GUEST_BPF_H
 
 #include "guest.h"
-
-const volatile __u32 tgid = 0;
-
-/* What found a map full. */
-__u64 lost = 0;
+#include "process.bpf.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -16,11 +12,6 @@ struct {
 	__type(key, __u32); /* thread */
 	__type(value, __u32);
 } vcpus SEC(".maps");
-
-static __always_inline _Bool km_ours(void)
-{
-	return bpf_get_current_pid_tgid() >> 32 == tgid;
-}
 
 static __always_inline __u32 km_vcpu_of(__u32 thread)
 {

@@ -14,6 +14,7 @@
 #include <bpf/bpf_tracing.h>
 #include "hist.bpf.h"
 #include "pause.h"
+#include "process.bpf.h"
 
 /* arch/x86/kvm/trace.h, asm/vmx.h, asm/svm.h */
 #define ISA_VMX		1
@@ -26,11 +27,8 @@
  */
 #define SETTLE_NS	20000000ull
 
-const volatile __u32 tgid = 0;
 const volatile __u64 threshold_ns = 0;
 
-/* What found a map full. */
-__u64 lost = 0;
 /* Since when it watches; 0: not yet. */
 __u64 opened_ns = 0;
 /* A vCPU was in the guest from before the watch until then: no gap that ended before is one. */
@@ -68,7 +66,7 @@ struct {
 
 static __always_inline _Bool ours(void)
 {
-	return opened_ns && bpf_get_current_pid_tgid() >> 32 == tgid;
+	return opened_ns && km_ours();
 }
 
 /* The current thread's, made if there is none. */

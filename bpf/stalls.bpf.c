@@ -13,14 +13,10 @@
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_tracing.h>
 #include "hist.bpf.h"
+#include "process.bpf.h"
 #include "stalls.h"
 
 #define PF_KTHREAD 0x00200000 /* include/linux/sched.h */
-
-const volatile __u32 tgid = 0;
-
-/* What found a map full: vCPUs, waits, halts, or slices of those who ran instead. */
-__u64 lost = 0;
 
 /* kernel/sched/core.c's, one a CPU. */
 extern const struct rq runqueues __ksym;
@@ -234,11 +230,10 @@ int BPF_PROG(on_migrate, struct task_struct *p, int dest_cpu)
 SEC("tp_btf/kvm_entry")
 int BPF_PROG(on_entry, struct kvm_vcpu *vcpu)
 {
-	__u64 id = bpf_get_current_pid_tgid();
+	__u32 thread = bpf_get_current_pid_tgid();
 	struct km_stalls_thread new = {}, *t;
-	__u32 thread = id;
 
-	if (!vcpu || id >> 32 != tgid)
+	if (!vcpu || !km_ours())
 		return 0;
 	t = bpf_map_lookup_elem(&threads, &thread);
 	if (t) {
@@ -256,12 +251,12 @@ int BPF_PROG(on_entry, struct kvm_vcpu *vcpu)
 SEC("tp/kvm/kvm_vcpu_wakeup")
 int on_halted(struct trace_event_raw_kvm_vcpu_wakeup *ctx)
 {
-	__u64 id = bpf_get_current_pid_tgid(), ns = ctx->ns;
+	__u32 thread = bpf_get_current_pid_tgid();
 	struct km_stalls_thread *t;
 	struct km_bpf_hist *h;
-	__u32 thread = id;
+	__u64 ns = ctx->ns;
 
-	if (id >> 32 != tgid)
+	if (!km_ours())
 		return 0;
 	t = bpf_map_lookup_elem(&threads, &thread);
 	if (!t)
