@@ -125,9 +125,10 @@ static int read_answer(const struct watched *w, size_t i, struct km_trace *t, st
 	return q->read(w->asked[i].state, t, err);
 }
 
-static int put_json(const struct watched *w, struct km_err *err)
+/* Each answer in turn, to put(). */
+static int read_answers(const struct watched *w, void (*put)(void *ctx, const struct km_trace *t),
+			void *ctx, struct km_err *err)
 {
-	json_t *answers = json_array(), *all = json_pack("{s:o}", "answers", answers);
 	struct km_trace t;
 	int rc = 0;
 
@@ -136,9 +137,22 @@ static int put_json(const struct watched *w, struct km_err *err)
 			continue;
 		rc = read_answer(w, i, &t, err);
 		if (!rc)
-			json_array_append_new(answers, km_json_trace(&t));
+			put(ctx, &t);
 		km_trace_free(&t);
 	}
+	return rc;
+}
+
+static void append(void *ctx, const struct km_trace *t)
+{
+	json_array_append_new(ctx, km_json_trace(t));
+}
+
+static int put_json(const struct watched *w, struct km_err *err)
+{
+	json_t *answers = json_array(), *all = json_pack("{s:o}", "answers", answers);
+	int rc = read_answers(w, append, answers, err);
+
 	if (!rc && w->o->live) {
 		json_dumpf(all, stdout, JSON_COMPACT);
 		fputc('\n', stdout);
@@ -149,24 +163,25 @@ static int put_json(const struct watched *w, struct km_err *err)
 	return rc;
 }
 
+struct page {
+	FILE *f;
+	bool begun;
+};
+
+static void print(void *ctx, const struct km_trace *t)
+{
+	struct page *page = ctx;
+
+	fputs(page->begun ? "\n" : "", page->f);
+	page->begun = true;
+	km_text_trace(page->f, t);
+}
+
 static int put_text(FILE *f, const struct watched *w, struct km_err *err)
 {
-	const char *between = "";
-	struct km_trace t;
-	int rc = 0;
+	struct page page = { .f = f };
 
-	for (size_t i = 0; i < w->n && !rc; i++) {
-		if (w->asked[i].err.code)
-			continue;
-		rc = read_answer(w, i, &t, err);
-		if (!rc) {
-			fputs(between, f);
-			between = "\n";
-			km_text_trace(f, &t);
-		}
-		km_trace_free(&t);
-	}
-	return rc;
+	return read_answers(w, print, &page, err);
 }
 
 static int put_on_screen(const struct watched *w, struct km_err *err)

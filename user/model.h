@@ -297,10 +297,6 @@ struct km_run {
 	double total_ms; /* first to last message */
 	double setup_ms;
 	double pause_ms; /* pause.total_ms; without it from the guest's stop, seen here */
-	double pause_drain_ms; /* of it: last pages applied and devices loaded */
-	double pause_verify_ms;
-	double pause_settle_ms; /* of it: the source QEMU completes */
-	double pause_go_ms;	/* of it: GO sent to answered */
 	struct km_pause pause;
 	char held[KM_ERR_MAX];	/* what was held and put back, one line */
 	char error[KM_ERR_MAX]; /* "" when it went well */

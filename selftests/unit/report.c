@@ -24,10 +24,6 @@ static void moved(void)
 	run.total_ms = 12400;
 	run.setup_ms = 310;
 	run.pause_ms = 38.2;
-	run.pause_drain_ms = 25;
-	run.pause_verify_ms = 7;
-	run.pause_settle_ms = 1;
-	run.pause_go_ms = 4.9;
 	run.pause.nparts = 1;
 	strcpy(run.pause.part[0].name, "stop");
 	run.pause.part[0].took_ms = run.pause.total_ms = 38.2;

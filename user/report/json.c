@@ -95,10 +95,6 @@ static json_t *times(const struct km_run *r)
 	km_j_put(o, "total_ms", km_j_real(r->total_ms));
 	km_j_put(o, "setup_ms", km_j_real(r->setup_ms));
 	km_j_put(o, "pause_ms", km_j_real(r->pause_ms));
-	km_j_put(o, "pause_drain_ms", km_j_real(r->pause_drain_ms));
-	km_j_put(o, "pause_verify_ms", km_j_real(r->pause_verify_ms));
-	km_j_put(o, "pause_settle_ms", km_j_real(r->pause_settle_ms));
-	km_j_put(o, "pause_go_ms", km_j_real(r->pause_go_ms));
 	return o;
 }
 

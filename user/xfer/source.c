@@ -31,12 +31,10 @@
 /* The source QEMU lets go of the guest. */
 static int complete(struct source *s, struct km_err *err)
 {
-	double t = km_now_ms();
 	int rc = s->relay ? km_source_release_shut(s, err) : 0;
 
 	while (!rc && !s->qemu_done)
 		rc = km_source_cycle(s, err);
-	s->run->pause_settle_ms = km_now_ms() - t;
 	return rc;
 }
 
@@ -86,7 +84,6 @@ static int commit(struct source *s, struct km_err *err)
 	if (rc)
 		return rc;
 	km_fault("decided");
-	s->t_go = km_now_ms();
 	km_mark(&s->m.marks, KM_MARK_GO_SENT);
 	s->go_sent = true;
 	rc = km_send(&s->m.control, KM_OP_GO, 0, NULL, 0, err);
@@ -105,7 +102,6 @@ static int commit(struct source *s, struct km_err *err)
 			return rc;
 		km_source_pause_answered(s, NULL, 0);
 	}
-	s->run->pause_go_ms = km_now_ms() - s->t_go;
 	s->run->pause_ms = s->t_stop > 0 ? km_now_ms() - s->t_stop : 0;
 	km_source_pause_report(s);
 	return 0;
@@ -121,8 +117,6 @@ static int move(struct source *s, struct km_err *err)
 	s->last_rate_at = km_now_ms();
 	while (!rc && !(s->loaded && (s->relay || s->qemu_done)))
 		rc = km_source_cycle(s, err);
-	if (!rc && s->t_stop > 0)
-		s->run->pause_drain_ms = km_now_ms() - s->t_stop;
 	km_fault("loaded");
 	if (!rc && s->o->verify && s->relay)
 		rc = km_source_verify(s, err);

@@ -73,7 +73,7 @@ struct source {
 	struct km_retpath rp;
 	bool shut_allowed;
 
-	double t0, t_migrate, t_stop, t_go, t_verify, t_query;
+	double t0, t_migrate, t_stop, t_query;
 	struct km_pace_rate rate;
 	double last_rate_at;
 	unsigned int downtime_ms;

@@ -136,7 +136,6 @@ int km_source_verify(struct source *s, struct km_err *err)
 	uint64_t all;
 	int rc;
 
-	s->t_verify = km_now_ms();
 	rc = buf ? send_hashes(s, buf, err) : km_err_set(err, -ENOMEM, "out of memory");
 	all = s->run->verify.unseen;
 	free(buf);
@@ -148,7 +147,6 @@ int km_source_verify(struct source *s, struct km_err *err)
 		return rc;
 	s->run->verify = s->verify;
 	s->run->verify.unseen = all > s->verify.pages ? all - s->verify.pages : 0;
-	s->run->pause_verify_ms = km_now_ms() - s->t_verify;
 	km_mark(&s->m.marks, KM_MARK_VERIFIED);
 	if (s->verify.differing > s->verify.allowed)
 		return km_err_set(err, -EILSEQ, "%llu pages differ, the first is %s: not moved",
