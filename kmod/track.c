@@ -326,7 +326,13 @@ void km_track_shutdown(struct km_vm *vm, struct kvm *kvm)
 
 	if (!track)
 		return;
-	if (cancel_delayed_work_sync(&track->work))
+	/*
+	 * Not cancel_delayed_work_sync(): there is nobody to wait for, and while that one waits
+	 * nothing can be queued (since 6.10), which mod_delayed_work() doesn't tell from having
+	 * queued it. The reference that km_vm_queue() took just then, for a session that ends,
+	 * would be lost, and km_vm_fini() wait for it for ever.
+	 */
+	if (cancel_delayed_work(&track->work))
 		km_vm_unref(vm);
 	undo(track, kvm);
 	mutex_lock(&track->lock);

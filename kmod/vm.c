@@ -86,7 +86,8 @@ void km_vm_unref(struct km_vm *vm)
 /*
  * Runs @work after @delay, or sooner if it was going to; a @delay of 0 is at once. The
  * work gets a reference, and must drop it. Any context, and under RCU also for a VM that
- * may be going: then it does nothing.
+ * may be going: then it does nothing. Such a work must not be cancelled by a function that
+ * waits: see km_track_shutdown().
  */
 void km_vm_queue(struct km_vm *vm, struct delayed_work *work, unsigned long delay)
 {

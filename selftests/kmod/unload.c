@@ -4,6 +4,8 @@
  * module is loaded again at the end.
  */
 #include <errno.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,6 +13,8 @@
 #include "kmod.h"
 #include "module.h"
 #include "nltrack.h"
+
+#define RACES	60
 
 static void again_and_again(void)
 {
@@ -112,6 +116,41 @@ static void while_vmm_dies(void)
 	}
 }
 
+/*
+ * Their sessions end just as the VMs are let go of. Which comes first differs from one to the
+ * next: a reference that is lost between the two is waited for by the module's removal. The
+ * one that once was, in cancel_delayed_work_sync(), took 10 to 200 rounds to be met.
+ */
+static void after_races(void)
+{
+	struct sched_param first = { .sched_priority = 10 }, normal = {};
+	struct vmm_child children[8];
+	uint32_t session;
+	struct nl nl;
+	int i, round;
+
+	/* Whenever it wakes, it is before what was to run on. */
+	REQUIRE_EQ(sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &first), 0);
+	for (round = 0; round < RACES; round++) {
+		REQUIRE_EQ(nl_open(&nl), 0);
+		for (i = 0; i < 8; i++) {
+			REQUIRE_EQ(vmm_spawn(&children[i]), 0);
+			REQUIRE_EQ(nl_attach(&nl, children[i].vm, &session), 0);
+			close(children[i].vm);
+			CHECK_EQ(nl_track_start(&nl, session, true, 0), 0);
+		}
+		for (i = 0; i < 8; i++)
+			kill(children[i].pid, SIGKILL);
+		usleep((useconds_t)(random() % 3000));
+		nl_close(&nl);
+		for (i = 0; i < 8; i++)
+			vmm_kill(&children[i]);
+	}
+	CHECK_EQ(sched_setscheduler(0, SCHED_OTHER, &normal), 0);
+	CHECK_EQ(module_unload_soon(), 0);
+	CHECK_EQ(module_load(), 0);
+}
+
 /* A dump that was begun pins the module, until its socket is closed. */
 static void unread_dump(void)
 {
@@ -143,6 +182,7 @@ static const struct ktap_test tests[] = {
 	{ "unloaded with ten sessions open", while_attached },
 	{ "unloaded under full load", at_full_load },
 	{ "unloaded while the VMM dies", while_vmm_dies },
+	{ "unloaded after VMMs died as their sessions ended", after_races },
 	{ "unloaded with a dump half read", unread_dump },
 };
 
