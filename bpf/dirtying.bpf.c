@@ -19,10 +19,7 @@
 #define KM_COURSE_KEY	struct km_dirtying_key
 #define KM_COURSE_KEYS	KM_DIRTYING_KEYS
 #include "course.bpf.h"
-
-/* Whether it is Intel's: kvm_page_fault has the exit qualification there, and a #PF's
- * error code on AMD (handle_ept_violation(), npf_interception()). */
-const volatile _Bool vmx = 0;
+#include "fault.bpf.h"
 
 /* Where the VM's mmu_lock is; 0 until a vCPU has entered the guest. */
 __u64 mmu_lock = 0;
@@ -39,16 +36,7 @@ static __always_inline void begin(__u32 course, __u32 vcpu, __u32 what)
 SEC("tp/kvm/kvm_page_fault")
 int on_fault(struct trace_event_raw_kvm_page_fault *ctx)
 {
-	__u64 code = ctx->error_code;
-	_Bool protected;
-
-	/* A write (bit 1 of both) to what is mapped: SDM 3C, table 28-7, bits 3 to 5; on AMD
-	 * bit 0, and not the reserved bits that KVM sets for MMIO. */
-	if (vmx)
-		protected = code & 1 << 1 && code & 7 << 3;
-	else
-		protected = code & 1 << 1 && code & 1 << 0 && !(code & 1 << 3);
-	if (protected && km_ours())
+	if (km_fault_is_protected(ctx->error_code) && km_ours())
 		begin(OUTSIDE, ctx->vcpu_id, KM_DIRTYING_FAULT);
 	return 0;
 }

@@ -17,13 +17,11 @@
 #define KM_COURSE_KEY	struct km_faults_key
 #define KM_COURSE_KEYS	KM_FAULTS_KEYS
 #include "course.bpf.h"
+#include "fault.bpf.h"
 
 /* include/linux/mm_types.h */
 #define VM_FAULT_RETRY		0x400
 #define FAULT_FLAG_RETRY_NOWAIT 0x8
-
-/* Whether it is Intel's, as in dirtying.bpf.c. */
-const volatile _Bool vmx = 0;
 
 enum { GUEST, MEMORY }; /* courses */
 
@@ -31,16 +29,8 @@ SEC("tp/kvm/kvm_page_fault")
 int on_guest_fault(struct trace_event_raw_kvm_page_fault *ctx)
 {
 	struct km_faults_key key = { ctx->vcpu_id, KM_FAULTS_GUEST };
-	__u64 code = ctx->error_code;
-	_Bool mapped;
 
-	/* Something may be read, written or run there (SDM 3C, table 28-7, bits 3 to 5); on AMD
-	 * it is present (bit 0), or KVM's mark for MMIO (reserved bits, bit 3). */
-	if (vmx)
-		mapped = code & 7 << 3;
-	else
-		mapped = code & 1 << 0 || code & 1 << 3;
-	if (!mapped && km_ours())
+	if (!km_fault_is_mapped(ctx->error_code) && km_ours())
 		km_begin(GUEST, &key);
 	return 0;
 }

@@ -15,11 +15,7 @@
 #include "hist.bpf.h"
 #include "pause.h"
 #include "process.bpf.h"
-
-/* arch/x86/kvm/trace.h, asm/vmx.h, asm/svm.h */
-#define ISA_VMX		1
-#define VMX_EXIT_HLT	12
-#define SVM_EXIT_HLT	0x78
+#include "vmexit.bpf.h"
 
 /*
  * A vCPU in the guest that has not been seen yet is not known to be there, but it leaves with
@@ -107,8 +103,6 @@ static long look_at(void *map, __u32 *key, struct km_pause_thread *t, struct loo
 static __always_inline __u32 kind_of(const struct km_pause_thread *t, const struct look *l,
 				     __u64 now)
 {
-	__u32 hlt = t->reason.isa == ISA_VMX ? VMX_EXIT_HLT : SVM_EXIT_HLT;
-
 	if (!t->left_ns && l->last_ns == opened_ns && !t->was_asleep)
 		return KM_PAUSE_FIRST;
 	/* The VMM has stopped some only, and the rest got no CPU, or slept. */
@@ -117,7 +111,7 @@ static __always_inline __u32 kind_of(const struct km_pause_thread *t, const stru
 	/* A halted vCPU that gets a signal goes to the VMM and back to sleep. */
 	if (t->returned_ns && now - t->returned_ns >= t->asleep_ns + threshold_ns)
 		return t->by_signal ? KM_PAUSE_STOPPED : KM_PAUSE_VMM;
-	return t->reason.number == hlt ? KM_PAUSE_HALTED : KM_PAUSE_KVM;
+	return km_is_halt(t->reason.isa, t->reason.number) ? KM_PAUSE_HALTED : KM_PAUSE_KVM;
 }
 
 static __always_inline void keep_gap(const struct km_pause_thread *t, const struct look *l,

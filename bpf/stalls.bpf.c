@@ -14,6 +14,7 @@
 #include <bpf/bpf_tracing.h>
 #include "hist.bpf.h"
 #include "process.bpf.h"
+#include "sched.bpf.h"
 #include "stalls.h"
 
 #define PF_KTHREAD 0x00200000 /* include/linux/sched.h */
@@ -136,23 +137,12 @@ static __always_inline void charge_waiters(__u32 cpu, struct task_struct *prev, 
 	}
 }
 
-/*
- * By cpu.max: throttle_cfs_rq() has counted the queue and all below it by the time of
- * sched_switch. One that is throttled while it waits already isn't seen here: nobody ran instead,
- * the CPU was idle.
- */
-static __always_inline _Bool is_throttled(struct task_struct *p)
-{
-	return bpf_core_field_exists(struct cfs_rq, throttle_count) &&
-	       p->se.cfs_rq->throttle_count > 0;
-}
-
 static __always_inline void begin(struct task_struct *p, struct km_stalls_thread *t,
 				  __u32 cpu, __u64 now)
 {
 	struct km_bpf_hist *h;
 
-	t->throttled = is_throttled(p);
+	t->throttled = km_is_throttled(p);
 	h = times_of(t->vcpu, t->throttled ? KM_STALLS_THROTTLED : KM_STALLS_WAIT);
 	if (h)
 		__sync_fetch_and_add(&h->events, 1);
@@ -187,9 +177,7 @@ int BPF_PROG(on_switch, _Bool preempt, struct task_struct *prev, struct task_str
 	if (t && t->since_ns)
 		end(t, now);
 	t = ours(prev);
-	/* The state itself, since the tracepoint's prev_state is older than __schedule()'s
-	 * look for a signal, which makes a thread that was about to sleep runnable again. */
-	if (t && (preempt || !prev->__state))
+	if (t && km_stays_runnable(preempt, prev))
 		begin(prev, t, cpu, now);
 	return 0;
 }
