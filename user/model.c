@@ -55,6 +55,23 @@ const char *km_phase_name(enum km_phase p)
 	return NAME_OF(names, p);
 }
 
+const char *km_stall_name(enum km_stall s)
+{
+	static const char *const names[] = {
+		[KM_STALL_WAIT] = "no-cpu",
+		[KM_STALL_THROTTLED] = "throttled",
+		[KM_STALL_STOPPED] = "stopped",
+		[KM_STALL_VMM] = "vmm-asleep",
+		[KM_STALL_EMULATED] = "vmm-running",
+		[KM_STALL_TRACKING] = "page-tracking",
+		[KM_STALL_TOUCH] = "first-touch",
+		[KM_STALL_BLOCKED] = "kvm-asleep",
+		[KM_STALL_KVM] = "other-exits",
+	};
+
+	return NAME_OF(names, s);
+}
+
 const char *km_outcome_name(enum km_outcome o)
 {
 	static const char *const names[] = {

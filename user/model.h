@@ -273,6 +273,37 @@ struct km_pause {
 	char why_not[KM_ERR_MAX];
 };
 
+/* What keeps a vCPU from running. */
+enum km_stall {
+	KM_STALL_WAIT,	    /* runnable, and not on a CPU */
+	KM_STALL_THROTTLED, /* the same, as its cgroup has used up its cpu.max */
+	KM_STALL_STOPPED,   /* the VMM has taken it out */
+	KM_STALL_VMM,	    /* asleep in the VMM for another reason: its devices, its locks */
+	KM_STALL_EMULATED,  /* on a CPU in the VMM */
+	KM_STALL_TRACKING,  /* in KVM: a write to a page that is tracked, a full PML buffer */
+	KM_STALL_TOUCH,	    /* in KVM: a fault on what is not mapped */
+	KM_STALL_BLOCKED,   /* asleep in KVM, and not for a halt */
+	KM_STALL_KVM,	    /* in KVM, for anything else */
+	KM_STALLS,
+};
+
+/* The guest-impact ledger of a move, from its begin until the guest runs again. */
+#define KM_IMPACT_VCPUS	 256
+#define KM_IMPACT_PHASES 3 /* set-up, pre-copy, pause: KM_PHASE_SETUP to KM_PHASE_SWITCHOVER */
+struct km_impact_vcpu {
+	unsigned int vcpu;
+	double ms[KM_IMPACT_PHASES][KM_STALLS];
+	double halted_ms;      /* the guest had nothing for it to do */
+	double unexplained_ms; /* out of the guest, and not in any of the above */
+};
+struct km_impact {
+	bool wanted, on;
+	char why_not[KM_ERR_MAX];
+	uint64_t lost; /* pieces that there was no room for */
+	unsigned int vcpus;
+	struct km_impact_vcpu vcpu[KM_IMPACT_VCPUS];
+};
+
 /* The result of `kmigrate run`; every renderer reads only this. */
 struct km_run {
 	char id[40]; /* names the journal */
@@ -298,11 +329,14 @@ struct km_run {
 	double setup_ms;
 	double pause_ms; /* pause.total_ms; without it from the guest's stop, seen here */
 	struct km_pause pause;
+	struct km_impact impact;
 	char held[KM_ERR_MAX];	/* what was held and put back, one line */
 	char error[KM_ERR_MAX]; /* "" when it went well */
 };
 
 const char *km_phase_name(enum km_phase p);
+/* "no-cpu": a word. */
+const char *km_stall_name(enum km_stall s);
 const char *km_outcome_name(enum km_outcome o);
 const char *km_backing_name(enum km_backing b);
 const char *km_accel_name(enum km_accel a);

@@ -13,6 +13,7 @@ const struct km_question *const km_questions[] = {
 	&km_question_power,
 	&km_question_net,
 	&km_question_faults,
+	&km_question_impact,
 	NULL,
 };
 

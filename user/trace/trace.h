@@ -55,6 +55,7 @@ struct km_question {
 extern const struct km_question km_question_exits, km_question_stalls, km_question_dirtying;
 extern const struct km_question km_question_pause;
 extern const struct km_question km_question_power, km_question_net, km_question_faults;
+extern const struct km_question km_question_impact;
 
 /* Every question there is, NULL-terminated. */
 extern const struct km_question *const km_questions[];

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The question "impact", asked over the phases of a move. state is what its open() has made;
+ * it is in phase 0 then.
+ */
+#ifndef KM_TRACE_IMPACT_H
+#define KM_TRACE_IMPACT_H
+
+#include "trace.h"
+
+/* The next phase has begun, by CLOCK_MONOTONIC. Absences that were over by now, and lasted
+ * beyond that time, stay with the phase before. */
+void km_impact_phase(void *state, unsigned int phase, uint64_t begin_ns);
+
+/* Until now: what is not over counts as far. Only the phases of struct km_impact are told, but
+ * what came in others isn't unexplained. -ENOMEM. */
+int km_impact_read(void *state, struct km_impact *out, struct km_err *err);
+
+#endif
