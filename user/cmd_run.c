@@ -19,7 +19,7 @@ struct run_opts {
 	const char *vm, *to, *token, *engine, *ssh, *pin, *html;
 	struct km_opt_list receive_args;
 	unsigned int streams, max_pause_ms, peer_ms, cpu_weight;
-	bool verify, explain, no_place, throttle, json;
+	bool verify, explain, no_place, throttle, trace, json;
 	struct km_hold_opts hold;
 };
 
@@ -69,6 +69,9 @@ static const struct km_opt opts[] = {
 	  false },
 	KM_NO_HOLD_OPT(struct run_opts),
 	KM_HOLD_OPTS(struct run_opts),
+	{ "trace", KM_OPT_FLAG, offsetof(struct run_opts, trace), NULL,
+	  "say what kept each vCPU from running in each phase, and for how long (eBPF)", 0, 0, NULL,
+	  false },
 	{ "html", KM_OPT_STRING, offsetof(struct run_opts, html), "FILE",
 	  "write the move as a page with pictures, too", 0, 0, NULL, false },
 	{ "json", KM_OPT_FLAG, offsetof(struct run_opts, json), NULL, "print the result as JSON", 0,
@@ -246,6 +249,7 @@ static int check(struct run_opts *o, struct km_source_opts *so, char *host, size
 	so->cpu_weight = o->cpu_weight;
 	so->throttle = o->throttle;
 	so->verify = o->verify;
+	so->trace = o->trace;
 	so->place.off = o->no_place;
 	return km_hold_wish_of("run", &o->hold, &so->hold);
 }

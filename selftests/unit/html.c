@@ -152,6 +152,28 @@ static void draws_the_pause(bool *ok)
 	free(text);
 }
 
+/* 190 is the left end and 870 the right one; most first, over all vCPUs. */
+static void draws_the_impact(bool *ok)
+{
+	char *text;
+
+	moved();
+	text = page();
+	CHECK(!strstr(text, "id=\"impact\""));
+	free(text);
+	run.impact.wanted = run.impact.on = true;
+	run.impact.vcpus = 2;
+	run.impact.vcpu[0].ms[KM_PHASE_PRECOPY][KM_STALL_WAIT] = 30;
+	run.impact.vcpu[1].ms[KM_PHASE_PRECOPY][KM_STALL_WAIT] = 20;
+	run.impact.vcpu[1].ms[KM_PHASE_SWITCHOVER][KM_STALL_STOPPED] = 100;
+	text = page();
+	CHECK(strstr(text, "switchover: stopped</text><rect class=\"part fstop\" x=\"190.0\" "
+			   "y=\"6.0\" width=\"680.0\""));
+	CHECK(strstr(text, "precopy: no-cpu</text><rect class=\"part src\" x=\"190.0\" "
+			   "y=\"26.0\" width=\"340.0\""));
+	free(text);
+}
+
 static void quotes_foreign_text(bool *ok)
 {
 	char *text;
@@ -188,6 +210,7 @@ static const struct ktap_case cases[] = {
 	{ "the steps of axes", steps },
 	{ "lines, phases and the stop are where they belong", draws_what_was },
 	{ "the pause, part by part", draws_the_pause },
+	{ "what kept the guest from running, most first", draws_the_impact },
 	{ "foreign text is quoted", quotes_foreign_text },
 	{ "a move that did not begin", draws_nothing },
 };

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include "impact.h"
 #include "pause.h"
 #include "report.h"
 #include "svg.h"
@@ -257,6 +258,7 @@ void km_html_run(FILE *f, const struct km_run *r, const struct km_series *series
 	put_rates(f, r, series);
 	put_left(f, r, series);
 	put_pause(f, &r->pause);
+	km_html_impact(f, &r->impact);
 	put_report(f, r);
 	fputs("</body></html>\n", f);
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "hold.h"
+#include "impact.h"
 #include "report.h"
 
 #include <inttypes.h>
@@ -233,6 +234,10 @@ void km_text_run(FILE *f, const struct km_run *r)
 	if (r->throttle.wanted)
 		line(f, "throttle", "%s", km_fmt_throttle(throttle, &r->throttle));
 	put_verify(f, r);
+	if (r->impact.wanted && !r->impact.on)
+		line(f, "impact", "not available here: %.400s", r->impact.why_not);
+	else if (r->impact.wanted)
+		km_text_impact(f, &r->impact);
 	put_where(f, r);
 }
 

@@ -104,6 +104,7 @@ static int commit(struct source *s, struct km_err *err)
 	}
 	s->run->pause_ms = s->t_stop > 0 ? km_now_ms() - s->t_stop : 0;
 	km_source_pause_report(s);
+	km_source_impact_moved(s);
 	return 0;
 }
 
@@ -114,6 +115,7 @@ static int move(struct source *s, struct km_err *err)
 	s->run->setup_ms = km_now_ms() - s->t0;
 	km_fault("set-up");
 	s->run->phase = KM_PHASE_PRECOPY;
+	km_source_impact_phase(s);
 	s->last_rate_at = km_now_ms();
 	while (!rc && !(s->loaded && (s->relay || s->qemu_done)))
 		rc = km_source_cycle(s, err);
@@ -177,6 +179,7 @@ static void finish(struct source *s, int rc, const struct km_err *err)
 	wake_all(s, rc, err);
 	km_source_module_close(s);
 	s->run->outcome = outcome(s, rc);
+	km_source_impact_close(s);
 	km_holding_end(&s->holding, &s->run->hold);
 	km_placing_end(&s->placing, &s->run->placed);
 	km_weight_end(&s->weight, &s->run->weight);

@@ -9,6 +9,7 @@ struct km_source_opts {
 	const char *host, *port, *token;
 	unsigned int streams, max_pause_ms, peer_ms;
 	bool verify;
+	bool trace; /* keep the guest-impact ledger */
 	struct km_hold_wish hold;
 	struct km_placing_wish place;
 	unsigned int cpu_weight; /* 0 = leave it alone */

@@ -7,6 +7,7 @@
  *   source_peer.c   what the destination says on the control connection
  *   source_steer.c  while the guest works: progress, pace, when it stops
  *   source_module.c what kmigrate.ko sees of it
+ *   source_impact.c what keeps the guest from running meanwhile
  *   source_pins.c   the guest's pinning
  *   source_pause.c  when what happened in the pause
  *   source_throttle.c vCPUs that dirty faster than the link carries
@@ -43,6 +44,7 @@ struct source {
 	struct km_journal journal;
 	struct km_guard guard;
 	struct km_knet *knet; /* NULL without the module */
+	void *impact;	      /* of km_question_impact; NULL if it isn't asked */
 	struct km_holding holding;
 	struct km_placing placing;
 	struct km_pinning *pinning;
@@ -95,6 +97,12 @@ void km_source_snapshot(struct source *s);
 /* source_module.c: any thread but one at a time */
 void km_source_module_open(struct source *s);
 void km_source_module_close(struct source *s);
+
+/* source_impact.c: at the begin; when run->phase has changed; once the guest runs there; at the end */
+void km_source_impact_open(struct source *s);
+void km_source_impact_phase(struct source *s);
+void km_source_impact_moved(struct source *s);
+void km_source_impact_close(struct source *s);
 
 /* source_pins.c: HELLO's part of it (NULL: there is none), and the answers. */
 int km_source_pins_offer(struct source *s, json_t **offer, struct km_err *err);

@@ -254,6 +254,7 @@ int km_source_set_up(struct source *s, struct km_err *err)
 		rc = km_qmig_prepare_source(s->qmp, s->relay, s->o->streams, &s->saved, err);
 	if (!rc) {
 		km_source_module_open(s);
+		km_source_impact_open(s);
 		km_holding_begin(&s->holding, &s->o->hold, s->vm->pid, &s->run->hold);
 		km_weight_begin(&s->weight, s->o->cpu_weight, s->vm->pid, &s->guard,
 				&s->run->weight);

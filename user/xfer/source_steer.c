@@ -74,6 +74,7 @@ static void see_events(struct source *s, int wait_ms)
 		if (name && !strcmp(name, "STOP") && !(s->t_stop > 0)) {
 			s->t_stop = (double)s->m.marks.ns[KM_MARK_STOPPED] / 1e6;
 			s->run->phase = KM_PHASE_SWITCHOVER;
+			km_source_impact_phase(s);
 			km_fault("stopped");
 		}
 		if (name && !strcmp(name, "MIGRATION") && st && !strcmp(st, "completed"))

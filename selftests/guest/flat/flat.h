@@ -57,6 +57,8 @@ struct ticker {
 	u32 next;		/* poll mode: when the next is due */
 	u32 period;		/* distance of two ticks, in those units */
 	u32 backward;		/* how often the TSC went back */
+	u32 looked;		/* when the work loop last looked at the clock, in those units */
+	u32 stalled;		/* what it has missed, in those units */
 	u32 mips;		/* instructions a microsecond, roughly */
 	int irq;		/* ticks come by interrupt */
 };
@@ -66,8 +68,10 @@ extern struct ticker ticker;
 void tick_init(void);
 void tick_poll(void);
 void tick_idle(u32 seen);
+void tick_look(void);
 void tick_irq(void);
 u32 tick_gap_ms(void);
+u32 tick_stalled_ms(void);
 
 /* fwcfg.c */
 struct fwcfg_file {

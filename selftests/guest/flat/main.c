@@ -41,9 +41,10 @@ static int budget_take(struct budget *b, u32 pages)
 static void say_status(void)
 {
 	print("flat: tick=%u writes=%U verified=%U wrong=%U dma=%U maxgap_ms=%u "
-	      "sweeps=%u up_ms=%U backward=%u\n", ticker.count, counters.writes,
+	      "sweeps=%u up_ms=%U backward=%u stalled_ms=%u\n", ticker.count, counters.writes,
 	      counters.verified, counters.wrong, counters.dma, tick_gap_ms(),
-	      counters.sweeps, (u64)ticker.count * params.tick, ticker.backward);
+	      counters.sweeps, (u64)ticker.count * params.tick, ticker.backward,
+	      tick_stalled_ms());
 }
 
 /* 1 if another budget may have grown */
@@ -72,6 +73,7 @@ static void run(void)
 	int busy;
 
 	for (;;) {
+		tick_look();
 		tick_poll();
 		busy = on_tick(&seen, &said, b, ARRAY_SIZE(b));
 		if (layout.written && budget_take(&b[0], 1)) {

@@ -119,6 +119,7 @@ void tick_init(void)
 	ticker.irq = params.tickmode == TICK_IRQ ||
 		     (params.tickmode == TICK_AUTO && ticker.mips >= SLOW_MIPS);
 	ticker.last = now();
+	ticker.looked = ticker.last;
 	ticker.next = ticker.last + ticker.period;
 	if (!ticker.irq)
 		return;
@@ -174,6 +175,22 @@ void tick_idle(u32 seen)
 		irq_on_and_halt();
 	else
 		irq_on();
+	ticker.looked = now();
+}
+
+/* Each time that the work loop comes round: a millisecond without it is a stall. */
+void tick_look(void)
+{
+	u32 t = now(), gap = t - ticker.looked;
+
+	if ((s32)gap > (s32)(ticker.period / params.tick))
+		ticker.stalled += gap;
+	ticker.looked = t;
+}
+
+u32 tick_stalled_ms(void)
+{
+	return ticker.stalled / (ticker.period / params.tick + 1);
 }
 
 u32 tick_gap_ms(void)
