@@ -232,7 +232,9 @@ int main(int argc, char **argv)
 		{ "an exit, exits", leave, { "exits" }, 2, 0, unit },
 		{ "an exit, stalls", leave, { "stalls" }, 5, 0, unit },
 		{ "an exit, pause", leave, { "pause" }, 4, 0, unit },
+		{ "an exit, impact", leave, { "impact" }, 8, 0, unit },
 		{ "a guest at work, all three", work, { "exits", "stalls", "pause" }, 11, 1.02, unit },
+		{ "a guest at work, impact", work, { "impact" }, 8, 1.02, unit },
 	};
 
 	srandom((unsigned int)now_ns());
