@@ -100,8 +100,9 @@ static int got(struct sink *s, const struct km_msg *m, const uint8_t *buf, struc
 	case KM_OP_MAIN:
 		if (!s->relay)
 			break;
-		rc = km_write_full(s->q.main_fd, buf, m->len);
+		/* Before QEMU has it all, and says that it is loaded. */
 		km_mark(&s->marks, KM_MARK_RECEIVED);
+		rc = km_write_full(s->q.main_fd, buf, m->len);
 		return rc ? km_err_set(err, rc, "the destination QEMU closed its main channel") : 0;
 	case KM_OP_FENCE:
 		return km_sink_wait_fence(s, buf, m->len, err);
