@@ -8,21 +8,10 @@
  * stop of all it says between which times (CLOCK_MONOTONIC) the last vCPU left the guest, and
  * from when on they might enter it.
  */
-#include <errno.h>
-#include <fcntl.h>
-#include <linux/kvm.h>
 #include <pthread.h>
 #include <semaphore.h>
-#include <signal.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/ioctl.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
-#include "guest.h"
+#include "realmode.h"
 
 #define VCPUS_MAX 64
 #define RUN_MS	  30 /* for each vCPU, as they may share a CPU: all have their turn */
@@ -37,26 +26,18 @@ static struct vcpu {
 	uint64_t out_ns;
 } vcpus[VCPUS_MAX];
 
-static int kvm, vm;
+static struct realmode vm;
 static sem_t out;
 
-/* The signal is let in only by KVM_RUN: one that comes before it is not lost. */
 static void *run(void *arg)
 {
 	struct vcpu *v = arg;
-	sigset_t set;
-	int sig;
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGUSR1);
 	for (;;) {
 		sem_wait(&v->run);
-		if (!ioctl(v->fd, KVM_RUN, 0) || errno != EINTR) {
-			fprintf(stderr, "pauser: KVM_RUN has ended\n");
-			exit(1);
-		}
+		realmode_run(v->fd);
 		v->out_ns = now_ns();
-		sigwait(&set, &sig);
+		realmode_take_signal();
 		sem_post(&out);
 	}
 	return NULL;
@@ -64,19 +45,7 @@ static void *run(void *arg)
 
 static void make_vcpu(struct vcpu *v, unsigned long id)
 {
-	/* The kernel's sigset_t has 8 bytes: none is blocked in KVM_RUN. */
-	struct kvm_signal_mask *mask = calloc(1, sizeof(*mask) + 8);
-	struct kvm_regs regs = { .rflags = 2 };
-	struct kvm_sregs sregs;
-
-	v->fd = need(ioctl(vm, KVM_CREATE_VCPU, id), "KVM_CREATE_VCPU");
-	need(ioctl(v->fd, KVM_GET_SREGS, &sregs), "KVM_GET_SREGS");
-	sregs.cs.base = sregs.cs.selector = 0;
-	need(ioctl(v->fd, KVM_SET_SREGS, &sregs), "KVM_SET_SREGS");
-	need(ioctl(v->fd, KVM_SET_REGS, &regs), "KVM_SET_REGS");
-	mask->len = 8;
-	need(ioctl(v->fd, KVM_SET_SIGNAL_MASK, mask), "KVM_SET_SIGNAL_MASK");
-	free(mask);
+	v->fd = realmode_vcpu(&vm, id);
 	sem_init(&v->run, 0, 0);
 	need(-pthread_create(&v->thread, NULL, run, v), "thread");
 }
@@ -105,11 +74,7 @@ static void resume(int n)
 
 int main(int argc, char **argv)
 {
-	void *ram = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	struct kvm_userspace_memory_region slot = { .memory_size = 4096,
-						    .userspace_addr = (uintptr_t)ram };
 	unsigned int rounds, ms;
-	sigset_t set;
 	int n;
 
 	if (argc != 4)
@@ -119,13 +84,7 @@ int main(int argc, char **argv)
 	ms = (unsigned int)atoi(argv[3]);
 	if (n < 1 || n > VCPUS_MAX)
 		return 2;
-	kvm = need(open("/dev/kvm", O_RDWR), "/dev/kvm");
-	vm = need(ioctl(kvm, KVM_CREATE_VM, 0), "KVM_CREATE_VM");
-	memcpy(ram, code, sizeof(code));
-	need(ioctl(vm, KVM_SET_USER_MEMORY_REGION, &slot), "KVM_SET_USER_MEMORY_REGION");
-	sigemptyset(&set);
-	sigaddset(&set, SIGUSR1);
-	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	realmode_open(&vm, code, sizeof(code));
 	sem_init(&out, 0, 0);
 	for (int i = 0; i < n; i++)
 		make_vcpu(&vcpus[i], (unsigned long)i);

@@ -8,23 +8,13 @@
  * has kept it out, and what the scheduler counted for the vCPU's thread: three measures that
  * are independent of the tracer's.
  */
-#include <fcntl.h>
 #include <linux/kvm.h>
 #include <pthread.h>
-#include <sched.h>
 #include <semaphore.h>
-#include <signal.h>
 #include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/ioctl.h>
-#include <sys/mman.h>
-#include <unistd.h>
 #include <x86intrin.h>
 
-#include "guest.h"
+#include "realmode.h"
 
 /* What the guest keeps, at 0x800: where the loop's last look was, and its gaps. */
 struct gaps {
@@ -69,58 +59,30 @@ asm(".pushsection .rodata\n"
     "	.popsection\n");
 extern const char guest_begin[], guest_end[];
 
+static struct realmode vm;
 static int vcpu, cpu;
-static struct kvm_run *state;
 static sem_t go, out;
 static volatile bool over;
 static bool halts;
 static unsigned int stop_ms;
 static unsigned long long stopped_ns, delay_ns;
 
-/* Nanoseconds that this thread was runnable and not running: the second number. */
-static unsigned long long run_delay(void)
-{
-	unsigned long long delay;
-	FILE *f = fopen("/proc/thread-self/schedstat", "r");
-
-	if (!f || fscanf(f, "%*u %llu", &delay) != 1)
-		exit(1);
-	fclose(f);
-	return delay;
-}
-
-static void pin(void)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	need(sched_setaffinity(0, sizeof(set), &set), "sched_setaffinity");
-}
-
 static void *run(void *arg)
 {
 	unsigned long long before, from;
-	sigset_t set;
-	int sig;
 
 	(void)arg;
-	pin();
+	pin_to(cpu);
 	sem_wait(&go);
 	need(ioctl(vcpu, KVM_RUN, 0), "KVM_RUN"); /* the OUT */
 	before = run_delay();
 	puts("{\"runs\": true}");
 	fflush(stdout);
 	sem_post(&out);
-	sigemptyset(&set);
-	sigaddset(&set, SIGUSR1);
 	for (;;) {
-		if (!ioctl(vcpu, KVM_RUN, 0) || errno != EINTR) {
-			fprintf(stderr, "ticker: exit reason %u\n", state->exit_reason);
-			exit(1);
-		}
+		realmode_run(vcpu);
 		from = now_ns();
-		sigwait(&set, &sig);
+		realmode_take_signal();
 		if (over)
 			break;
 		usleep(stop_ms * 1000);
@@ -128,37 +90,6 @@ static void *run(void *arg)
 	}
 	delay_ns = run_delay() - before;
 	return NULL;
-}
-
-static void make_vcpu(int kvm, int vm)
-{
-	/* The kernel's sigset_t has 8 bytes. */
-	static const uint64_t none;
-	struct kvm_signal_mask *mask = calloc(1, sizeof(*mask) + 8);
-	struct kvm_regs regs = { .rflags = 2 };
-	struct kvm_sregs sregs;
-	int size;
-
-	/* Without one HLT ends KVM_RUN. */
-	if (halts)
-		need(ioctl(vm, KVM_CREATE_IRQCHIP, 0), "KVM_CREATE_IRQCHIP");
-	vcpu = need(ioctl(vm, KVM_CREATE_VCPU, 0ul), "KVM_CREATE_VCPU");
-	size = need(ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0), "KVM_GET_VCPU_MMAP_SIZE");
-	state = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu, 0);
-	need(state == MAP_FAILED ? -1 : 0, "mmap of the vCPU");
-	need(ioctl(vcpu, KVM_GET_SREGS, &sregs), "KVM_GET_SREGS");
-	sregs.cs.base = sregs.cs.selector = 0;
-	need(ioctl(vcpu, KVM_SET_SREGS, &sregs), "KVM_SET_SREGS");
-	need(ioctl(vcpu, KVM_SET_REGS, &regs), "KVM_SET_REGS");
-	mask->len = 8;
-	memcpy(mask->sigset, &none, 8);
-	need(ioctl(vcpu, KVM_SET_SIGNAL_MASK, mask), "KVM_SET_SIGNAL_MASK");
-	free(mask);
-}
-
-static void on_signal(int sig)
-{
-	(void)sig;
 }
 
 /* Nanoseconds a tick of the guest's clock, which is the host's. */
@@ -169,16 +100,11 @@ static double ns_per_tick(unsigned long long from_ns, uint64_t from)
 
 int main(int argc, char **argv)
 {
-	char *ram = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	struct kvm_userspace_memory_region slot = { .memory_size = 4096,
-						    .userspace_addr = (uintptr_t)ram };
-	struct gaps *gaps = (struct gaps *)(ram + GAPS);
+	struct gaps *gaps;
 	unsigned long long from_ns;
 	unsigned int ms, stops;
 	pthread_t thread;
-	sigset_t set;
 	uint64_t from;
-	int kvm, vm;
 
 	if (argc > 1 && !strcmp(argv[1], "halt")) {
 		halts = true;
@@ -191,15 +117,12 @@ int main(int argc, char **argv)
 	cpu = atoi(argv[2]);
 	stops = argc == 5 ? (unsigned int)atoi(argv[3]) : 0;
 	stop_ms = argc == 5 ? (unsigned int)atoi(argv[4]) : 0;
-	kvm = need(open("/dev/kvm", O_RDWR), "/dev/kvm");
-	vm = need(ioctl(kvm, KVM_CREATE_VM, 0), "KVM_CREATE_VM");
-	memcpy(ram, guest_begin, (size_t)(guest_end - guest_begin));
-	need(ioctl(vm, KVM_SET_USER_MEMORY_REGION, &slot), "KVM_SET_USER_MEMORY_REGION");
-	signal(SIGUSR1, on_signal);
-	sigemptyset(&set);
-	sigaddset(&set, SIGUSR1);
-	pthread_sigmask(SIG_BLOCK, &set, NULL);
-	make_vcpu(kvm, vm);
+	realmode_open(&vm, guest_begin, (size_t)(guest_end - guest_begin));
+	gaps = (struct gaps *)(vm.ram + GAPS);
+	/* Without one HLT ends KVM_RUN. */
+	if (halts)
+		need(ioctl(vm.vm, KVM_CREATE_IRQCHIP, 0), "KVM_CREATE_IRQCHIP");
+	vcpu = realmode_vcpu(&vm, 0);
 	sem_init(&go, 0, 0);
 	sem_init(&out, 0, 0);
 	need(-pthread_create(&thread, NULL, run, NULL), "thread");
