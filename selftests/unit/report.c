@@ -130,52 +130,6 @@ static void text_others(bool *ok)
 	free(text);
 }
 
-static void says_the_impact(bool *ok)
-{
-	static const char *const want[] = {
-		"  impact      what kept vCPUs from running",
-		"    setup        vcpu0          0 ms  \n",
-		"    precopy      vcpu0       31.0 ms  page-tracking 30.0 ms, no-cpu 1.00 ms\n",
-		"    switchover   vcpu0       38.0 ms  stopped 38.0 ms\n",
-		"    unexplained              2.00 ms\n",
-	};
-	struct km_impact_vcpu *v = run.impact.vcpu;
-	json_t *j, *phase;
-	char *text;
-
-	moved();
-	run.impact.wanted = true;
-	strcpy(run.impact.why_not, "no BTF");
-	text = text_of(&run);
-	CHECK(strstr(text, "  impact      not available here: no BTF\n"));
-	free(text);
-	run.impact.on = true;
-	run.impact.vcpus = 2;
-	v[0].ms[KM_PHASE_PRECOPY][KM_STALL_TRACKING] = 30;
-	v[0].ms[KM_PHASE_PRECOPY][KM_STALL_WAIT] = 1;
-	v[0].ms[KM_PHASE_SWITCHOVER][KM_STALL_STOPPED] = 38;
-	v[0].unexplained_ms = 2;
-	v[1].vcpu = 1;
-	v[1].unexplained_ms = -0.1; /* it was read while it went on */
-	text = text_of(&run);
-	for (size_t i = 0; i < sizeof(want) / sizeof(want[0]); i++) {
-		if (!strstr(text, want[i]))
-			printf("# missing: %s\n", want[i]);
-		CHECK(strstr(text, want[i]));
-	}
-	free(text);
-	j = km_json_run(&run);
-	phase = json_object_get(j, "impact");
-	CHECK(json_array_size(json_object_get(phase, "vcpus")) == 2);
-	phase = json_array_get(json_object_get(json_array_get(json_object_get(phase, "vcpus"), 0),
-					       "phases"),
-			       KM_PHASE_PRECOPY);
-	CHECK(json_real_value(json_object_get(phase, "stalled_ms")) == 31);
-	CHECK(json_real_value(json_object_get(json_object_get(phase, "by_cause_ms"),
-					      "page-tracking")) == 30);
-	json_decref(j);
-}
-
 static void json_run(bool *ok)
 {
 	json_t *j;
@@ -449,7 +403,6 @@ static void placement(bool *ok)
 static const struct ktap_case cases[] = {
 	{ "report of a move", text_moved },
 	{ "reports of other outcomes", text_others },
-	{ "what kept the guest from running, in words and in JSON", says_the_impact },
 	{ "JSON of a move", json_run },
 	{ "a weight raised", weight },
 	{ "vCPUs slowed", throttle },
