@@ -97,23 +97,18 @@ static __noinline int charge(struct km_impact_thread *t, __u32 cause, __u64 from
 	return 0;
 }
 
-/* A sleep that nothing has named: what it was by where it was. A halt may be more than one. */
-static __always_inline void charge_sleep(struct km_impact_thread *t)
+/* A sleep that is over. */
+static __always_inline void charge_sleep(struct km_impact_thread *t, __u32 cause)
 {
-	__u32 cause = t->in_kvm == KM_IMPACT_HALTED ? KM_IMPACT_HALTED : KM_IMPACT_BLOCKED;
-
-	if (!t->slept_ns)
-		return;
-	if (t->in_vmm)
-		cause = t->by_signal ? KM_IMPACT_STOPPED : KM_IMPACT_VMM;
-	charge(t, cause, t->slept_ns, t->woken_ns);
+	if (t->slept_ns)
+		charge(t, cause, t->slept_ns, t->woken_ns);
 	t->slept_ns = 0;
 }
 
 static __always_inline void charge_cpu(struct km_impact_thread *t, __u64 now)
 {
-	charge_sleep(t);
-	charge(t, t->in_vmm ? KM_IMPACT_EMULATED : t->in_kvm, t->mark_ns, now);
+	charge_sleep(t, km_impact_of_sleep(t));
+	charge(t, km_impact_of_cpu(t), t->mark_ns, now);
 	t->mark_ns = now;
 }
 
@@ -215,9 +210,7 @@ int on_halted(struct trace_event_raw_kvm_vcpu_wakeup *ctx)
 	if (!t)
 		return 0;
 	now = bpf_ktime_get_ns();
-	if (t->slept_ns)
-		charge(t, KM_IMPACT_HALTED, t->slept_ns, t->woken_ns);
-	t->slept_ns = 0;
+	charge_sleep(t, KM_IMPACT_HALTED);
 	charge(t, ctx->waited ? KM_IMPACT_KVM : KM_IMPACT_HALTED, t->mark_ns, now);
 	t->mark_ns = now;
 	t->in_kvm = KM_IMPACT_KVM;

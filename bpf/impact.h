@@ -45,6 +45,20 @@ struct km_impact_thread {
 	__u8 by_signal; /* that was for a signal */
 };
 
+/* What a sleep is by where it was: a halt may be more than one. */
+static inline __u32 km_impact_of_sleep(const struct km_impact_thread *t)
+{
+	if (t->in_vmm)
+		return t->by_signal ? KM_IMPACT_STOPPED : KM_IMPACT_VMM;
+	return t->in_kvm == KM_IMPACT_HALTED ? KM_IMPACT_HALTED : KM_IMPACT_BLOCKED;
+}
+
+/* And time on a CPU. */
+static inline __u32 km_impact_of_cpu(const struct km_impact_thread *t)
+{
+	return t->in_vmm ? KM_IMPACT_EMULATED : t->in_kvm;
+}
+
 /* Packed by itself: no padding, which would be part of a hash's key. */
 struct km_impact_key {
 	__u32 vcpu;

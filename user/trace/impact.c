@@ -60,24 +60,17 @@ struct piece {
 	uint64_t from_ns, to_ns;
 };
 
-static unsigned int asleep(const struct km_impact_thread *t)
-{
-	if (!t->in_vmm)
-		return t->in_kvm == KM_IMPACT_HALTED ? KM_IMPACT_HALTED : KM_IMPACT_BLOCKED;
-	return t->by_signal ? KM_IMPACT_STOPPED : KM_IMPACT_VMM;
-}
-
 static unsigned int state_of(const struct km_impact_thread *t)
 {
 	switch (t->state) {
 	case KM_IMPACT_ASLEEP:
-		return asleep(t);
+		return km_impact_of_sleep(t);
 	case KM_IMPACT_RUNNABLE:
 		return KM_IMPACT_WAIT;
 	case KM_IMPACT_OVER_QUOTA:
 		return KM_IMPACT_THROTTLED;
 	default:
-		return t->in_vmm ? KM_IMPACT_EMULATED : t->in_kvm;
+		return km_impact_of_cpu(t);
 	}
 }
 
@@ -89,7 +82,7 @@ static size_t open_pieces(const struct km_impact_thread *t, uint64_t until, stru
 	if (!t->left_ns)
 		return 0;
 	if (t->slept_ns)
-		p[n++] = (struct piece){ t->vcpu, asleep(t), t->slept_ns, t->woken_ns };
+		p[n++] = (struct piece){ t->vcpu, km_impact_of_sleep(t), t->slept_ns, t->woken_ns };
 	if (until > t->mark_ns)
 		p[n++] = (struct piece){ t->vcpu, state_of(t), t->mark_ns, until };
 	return n;
