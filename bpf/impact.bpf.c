@@ -21,6 +21,8 @@
 #include "sched.bpf.h"
 #include "vmexit.bpf.h"
 
+#define NR_IOCTL   16	      /* arch/x86/entry/syscalls/syscall_64.tbl */
+#define KVM_RUN	   0xae80     /* include/uapi/linux/kvm.h */
 #define PF_EXITING 0x00000004 /* include/linux/sched.h */
 
 /* When each phase began, and the last that did. User space writes the first before the second. */
@@ -186,7 +188,7 @@ int on_pml_full(void *ctx)
 	return 0;
 }
 
-/* KVM_RUN returns. When it is called again isn't seen: the way in is the VMM's, too. */
+/* KVM_RUN returns. That it is called again is seen only if it sleeps: the way in is the VMM's. */
 SEC("tp/kvm/kvm_userspace_exit")
 int on_return(struct trace_event_raw_kvm_userspace_exit *ctx)
 {
@@ -217,6 +219,15 @@ int on_halted(struct trace_event_raw_kvm_vcpu_wakeup *ctx)
 	return 0;
 }
 
+/* In ioctl(fd, KVM_RUN), by its registers on the way into the kernel: no tracepoint says that it
+ * is called. */
+static __always_inline _Bool in_kvm_run(struct task_struct *p)
+{
+	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(p);
+
+	return BPF_CORE_READ(regs, orig_ax) == NR_IOCTL && BPF_CORE_READ(regs, si) == KVM_RUN;
+}
+
 SEC("tp_btf/sched_switch")
 int BPF_PROG(on_switch, _Bool preempt, struct task_struct *prev, struct task_struct *next)
 {
@@ -228,11 +239,14 @@ int BPF_PROG(on_switch, _Bool preempt, struct task_struct *prev, struct task_str
 		/* What it does from here on, such as to close the VM, is nothing to the guest. */
 		if (prev->flags & PF_EXITING)
 			back(t, now);
-		else if (!km_stays_runnable(preempt, prev))
-			t->state = KM_IMPACT_ASLEEP;
-		else
+		else if (km_stays_runnable(preempt, prev))
 			t->state = km_is_throttled(prev) ? KM_IMPACT_OVER_QUOTA :
 							   KM_IMPACT_RUNNABLE;
+		else
+			t->state = KM_IMPACT_ASLEEP;
+		/* A halted one that a signal has taken out, and that is halted again. */
+		if (t->in_vmm && t->state == KM_IMPACT_ASLEEP && in_kvm_run(prev))
+			t->in_vmm = 0;
 	}
 	t = absent(next);
 	if (!t)

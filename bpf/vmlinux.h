@@ -69,6 +69,12 @@ struct sched_entity {
 	struct cfs_rq *cfs_rq; /* with CONFIG_FAIR_GROUP_SCHED */
 };
 
+/* arch/x86/include/asm/ptrace.h */
+struct pt_regs {
+	unsigned long si;
+	unsigned long orig_ax;
+};
+
 struct task_struct {
 	struct thread_info thread_info;
 	struct sched_entity se;
