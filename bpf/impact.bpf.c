@@ -25,6 +25,9 @@
 #define KVM_RUN	   0xae80     /* include/uapi/linux/kvm.h */
 #define PF_EXITING 0x00000004 /* include/linux/sched.h */
 
+/* All programs are in place. They come one by one: of an absence that began before, some would
+ * not have seen their part. */
+_Bool on = 0;
 /* When each phase began, and the last that did. User space writes the first before the second. */
 __u64 phase_ns[KM_IMPACT_PHASES_MAX] = {};
 __u32 phase = 0;
@@ -134,7 +137,7 @@ int on_exit(struct trace_event_raw_kvm_exit *ctx)
 	__u32 tid = bpf_get_current_pid_tgid();
 	struct km_impact_thread new = {}, *t;
 
-	if (!km_ours())
+	if (!on || !km_ours())
 		return 0;
 	t = thread_of(tid);
 	if (!t) {

@@ -50,6 +50,7 @@ static int open_impact(void **state, pid_t pid, struct km_err *err)
 		impact__destroy(skel);
 		return km_bpf_failed(rc, "impact", err);
 	}
+	__atomic_store_n(&skel->bss->on, true, __ATOMIC_RELEASE);
 	*state = skel;
 	return 0;
 }
