@@ -31,6 +31,8 @@ _Bool on = 0;
 /* When each phase began, and the last that did. User space writes the first before the second. */
 __u64 phase_ns[KM_IMPACT_PHASES_MAX] = {};
 __u32 phase = 0;
+/* Not 0: phase 1 begins when the guest runs, and is over so long after that. */
+__u64 arrival_ns = 0;
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -155,6 +157,11 @@ int on_exit(struct trace_event_raw_kvm_exit *ctx)
 	t->slept_ns = 0;
 	t->mark_ns = bpf_ktime_get_ns();
 	t->left_ns = t->mark_ns;
+	if (t->entered_ns && !t->exited_ns) {
+		t->exited_ns = t->mark_ns;
+		t->exit_isa = ctx->isa;
+		t->exit_reason = ctx->exit_reason;
+	}
 	return 0;
 }
 
@@ -219,6 +226,7 @@ int on_halted(struct trace_event_raw_kvm_vcpu_wakeup *ctx)
 	charge(t, ctx->waited ? KM_IMPACT_KVM : KM_IMPACT_HALTED, t->mark_ns, now);
 	t->mark_ns = now;
 	t->in_kvm = KM_IMPACT_KVM;
+	t->idle |= !t->entered_ns;
 	return 0;
 }
 
@@ -276,6 +284,17 @@ int BPF_PROG(on_wakeup, struct task_struct *p)
 	return 0;
 }
 
+/* A vCPU runs, and it may be the first. The phase after comes by its time: charge() cuts there. */
+static __always_inline void first_entry(struct km_impact_thread *t, __u64 now)
+{
+	t->entered_ns = now;
+	if (!arrival_ns || phase)
+		return;
+	phase_ns[1] = now;
+	phase_ns[2] = now + arrival_ns;
+	phase = 2;
+}
+
 /* Raw, as it needs nothing of what the tracepoint would gather, nor of what KVM passes. */
 SEC("raw_tp/kvm_entry")
 int on_entry(void *ctx)
@@ -288,6 +307,8 @@ int on_entry(void *ctx)
 	now = bpf_ktime_get_ns();
 	charge_cpu(t, now);
 	back(t, now);
+	if (!t->entered_ns)
+		first_entry(t, now);
 	return 0;
 }
 

@@ -31,13 +31,18 @@ enum km_impact_state {
 	KM_IMPACT_OVER_QUOTA,
 };
 
-/* A vCPU's thread. */
+/* A vCPU's thread. Without holes: they would be copied from the program's stack. */
 struct km_impact_thread {
-	__u64 left_ns;	 /* the guest; 0: it is there, or has not been seen yet */
-	__u64 mark_ns;	 /* since when it is in this state */
-	__u64 slept_ns;	 /* a sleep that is over, and whose cause isn't known: its begin, or 0 */
-	__u64 woken_ns;	 /* its end */
-	__u64 absent_ns; /* out of the guest, in all: what the causes must add up to */
+	__u64 left_ns;	   /* the guest; 0: it is there, or has not been seen yet */
+	__u64 mark_ns;	   /* since when it is in this state */
+	__u64 slept_ns;	   /* a sleep that is over, and whose cause isn't known: its begin, or 0 */
+	__u64 woken_ns;	   /* its end */
+	__u64 absent_ns;   /* out of the guest, in all: what the causes must add up to */
+	__u64 entered_ns;  /* the guest, for the first time that was seen; 0: not yet */
+	__u64 exited_ns;   /* and left it again; 0: not yet */
+	__u32 exit_reason; /* for this */
+	__u16 exit_isa;	   /* as the tracepoint has it */
+	__u16 idle;	   /* a halt was over before it entered for the first time */
 	__u32 vcpu;
 	__u8 state;	/* enum km_impact_state */
 	__u8 in_kvm;	/* the cause of what it does on a CPU in KVM */

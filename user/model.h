@@ -304,6 +304,27 @@ struct km_impact {
 	struct km_impact_vcpu vcpu[KM_IMPACT_VCPUS];
 };
 
+/* The guest's first time at the destination. */
+#define KM_EXIT_NAME 20
+struct km_arrival_vcpu {
+	unsigned int vcpu;
+	/* The guest, for the first time; by CLOCK_MONOTONIC there, 0 = it was not seen to. */
+	uint64_t entered_ns, exited_ns;
+	bool idle;		 /* it was halted before it entered */
+	char exit[KM_EXIT_NAME]; /* KVM's name of what it left it for */
+	double ms[KM_STALLS];
+	double unexplained_ms; /* since it was told to run, as in struct km_impact_vcpu */
+};
+struct km_arrival {
+	bool wanted, on;
+	char why_not[KM_ERR_MAX];
+	double watched_ms; /* since the first vCPU has entered the guest */
+	uint64_t pause_ns; /* when the pause began, by the same clock; 0 = the clocks aren't joined */
+	uint64_t lost;
+	unsigned int vcpus;
+	struct km_arrival_vcpu vcpu[KM_IMPACT_VCPUS];
+};
+
 /* The result of `kmigrate run`; every renderer reads only this. */
 struct km_run {
 	char id[40]; /* names the journal */
@@ -330,6 +351,7 @@ struct km_run {
 	double pause_ms; /* pause.total_ms; without it from the guest's stop, seen here */
 	struct km_pause pause;
 	struct km_impact impact;
+	struct km_arrival arrival;
 	char held[KM_ERR_MAX];	/* what was held and put back, one line */
 	char error[KM_ERR_MAX]; /* "" when it went well */
 };

@@ -171,6 +171,16 @@ static void draws_the_impact(bool *ok)
 			   "y=\"6.0\" width=\"680.0\""));
 	CHECK(strstr(text, "precopy: no-cpu</text><rect class=\"part src\" x=\"190.0\" "
 			   "y=\"26.0\" width=\"340.0\""));
+	CHECK(strstr(text, "until the guest ran there</p>") && !strstr(text, "there: "));
+	free(text);
+	run.arrival.wanted = run.arrival.on = true;
+	run.arrival.vcpus = 2;
+	run.arrival.vcpu[0].ms[KM_STALL_TOUCH] = 60;
+	run.arrival.vcpu[1].ms[KM_STALL_TOUCH] = 15;
+	text = page();
+	CHECK(strstr(text, "there: first-touch</text><rect class=\"part dst\" x=\"190.0\" "
+			   "y=\"26.0\" width=\"510.0\""));
+	CHECK(strstr(text, "until the guest ran there, and in its first second there</p>"));
 	free(text);
 }
 

@@ -173,7 +173,9 @@ static void moved(int64_t ahead)
 
 	memset(&there, 0, sizeof(there));
 	for (enum km_mark k = KM_MARK_ASKED; k < KM_MARKS; k++) {
-		here.ns[k] = at;
+		here.ns[k] = k == KM_MARK_ENTERED ? 0 : at;
+		if (k == KM_MARK_ENTERED)
+			continue;
 		if (k == KM_MARK_RECEIVED || k == KM_MARK_LOADED || k == KM_MARK_GO ||
 		    k == KM_MARK_RUNS) {
 			here.ns[k] = 0;
@@ -239,6 +241,37 @@ static void parts(bool *ok)
 	here.ns[KM_MARK_STOPPED] = 0;
 	km_blackout(&here, &there, &fit, &p);
 	CHECK(!p.nparts && !(p.total_ms > 0));
+}
+
+/* Where somebody watches the pause lasts until a vCPU is in the guest, if that can be. */
+static void entered(bool *ok)
+{
+	moved(7 * S);
+	there.ns[KM_MARK_ENTERED] = there.ns[KM_MARK_RUNS] + 4 * MS;
+	km_blackout(&here, &there, &fit, &p);
+	CHECK(p.joined && p.nparts == 12 && adds_up() && near(p.total_ms, 70));
+	CHECK(near(part("entry")->took_ms, 4) && part("entry")->destination);
+	CHECK(near(part("resume")->took_ms, 11));
+	/* QEMU's word that it runs comes after it does. */
+	there.ns[KM_MARK_ENTERED] = there.ns[KM_MARK_RUNS] - 4 * MS;
+	km_blackout(&here, &there, &fit, &p);
+	CHECK(p.joined && p.nparts == 12 && adds_up() && near(p.total_ms, 62));
+	CHECK(near(part("resume")->took_ms, 7) && near(part("entry")->took_ms, 0));
+	/* Before it was told to, or so late that it can't have been kept, or never. */
+	there.ns[KM_MARK_ENTERED] = there.ns[KM_MARK_GO] - 1;
+	km_blackout(&here, &there, &fit, &p);
+	CHECK(p.joined && p.nparts == 11 && adds_up() && near(p.total_ms, 66));
+	there.ns[KM_MARK_ENTERED] = there.ns[KM_MARK_RUNS] + 2 * S;
+	km_blackout(&here, &there, &fit, &p);
+	CHECK(p.joined && p.nparts == 11 && near(p.total_ms, 66));
+	there.ns[KM_MARK_ENTERED] = UINT64_MAX;
+	km_blackout(&here, &there, &fit, &p);
+	CHECK(p.joined && p.nparts == 11 && near(p.total_ms, 66));
+	/* Its clock is not known. */
+	there.ns[KM_MARK_ENTERED] = there.ns[KM_MARK_RUNS];
+	fit.known = false;
+	km_blackout(&here, &there, &fit, &p);
+	CHECK(!p.joined && p.nparts == 8 && adds_up());
 }
 
 /* No word arrives before it was said, which tells more than the clocks' question did. */
@@ -330,6 +363,7 @@ static const struct ktap_case cases[] = {
 	{ "clocks: asked on a connection, or eaten by it", on_a_connection },
 	{ "clocks: QEMU's events have their own time", events },
 	{ "pause: the parts add up", parts },
+	{ "pause: until a vCPU is in the guest", entered },
 	{ "pause: no word arrives before it was said", causes },
 	{ "pause: a destination that says nothing", unknown },
 	{ "pause: a destination that says what can't be", lies },

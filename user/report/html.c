@@ -258,7 +258,7 @@ void km_html_run(FILE *f, const struct km_run *r, const struct km_series *series
 	put_rates(f, r, series);
 	put_left(f, r, series);
 	put_pause(f, &r->pause);
-	km_html_impact(f, &r->impact);
+	km_html_impact(f, r);
 	put_report(f, r);
 	fputs("</body></html>\n", f);
 }

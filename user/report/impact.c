@@ -19,16 +19,23 @@ static double phase_ms(const struct km_impact_vcpu *v, unsigned int phase)
 	return sum;
 }
 
-static json_t *json_phase(const struct km_impact_vcpu *v, unsigned int phase)
+json_t *km_json_causes(const double ms[KM_STALLS])
 {
-	json_t *o = json_object(), *by_cause = json_object();
+	json_t *o = json_object();
 
 	for (unsigned int c = 0; c < KM_STALLS; c++)
-		if (v->ms[phase][c] > 0)
-			km_j_put(by_cause, km_stall_name(c), km_j_real(v->ms[phase][c]));
+		if (ms[c] > 0)
+			km_j_put(o, km_stall_name(c), km_j_real(ms[c]));
+	return o;
+}
+
+static json_t *json_phase(const struct km_impact_vcpu *v, unsigned int phase)
+{
+	json_t *o = json_object();
+
 	km_j_put(o, "phase", km_j_text(km_phase_name(phase)));
 	km_j_put(o, "stalled_ms", km_j_real(phase_ms(v, phase)));
-	km_j_put(o, "by_cause_ms", by_cause);
+	km_j_put(o, "by_cause_ms", km_json_causes(v->ms[phase]));
 	return o;
 }
 
@@ -58,8 +65,7 @@ json_t *km_json_impact(const struct km_impact *i)
 	return o;
 }
 
-/* The causes of a phase, most time first: "stopped 612 ms, no-cpu 31 ms". */
-static void put_causes(FILE *f, const struct km_impact_vcpu *v, unsigned int phase)
+void km_text_causes(FILE *f, const double ms[KM_STALLS])
 {
 	bool told[KM_STALLS] = { false };
 	char buf[KM_UNIT_MAX];
@@ -68,16 +74,13 @@ static void put_causes(FILE *f, const struct km_impact_vcpu *v, unsigned int pha
 		unsigned int most = KM_STALLS;
 
 		for (unsigned int c = 0; c < KM_STALLS; c++)
-			if (!told[c] && v->ms[phase][c] > 0 &&
-			    (most == KM_STALLS || v->ms[phase][c] > v->ms[phase][most]))
+			if (!told[c] && ms[c] > 0 && (most == KM_STALLS || ms[c] > ms[most]))
 				most = c;
 		if (most == KM_STALLS)
 			break;
 		told[most] = true;
-		fprintf(f, "%s%s %s", n ? ", " : "", km_stall_name(most),
-			km_fmt_ms(buf, v->ms[phase][most]));
+		fprintf(f, "%s%s %s", n ? ", " : "", km_stall_name(most), km_fmt_ms(buf, ms[most]));
 	}
-	fputc('\n', f);
 }
 
 struct ranked {
@@ -104,7 +107,8 @@ static void put_phase(FILE *f, const struct km_impact *i, unsigned int phase)
 	for (unsigned int n = 0; n < i->vcpus && n < VCPUS_TOLD; n++) {
 		fprintf(f, "    %-12s vcpu%-4u %10s  ", n ? "" : km_phase_name(phase),
 			rank[n].v->vcpu, km_fmt_ms(buf, rank[n].ms));
-		put_causes(f, rank[n].v, phase);
+		km_text_causes(f, rank[n].v->ms[phase]);
+		fputc('\n', f);
 	}
 }
 

@@ -13,7 +13,11 @@ json_t *km_json_impact(const struct km_impact *i);
 /* A line for each phase and vCPU; of many those with most. on is true. */
 void km_text_impact(FILE *f, const struct km_impact *i);
 
+/* What kept one vCPU, most time first: "stopped 612 ms, no-cpu 31 ms". */
+void km_text_causes(FILE *f, const double ms[KM_STALLS]);
+json_t *km_json_causes(const double ms[KM_STALLS]);
+
 /* A figure of the page; nothing where there is nothing to see. */
-void km_html_impact(FILE *f, const struct km_impact *i);
+void km_html_impact(FILE *f, const struct km_run *r);
 
 #endif

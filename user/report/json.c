@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+#include "arrival.h"
 #include "hold.h"
 #include "impact.h"
 #include "report.h"
@@ -117,6 +118,7 @@ json_t *km_json_run(const struct km_run *r)
 	km_j_put(o, "times", times(r));
 	km_j_put(o, "pause", km_json_pause(&r->pause));
 	km_j_put(o, "impact", km_json_impact(&r->impact));
+	km_j_put(o, "arrival", km_json_arrival(&r->arrival));
 	km_j_put(o, "counters", counters(&r->c));
 	km_j_put(o, "module", module(&r->module));
 	km_j_put(o, "held", km_j_text_or_null(r->held));

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+#include "arrival.h"
 #include "hold.h"
 #include "impact.h"
 #include "report.h"
@@ -238,6 +239,10 @@ void km_text_run(FILE *f, const struct km_run *r)
 		line(f, "impact", "not available here: %.400s", r->impact.why_not);
 	else if (r->impact.wanted)
 		km_text_impact(f, &r->impact);
+	if (r->arrival.wanted && !r->arrival.on)
+		line(f, "arrival", "not known: %.400s", r->arrival.why_not);
+	else if (r->arrival.wanted)
+		km_text_arrival(f, &r->arrival);
 	put_where(f, r);
 }
 

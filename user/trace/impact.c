@@ -12,6 +12,7 @@
 #include "../../bpf/impact.h"
 #include "../xfer/clock.h"
 #include "load.h"
+#include "reasons.h"
 
 static const char *const optional[] = { "kvm/kvm_pml_full", "kvm/kvm_vcpu_wakeup",
 					"kvm/kvm_userspace_exit", "kvm/kvm_page_fault", NULL };
@@ -199,6 +200,75 @@ int km_impact_read(void *state, struct km_impact *out, struct km_err *err)
 	free(h);
 	qsort(out->vcpu, out->vcpus, sizeof(out->vcpu[0]), by_number);
 	return 0;
+}
+
+/* ---- on arrival ---- */
+
+int km_impact_await(void *state, const struct km_thread *t, size_t n, uint64_t for_ns)
+{
+	struct impact *skel = state;
+	int map = bpf_map__fd(skel->maps.threads), rc = 0;
+
+	for (size_t i = 0; !rc && i < n; i++) {
+		struct km_impact_thread stands = { .vcpu = (__u32)t[i].vcpu,
+						   .state = KM_IMPACT_ASLEEP,
+						   .in_kvm = KM_IMPACT_HALTED, /* if it is */
+						   .in_vmm = 1,
+						   .by_signal = 1 };
+		__u32 tid = (__u32)t[i].tid;
+
+		if (t[i].kind != KM_THREAD_VCPU)
+			continue;
+		stands.left_ns = stands.mark_ns = km_now_ns();
+		if (bpf_map_update_elem(map, &tid, &stands, BPF_ANY))
+			rc = -errno;
+	}
+	skel->bss->arrival_ns = for_ns;
+	return rc;
+}
+
+uint64_t km_impact_arrived_ns(const void *state)
+{
+	const struct impact *skel = state;
+
+	return skel->bss->phase ? skel->bss->phase_ns[1] : 0;
+}
+
+int km_impact_read_arrival(void *state, struct km_arrival *out, struct km_err *err)
+{
+	const struct impact *skel = state;
+	struct km_impact *all = malloc(sizeof(*all));
+	struct km_impact_thread t;
+	bool begun = false;
+	__u32 tid = 0;
+	int rc = all ? km_impact_read(state, all, err) : km_err_set(err, -ENOMEM, "out of memory");
+
+	out->vcpus = rc ? 0 : all->vcpus;
+	out->lost = rc ? 0 : all->lost;
+	for (unsigned int i = 0; i < out->vcpus; i++) {
+		struct km_arrival_vcpu *v = &out->vcpu[i];
+
+		memset(v, 0, sizeof(*v));
+		v->vcpu = all->vcpu[i].vcpu;
+		v->unexplained_ms = all->vcpu[i].unexplained_ms;
+		memcpy(v->ms, all->vcpu[i].ms[1], sizeof(v->ms));
+	}
+	free(all);
+	while (next_thread(skel, &tid, &begun, &t)) {
+		unsigned int i = 0;
+
+		while (i < out->vcpus && out->vcpu[i].vcpu != t.vcpu)
+			i++;
+		if (i == out->vcpus)
+			continue;
+		out->vcpu[i].entered_ns = t.entered_ns;
+		out->vcpu[i].exited_ns = t.exited_ns;
+		out->vcpu[i].idle = t.idle;
+		if (t.exited_ns)
+			km_reason_name(out->vcpu[i].exit, sizeof(out->vcpu[i].exit), t.exit_isa,
+				       t.exit_reason);
+	}
+	return rc;
 }
 
 /* ---- as a question: without phases ---- */

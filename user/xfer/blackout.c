@@ -6,6 +6,9 @@
 #include <string.h>
 #include "bytes.h"
 
+/* A guest that is told to run does within this, or has nothing to do: that is no pause. */
+#define ENTRY_NS 1000000000ull
+
 static const enum km_mark on_wire[] = { KM_MARK_RECEIVED, KM_MARK_LOADED, KM_MARK_GO,
 					KM_MARK_RUNS };
 #define ON_WIRE (sizeof(on_wire) / sizeof(*on_wire))
@@ -18,7 +21,8 @@ static const char *const until[KM_MARKS] = {
 	[KM_MARK_RECEIVED] = "apply",	[KM_MARK_LOADED] = "load",
 	[KM_MARK_TOLD] = "loaded said", [KM_MARK_VERIFIED] = "verify",
 	[KM_MARK_GO_SENT] = "settle",	[KM_MARK_GO] = "go",
-	[KM_MARK_RUNS] = "resume",	[KM_MARK_ANSWERED] = "answer",
+	[KM_MARK_RUNS] = "resume",	[KM_MARK_ENTERED] = "entry",
+	[KM_MARK_ANSWERED] = "answer",
 };
 
 void km_marks_build(const struct km_marks *m, uint8_t buf[KM_MARKS_WIRE_BYTES])
@@ -42,7 +46,8 @@ int km_marks_parse(struct km_marks *m, const uint8_t *buf, size_t len, struct km
 
 static bool of_destination(enum km_mark k)
 {
-	return k == KM_MARK_RECEIVED || k == KM_MARK_LOADED || k == KM_MARK_GO || k == KM_MARK_RUNS;
+	return k == KM_MARK_RECEIVED || k == KM_MARK_LOADED || k == KM_MARK_GO ||
+	       k == KM_MARK_RUNS || k == KM_MARK_ENTERED;
 }
 
 /* What happened at the source before something at the destination, and what after. */
@@ -94,6 +99,19 @@ static bool plausible(const struct km_marks *dest)
 		last = at;
 	}
 	return true;
+}
+
+/* The guest may run before QEMU says so: then that is when the pause is over. */
+static void join_entry(const struct km_marks *dest, int64_t offset_ns, int64_t ns[KM_MARKS])
+{
+	int64_t at = (int64_t)dest->ns[KM_MARK_ENTERED] - offset_ns;
+
+	if (dest->ns[KM_MARK_ENTERED] < dest->ns[KM_MARK_GO] ||
+	    dest->ns[KM_MARK_ENTERED] > dest->ns[KM_MARK_RUNS] + ENTRY_NS)
+		return;
+	ns[KM_MARK_ENTERED] = at;
+	if (at < ns[KM_MARK_RUNS])
+		ns[KM_MARK_RUNS] = at;
 }
 
 /* Each part ends where the next begins, so they add up.  A mark that lies before an earlier one
@@ -149,5 +167,7 @@ void km_blackout(const struct km_marks *source, const struct km_marks *dest,
 	for (size_t i = 0; p->joined && i < ON_WIRE; i++)
 		if (dest->ns[on_wire[i]])
 			ns[on_wire[i]] = (int64_t)dest->ns[on_wire[i]] - f.offset_ns;
+	if (p->joined)
+		join_entry(dest, f.offset_ns, ns);
 	cut(ns, p);
 }

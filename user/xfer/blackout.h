@@ -32,6 +32,7 @@ enum km_mark {
 	KM_MARK_GO_SENT,
 	KM_MARK_GO,
 	KM_MARK_RUNS,	  /* QEMU has obeyed cont */
+	KM_MARK_ENTERED,  /* a vCPU is in the guest; only where somebody watches (arrival.h) */
 	KM_MARK_ANSWERED, /* and the source knows */
 	KM_MARKS,
 };

@@ -145,6 +145,8 @@ static int serve(struct sink *s, struct km_err *err)
 	}
 	if (s->go) /* RUNNING or DEAD was said */
 		s->understood = !km_recv(&s->control, &m, NULL) && m.op == KM_OP_BYE;
+	if (rc > 0 && s->understood)
+		km_sink_arrival_say(s);
 	if (rc > 0)
 		return 0;
 	/* Our own first error says more than the connection it broke. */
@@ -222,6 +224,7 @@ int km_sink_serve(const struct km_sink_opts *o, struct km_sink_result *res, stru
 	res->outcome = rc ? KM_OUT_STAYED : KM_OUT_MOVED;
 	if (rc)
 		give_up(s, err);
+	km_sink_arrival_close(s);
 	if (res->waits)
 		km_sink_pins_undo(s);
 	stop_threads(s);

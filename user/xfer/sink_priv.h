@@ -8,6 +8,7 @@
  *   sink_place.c  where those of the move run
  *   sink_pages.c  from the streams into its memory
  *   sink_qemu.c   what that QEMU says
+ *   sink_arrival.c the guest's first time here
  *   sink_guard.c  what is left to do when this process is killed
  *
  * Locks: `lock` guards err and applied_msgs and goes with `cond`; `inject`
@@ -63,6 +64,9 @@ struct sink {
 	struct km_placed placed; /* QEMU's side of both: the watcher's while it lives */
 	unsigned int nlanes;
 	struct sink_lane lanes[KM_STREAMS_MAX];
+	unsigned int watch_ms; /* of the guest's first time; 0: nobody asks for it */
+	void *impact;	       /* of km_question_impact; NULL without */
+	char why_no_watch[KM_ERR_MAX];
 	struct km_ledger *blocks; /* names and sizes only */
 	struct km_guestmem *mem;
 	struct km_verifier verify;
@@ -102,6 +106,11 @@ int km_sink_wait_fence(struct sink *s, const uint8_t *buf, size_t len, struct km
 /* sink_qemu.c: threads */
 void *km_sink_rp_main(void *arg);
 void *km_sink_watch_main(void *arg);
+
+/* sink_arrival.c: with a QEMU that waits; once the guest runs and the source knows; or not. */
+void km_sink_arrival_open(struct sink *s, const json_t *hello, json_t *welcome);
+void km_sink_arrival_say(struct sink *s);
+void km_sink_arrival_close(struct sink *s);
 
 /* sink_guard.c: started before any thread. */
 int km_sink_guard_start(struct sink *s, struct km_err *err);

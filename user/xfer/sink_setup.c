@@ -198,6 +198,8 @@ static int be_ready(struct sink *s, const json_t *hello, struct km_err *err)
 		snprintf(s->journal.qmp, sizeof(s->journal.qmp), "%s", s->q.monitor);
 		rc = km_journal_write(&s->journal, false, err);
 	}
+	if (!rc)
+		km_sink_arrival_open(s, hello, welcome);
 	km_fault("qemu-started");
 	json_object_set_new(welcome, "session", json_string(s->journal.session));
 	if (s->pins)

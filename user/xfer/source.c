@@ -113,9 +113,9 @@ static int move(struct source *s, struct km_err *err)
 	int rc = km_source_set_up(s, err);
 
 	s->run->setup_ms = km_now_ms() - s->t0;
-	km_fault("set-up");
 	s->run->phase = KM_PHASE_PRECOPY;
 	km_source_impact_phase(s);
+	km_fault("set-up");
 	s->last_rate_at = km_now_ms();
 	while (!rc && !(s->loaded && (s->relay || s->qemu_done)))
 		rc = km_source_cycle(s, err);
@@ -139,7 +139,7 @@ static void wake_all(struct source *s, int rc, const struct km_err *err)
 	km_move_wake(m);
 	for (unsigned int i = 0; i < m->nlanes; i++)
 		km_conn_shutdown(&m->lanes[i].conn);
-	if (m->control.fd > 0)
+	if (m->control.fd > 0 && (rc || !s->arrival_promised))
 		shutdown(m->control.fd, SHUT_RD);
 }
 
@@ -179,7 +179,6 @@ static void finish(struct source *s, int rc, const struct km_err *err)
 	wake_all(s, rc, err);
 	km_source_module_close(s);
 	s->run->outcome = outcome(s, rc);
-	km_source_impact_close(s);
 	km_holding_end(&s->holding, &s->run->hold);
 	km_placing_end(&s->placing, &s->run->placed);
 	km_weight_end(&s->weight, &s->run->weight);
@@ -261,8 +260,11 @@ int km_source_run(const struct km_source_opts *o, const struct km_vm *vm, struct
 	finish(s, rc, err);
 	km_source_snapshot(s);
 	run->total_ms = km_now_ms() - s->t0;
-	if (!rc)
+	if (!rc) {
 		run->phase = KM_PHASE_DONE;
+		km_source_arrival_await(s);
+	}
+	km_source_impact_close(s);
 	tear_down(s);
 	free(s);
 	return rc;

@@ -21,30 +21,20 @@ void km_source_impact_open(struct source *s)
 /* The pause is over, and the guest runs elsewhere: no phase of the report. */
 #define AFTER KM_IMPACT_PHASES
 
-/* When the pause began, as the report has it (blackout.h); 0 if it hasn't. */
-static uint64_t pause_ns(const struct source *s)
-{
-	const _Atomic uint64_t *ns = s->m.marks.ns;
-
-	if (!ns[KM_MARK_STOPPED])
-		return 0;
-	return ns[KM_MARK_ASKED] ? ns[KM_MARK_ASKED] : ns[KM_MARK_STOPPED];
-}
-
 void km_source_impact_phase(struct source *s)
 {
 	enum km_phase phase = s->run->phase;
 
 	if (s->impact)
 		km_impact_phase(s->impact, phase,
-				phase == KM_PHASE_SWITCHOVER ? pause_ns(s) : km_now_ns());
+				phase == KM_PHASE_SWITCHOVER ? km_source_pause_ns(s) : km_now_ns());
 }
 
 void km_source_impact_moved(struct source *s)
 {
-	if (s->impact && pause_ns(s) && s->run->pause.nparts)
+	if (s->impact && km_source_pause_ns(s) && s->run->pause.nparts)
 		km_impact_phase(s->impact, AFTER,
-				pause_ns(s) + (uint64_t)(s->run->pause.total_ms * 1e6));
+				km_source_pause_ns(s) + (uint64_t)(s->run->pause.total_ms * 1e6));
 }
 
 void km_source_impact_close(struct source *s)

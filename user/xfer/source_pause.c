@@ -44,11 +44,36 @@ void km_source_pause_answered(struct source *s, const uint8_t *buf, size_t len)
 		km_marks_parse(&s->marks_there, buf, len, NULL);
 }
 
-void km_source_pause_report(struct source *s)
+static void cut(struct source *s)
 {
-	struct km_clock_fit fit = km_clocks_fit(&s->clocks, km_now_ns());
-
-	km_blackout(&s->m.marks, &s->marks_there, &fit, &s->run->pause);
+	km_blackout(&s->m.marks, &s->marks_there, &s->fit, &s->run->pause);
 	if (s->run->pause.nparts)
 		s->run->pause_ms = s->run->pause.total_ms;
+}
+
+void km_source_pause_report(struct source *s)
+{
+	s->fit = km_clocks_fit(&s->clocks, km_now_ns());
+	cut(s);
+}
+
+uint64_t km_source_pause_ns(const struct source *s)
+{
+	const _Atomic uint64_t *ns = s->m.marks.ns;
+
+	if (!ns[KM_MARK_STOPPED])
+		return 0;
+	return ns[KM_MARK_ASKED] ? ns[KM_MARK_ASKED] : ns[KM_MARK_STOPPED];
+}
+
+void km_source_pause_entered(struct source *s, uint64_t ns)
+{
+	const struct km_pause *p = &s->run->pause;
+
+	if (!p->joined)
+		return;
+	s->run->arrival.pause_ns = km_source_pause_ns(s) + (uint64_t)p->clock_offset_ns;
+	s->marks_there.ns[KM_MARK_ENTERED] = ns;
+	cut(s);
+	km_source_impact_moved(s);
 }

@@ -100,6 +100,8 @@ static int heard(struct source *s, const struct km_msg *msg, const uint8_t *buf,
 		heard_loaded(s);
 	else if (msg->op == KM_OP_RUNNING)
 		heard_running(s, buf, msg->len);
+	else if (msg->op == KM_OP_ARRIVAL && s->running)
+		km_source_arrival_heard(s, buf, msg->len);
 	else if (msg->op == KM_OP_VERIFIED)
 		heard_verified(s, j);
 	else if (msg->op == KM_OP_DEAD || msg->op == KM_OP_FAILED)
@@ -118,13 +120,15 @@ void *km_source_control_main(void *arg)
 	struct km_msg msg;
 	int rc = 0;
 
-	while (!rc && !s->running && !s->dead) {
+	while (!rc && !s->dead && !(s->running && (s->arrived || !s->arrival_promised))) {
 		rc = km_recv(&s->m.control, &msg, &err);
 		if (!rc)
 			rc = heard(s, &msg, s->m.control.buf, &err);
 		km_move_wake(&s->m);
 	}
-	if (rc)
+	if (rc && !s->running)
 		km_move_fail(&s->m, &err);
+	s->control_over = true;
+	km_move_wake(&s->m);
 	return NULL;
 }

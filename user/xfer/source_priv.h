@@ -10,6 +10,7 @@
  *   source_impact.c what keeps the guest from running meanwhile
  *   source_pins.c   the guest's pinning
  *   source_pause.c  when what happened in the pause
+ *   source_arrival.c the guest's first time there
  *   source_throttle.c vCPUs that dirty faster than the link carries
  *   source_guard.c  what is left to do when this process is killed
  */
@@ -62,9 +63,12 @@ struct source {
 	struct km_pinger pinger;
 	struct km_clocks clocks;
 	struct km_marks marks_there; /* the destination's, on its clock */
+	struct km_clock_fit fit;     /* when the guest ran there */
 	bool relay, was_running, qemu_done;
+	bool arrival_promised; /* by WELCOME */
 	_Atomic bool go_sent;
-	_Atomic bool loaded, running, dead, verified; /* heard from the destination */
+	_Atomic bool loaded, running, dead, verified, arrived; /* heard from the destination */
+	_Atomic bool control_over;			       /* no more will be */
 	struct km_verify verify;
 	char dir[64], why_dead[KM_ERR_MAX];
 	unsigned int dest_port;
@@ -117,6 +121,16 @@ void km_source_throttle_end(struct source *s);
 void km_source_pause_event(struct source *s, const char *name, const json_t *event);
 void km_source_pause_answered(struct source *s, const uint8_t *buf, size_t len);
 void km_source_pause_report(struct source *s);
+uint64_t km_source_pause_ns(const struct source *s); /* its begin; 0: there is none */
+/* A vCPU has entered the guest there, by that host's clock; 0: none was seen to. */
+void km_source_pause_entered(struct source *s, uint64_t ns);
+
+/* source_arrival.c: HELLO's part of it (NULL: there is none), and the answers; once the move is
+ * over. */
+json_t *km_source_arrival_offer(struct source *s);
+void km_source_arrival_answered(struct source *s, const json_t *welcome);
+void km_source_arrival_heard(struct source *s, const uint8_t *buf, size_t len);
+void km_source_arrival_await(struct source *s);
 
 /* source_guard.c: started before any thread, with the journal's first entry. */
 int km_source_guard_start(struct source *s, struct km_err *err);

@@ -28,12 +28,13 @@ static int build_hello(struct source *s, json_t **hello, struct km_err *err)
 		json_decref(args);
 		return rc;
 	}
-	*hello = json_pack("{s:s,s:s,s:s,s:s,s:o,s:i,s:s,s:b,s:s*,s:s,s:I,s:i,s:o*}", "id",
+	*hello = json_pack("{s:s,s:s,s:s,s:s,s:o,s:i,s:s,s:b,s:s*,s:s,s:I,s:i,s:o*,s:o*}", "id",
 			   s->run->id, "name", s->vm->name, "exe", s->vm->exe, "uuid", s->vm->uuid,
 			   "argv", args, "streams", (int)s->o->streams, "engine", s->o->engine,
 			   "paused", !s->was_running, "token", s->o->token, "machine",
 			   s->vm->machine, "ram_bytes", (json_int_t)s->vm->ram_bytes, "vcpus",
-			   (int)s->vm->vcpus, "pinning", pinning);
+			   (int)s->vm->vcpus, "pinning", pinning, "watch",
+			   km_source_arrival_offer(s));
 	return 0;
 }
 
@@ -59,6 +60,7 @@ static int say_hello(struct source *s, struct km_err *err)
 		rc = km_err_set(err, -EREMOTEIO, "destination: %.400s", text);
 	else if (s->pinning_sent)
 		rc = km_source_pins_answered(s, j, err);
+	km_source_arrival_answered(s, j);
 	text = json_string_value(json_object_get(j, "session"));
 	snprintf(s->journal.session, sizeof(s->journal.session), "%s", text ? text : "");
 	if (!rc && km_guard_say(&s->guard, "session %s", s->journal.session))

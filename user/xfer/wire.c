@@ -15,7 +15,7 @@ const char *km_op_name(enum km_op op)
 	static const char *const names[] = {
 		"?",	   "HELLO", "WELCOME", "REFUSE", "STREAM", "PAGES",  "ACK",	 "FENCE",
 		"SYNC",	   "MAIN",  "RP",      "LOADED", "FAILED", "VERIFY", "VERIFIED", "GO",
-		"RUNNING", "DEAD",  "BYE",     "ABORT",	 "PING",   "BLOCKS", "OUTCOME",
+		"RUNNING", "DEAD",  "BYE",     "ABORT",	 "PING",   "BLOCKS", "OUTCOME",	 "ARRIVAL",
 	};
 
 	return op > 0 && op < KM_OP_LAST ? names[op] : "?";

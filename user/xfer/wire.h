@@ -14,6 +14,8 @@
  *     GO                           ------------------------->  the commit point
  *                                  <-------------------------  RUNNING (blackout.h) | DEAD (json)
  *     BYE                          ------------------------->  understood
+ *                                  <-------------------------  ARRIVAL (json), if promised
+ *                                                              (arrival.h)
  *     ABORT (json)                 <------------------------>  before GO only
  *     PING                         <------------------------>  says "alive"; a payload is about
  *                                                              clocks (clocks.h), or is eaten
@@ -61,6 +63,7 @@ enum km_op {
 	KM_OP_PING,
 	KM_OP_BLOCKS,  /* the RAMBlocks by number, before any page */
 	KM_OP_OUTCOME, /* on a new connection: what became of this session's guest? */
+	KM_OP_ARRIVAL,
 	KM_OP_LAST,
 };
 
