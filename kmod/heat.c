@@ -40,7 +40,7 @@ const u32 km_heat_window_ms[KM_HEAT_WINDOWS] = { 10, 100, 1000, 10000, 60000 };
 /* Pages for which there are tables, of all VMs. */
 static atomic64_t all_pages = ATOMIC64_INIT(0);
 
-u64 km_heat_jiffy_tick;
+DEFINE_PER_CPU(u64, km_heat_jiffy_tick);
 
 static u16 tick_now(void)
 {
@@ -51,13 +51,17 @@ static u16 tick_now(void)
 	return rem + 1;
 }
 
-static u64 next_tick(void)
+/* Preemption is disabled. 0 is what a CPU has at first: no tick. */
+static u16 jiffys_tick(void)
 {
+	u64 known = raw_cpu_read(km_heat_jiffy_tick);
 	u32 jiffy = READ_ONCE(jiffies);
-	u64 next = (u64)tick_now() << 32 | jiffy;
 
-	WRITE_ONCE(km_heat_jiffy_tick, next);
-	return next;
+	if (!known || (u32)known != jiffy) {
+		known = (u64)tick_now() << 32 | jiffy;
+		raw_cpu_write(km_heat_jiffy_tick, known);
+	}
+	return known >> 32;
 }
 
 /* In ticks. An entry that was written after @now was taken is of age 0. */
@@ -82,8 +86,6 @@ void km_heat_init(struct km_heat *heat)
 	mutex_init(&heat->lock);
 	xa_init(&heat->slots);
 	heat->swept_ns = ktime_get_ns();
-	/* Before the hook takes what is there, which is no tick, for one. */
-	next_tick();
 }
 
 /* Of what @slot is now, or NULL. For the hook, as it is switched on. */
@@ -101,17 +103,13 @@ struct km_heat_slot *km_heat_table(struct km_heat *heat, const struct kvm_memory
 void km_heat_mark_slowly(struct km_heat *heat, const struct kvm_memory_slot *slot, u64 rel)
 {
 	struct km_heat_slot *table;
-	u64 known;
 
 	table = km_heat_table(heat, slot);
 	if (!table || rel >= table->npages) {
 		atomic_long_inc(&heat->missed);
 		return;
 	}
-	known = READ_ONCE(km_heat_jiffy_tick);
-	if ((u32)known != (u32)READ_ONCE(jiffies))
-		known = next_tick();
-	km_heat_set(table, rel, known >> 32);
+	km_heat_set(table, rel, jiffys_tick());
 }
 
 static void drop(struct km_heat *heat, struct km_heat_slot *table)
@@ -135,7 +133,7 @@ static struct km_heat_slot *make(const struct km_slot_id *id)
 		return NULL;
 	}
 	/* What the VMM asks for is no reason to warn: kvmalloc() does so above 2 GiB. */
-	table = kvzalloc(struct_size(table, page, id->npages + regions),
+	table = kvzalloc(struct_size(table, region, regions + id->npages),
 			 GFP_KERNEL | __GFP_NOWARN);
 	if (!table) {
 		atomic64_sub(id->npages, &all_pages);
@@ -144,7 +142,7 @@ static struct km_heat_slot *make(const struct km_slot_id *id)
 	table->key = km_slot_key(id->as_id, id->id);
 	table->base_gfn = id->gfn;
 	table->npages = id->npages;
-	table->region = table->page + id->npages;
+	table->page = table->region + regions;
 	return table;
 }
 

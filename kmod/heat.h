@@ -18,13 +18,17 @@ extern const u32 km_heat_window_ms[KM_HEAT_WINDOWS];
 
 #define KM_HEAT_REGION_SHIFT	9		/* pages: 2 MiB */
 
-/* When each page of a slot was last seen to become dirty, in ticks; 0 is long ago. */
+/*
+ * When each page of a slot was last seen to become dirty, in ticks; 0 is long ago. Regions stand
+ * in front, so that the hook finds them where it has just found @page: in one page of memory,
+ * for a slot of up to 4 GiB.
+ */
 struct km_heat_slot {
-	struct rcu_head rcu;
-	u32 key;
+	u16 *page;
 	u64 base_gfn, npages;
-	u16 *region;		/* the latest of each region's pages */
-	u16 page[];
+	u32 key;
+	struct rcu_head rcu;
+	u16 region[];		/* the latest of each region's pages */
 };
 
 /* The tables of one VM. Readers of @slots are under @lock, or the hook's RCU. */
@@ -62,8 +66,11 @@ u64 km_heat_bytes(const struct km_heat *heat);
 void km_heat_count(struct km_heat *heat, u64 seen[KM_HEAT_WINDOWS]);
 int km_heat_walk(struct km_heat *heat, struct km_heat_pos *pos, km_heat_fn fn, void *ctx);
 
-/* The tick of a jiffy: the tick in the upper half, the lower half of the jiffy below it. */
-extern u64 km_heat_jiffy_tick;
+/*
+ * The tick of a jiffy: the tick in the upper half, the lower half of the jiffy below it. Each
+ * CPU has its own, where it has the rest that the hook looks at (km_recents).
+ */
+DECLARE_PER_CPU(u64, km_heat_jiffy_tick);
 
 struct km_heat_slot *km_heat_table(struct km_heat *heat, const struct kvm_memory_slot *slot);
 void km_heat_mark_slowly(struct km_heat *heat, const struct kvm_memory_slot *slot, u64 rel);
@@ -80,12 +87,12 @@ static __always_inline void km_heat_set(struct km_heat_slot *table, u64 rel, u16
  * For the hook, for each page: atomic context, under RCU. @table is the slot's. False if it
  * takes km_heat_mark_slowly().
  *
- * The clock is read once a jiffy. If the jiffies stand still for a while (the CPU that counts
+ * The clock is read once a jiffy, on each CPU. If the jiffies stand still for a while (the CPU that counts
  * them has its interrupts off), so does the tick, for all that hooks write meanwhile.
  */
 static __always_inline bool km_heat_mark(struct km_heat_slot *table, u64 rel)
 {
-	u64 known = READ_ONCE(km_heat_jiffy_tick);
+	u64 known = raw_cpu_read(km_heat_jiffy_tick);
 
 	/* Not jiffies, which is volatile, and so takes an instruction more. */
 	if (unlikely(rel >= table->npages || (u32)known != data_race((u32)jiffies_64)))
