@@ -32,7 +32,7 @@
 void km_direct_slowly(void);
 
 asm(
-"	.pushsection .text, \"ax\", @progbits\n"
+"	.pushsection .text.unlikely, \"ax\", @progbits\n"
 "	.type	km_direct_slowly, @function\n"
 "	.globl	km_direct_slowly\n"
 "km_direct_slowly:\n"
@@ -51,7 +51,9 @@ asm(
 "	.popsection\n"
 );
 
-void notrace km_direct_dirty(const struct kvm *kvm, const struct kvm_memory_slot *slot, gfn_t gfn)
+/* Aligned, so that it is within one page of memory: less to look up after each VM exit. */
+void notrace __aligned(512) km_direct_dirty(const struct kvm *kvm,
+					    const struct kvm_memory_slot *slot, gfn_t gfn)
 {
 	/* The slot may be NULL, and most slots aren't logging. */
 	if (!slot || !kvm_slot_dirty_track_enabled(slot))
