@@ -167,7 +167,7 @@ static int by_number(const void *a, const void *b)
 
 int km_impact_read(void *state, struct km_impact *out, struct km_err *err)
 {
-	const struct impact *skel = state;
+	struct impact *skel = state;
 	int map = bpf_map__fd(skel->maps.times);
 	struct km_impact_key key, *last = NULL;
 	uint64_t until_ns = km_now_ns();
@@ -179,6 +179,8 @@ int km_impact_read(void *state, struct km_impact *out, struct km_err *err)
 
 	if (!h)
 		return km_err_set(err, -ENOMEM, "out of memory");
+	/* Else an absence that ends amid the reading is in both maps, or in none. */
+	impact__detach(skel);
 	out->vcpus = 0;
 	memset(out->vcpu, 0, sizeof(out->vcpu));
 	out->lost = skel->bss->lost;

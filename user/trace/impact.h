@@ -13,7 +13,7 @@
  * beyond that time, stay with the phase before. */
 void km_impact_phase(void *state, unsigned int phase, uint64_t begin_ns);
 
-/* Until now: what is not over counts as far. Only the phases of struct km_impact are told, but
+/* Ends the watch: what is not over counts as far. Only the phases of struct km_impact are told, but
  * what came in others isn't unexplained. -ENOMEM. */
 int km_impact_read(void *state, struct km_impact *out, struct km_err *err);
 
@@ -25,7 +25,7 @@ int km_impact_read(void *state, struct km_impact *out, struct km_err *err);
 int km_impact_await(void *state, const struct km_thread *t, size_t n, uint64_t for_ns);
 /* When that was, by CLOCK_MONOTONIC; 0: it has not been. */
 uint64_t km_impact_arrived_ns(const void *state);
-/* Fills lost and the vCPUs. -ENOMEM. */
+/* Ends the watch; fills lost and the vCPUs. -ENOMEM. */
 int km_impact_read_arrival(void *state, struct km_arrival *out, struct km_err *err);
 
 #endif
