@@ -8,19 +8,28 @@ set -u
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib"
 trap 'kill $recorder 2>/dev/null; cleanup' EXIT
-recorder=''
+recorder='' waited=0
 
 # Every case: the report of a move that went well, whose parts are what the whole is made of.
 move() { # ARGUMENT-OF-RUN...
 	start "$a" --mem 64M && mkdir -p "$b" && : >"$b/ticks" || return 1
 	"$guest/ticks" --gap 100000 "$a/ticks" "$b/ticks" >"$dir/gaps" &
 	recorder=$!
-	receive "$a" "$b" && via && run "$a" "$@" && sleep 0.3
-	local rc=$?
+	local before rc
+	receive "$a" "$b" && via && before=$(starved $recorder) && run "$a" "$@" && sleep 0.3
+	rc=$?
+	waited=$(starved $recorder "$(qemu_of "$b")" | awk "{ print \$1 - ${before:-0} }")
 	kill $recorder
 	wait $recorder 2>/dev/null
 	echo "# $(jq -c '.pause | .parts |= map({(.name): .took_ms}) ' "$a/run.json")"
 	[ $rc = 0 ] && [ "$(state "$b")" = running ] && says "$PARTS"
+}
+
+# For how many ms threads of these processes were runnable and had no CPU, since they began.
+starved() { # PID...
+	local p
+	for p in "$@"; do cat "/proc/$p/task/"*/schedstat; done |
+		awk '{ ns += $2 } END { print ns / 1e6 }'
 }
 
 via() { :; } # what is between the two ends
@@ -60,12 +69,13 @@ clocks() { # SECONDS
 ticked() {
 	local gap
 	gap=$(sed -n 's/.*handover_ms=\([0-9.]*\).*/\1/p' "$dir/gaps")
-	echo "# the guest's ticks stood still for $gap ms"
+	echo "# the guest's ticks stood still for $gap ms; for $waited ms there was no CPU"
 	# A part is until something is known, and the guest runs before QEMU has said that it does;
-	# but it isn't given a CPU at once where others want it, too.
+	# but it isn't given a CPU at once where others want it, too, and nor is who looks on.
 	says 'def part($names): [.parts[] | select([.name] | inside($names)).took_ms] | add // 0;
 		.pause | .total_ms - part(["stop", "resume", "answer"]) <= $gap + 5 and
-		$gap <= .total_ms + 500' --argjson gap "${gap:-null}"
+		$gap <= .total_ms + 500 + $waited' --argjson gap "${gap:-null}" \
+		--argjson waited "$waited"
 }
 
 joined() {
