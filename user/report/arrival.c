@@ -8,15 +8,6 @@
 
 #define VCPUS_TOLD 8
 
-static double kept_ms(const struct km_arrival_vcpu *v)
-{
-	double sum = 0;
-
-	for (unsigned int c = 0; c < KM_STALLS; c++)
-		sum += v->ms[c];
-	return sum;
-}
-
 /* Since the pause began; false: it isn't known. */
 static bool entered_ms(const struct km_arrival *a, const struct km_arrival_vcpu *v, double *ms)
 {
@@ -41,7 +32,7 @@ static json_t *json_vcpu(const struct km_arrival *a, const struct km_arrival_vcp
 	km_j_put(o, "was_idle", json_boolean(v->idle));
 	km_j_put(o, "first_stay_ms", v->exited_ns ? km_j_real(stay_ms(v)) : json_null());
 	km_j_put(o, "first_exit", km_j_text_or_null(v->exit));
-	km_j_put(o, "stalled_ms", km_j_real(kept_ms(v)));
+	km_j_put(o, "stalled_ms", km_j_real(km_causes_ms(v->ms)));
 	km_j_put(o, "by_cause_ms", km_json_causes(v->ms));
 	km_j_put(o, "unexplained_ms", km_j_real(v->unexplained_ms));
 	return o;
@@ -65,7 +56,7 @@ json_t *km_json_arrival(const struct km_arrival *a)
 	return o;
 }
 
-/* "in at 63.2 ms, out 120 us later (npf); then 12.3 ms: emulated 8.1 ms" */
+/* "in at 63.2 ms, out 120 us later (npf); kept for 12.3 ms: vmm-running 8.1 ms" */
 static void put_vcpu(FILE *f, const struct km_arrival *a, const struct km_arrival_vcpu *v)
 {
 	char buf[KM_UNIT_MAX];
@@ -81,8 +72,8 @@ static void put_vcpu(FILE *f, const struct km_arrival *a, const struct km_arriva
 		fprintf(f, " at %s", km_fmt_ms(buf, ms));
 	if (v->exited_ns)
 		fprintf(f, ", out %s later (%s)", km_fmt_ms(buf, stay_ms(v)), v->exit);
-	fprintf(f, "; kept for %s", km_fmt_ms(buf, kept_ms(v)));
-	if (kept_ms(v) > 0)
+	fprintf(f, "; kept for %s", km_fmt_ms(buf, km_causes_ms(v->ms)));
+	if (km_causes_ms(v->ms) > 0)
 		fputs(": ", f);
 	km_text_causes(f, v->ms);
 	fputc('\n', f);
@@ -90,8 +81,8 @@ static void put_vcpu(FILE *f, const struct km_arrival *a, const struct km_arriva
 
 static int most_first(const void *a, const void *b)
 {
-	double x = kept_ms(*(const struct km_arrival_vcpu *const *)a);
-	double y = kept_ms(*(const struct km_arrival_vcpu *const *)b);
+	double x = km_causes_ms((*(const struct km_arrival_vcpu *const *)a)->ms);
+	double y = km_causes_ms((*(const struct km_arrival_vcpu *const *)b)->ms);
 
 	return (x < y) - (x > y);
 }

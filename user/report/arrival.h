@@ -10,7 +10,7 @@
 /* null where none was wanted. */
 json_t *km_json_arrival(const struct km_arrival *a);
 
-/* Two lines for each vCPU; of many those that were kept longest. on is true. */
+/* A line for each vCPU; of many those that were kept longest. on is true. */
 void km_text_arrival(FILE *f, const struct km_arrival *a);
 
 #endif

@@ -10,12 +10,12 @@
 #define VCPUS_TOLD  8
 #define CAUSES_TOLD 4
 
-static double phase_ms(const struct km_impact_vcpu *v, unsigned int phase)
+double km_causes_ms(const double ms[KM_STALLS])
 {
 	double sum = 0;
 
 	for (unsigned int c = 0; c < KM_STALLS; c++)
-		sum += v->ms[phase][c];
+		sum += ms[c];
 	return sum;
 }
 
@@ -34,7 +34,7 @@ static json_t *json_phase(const struct km_impact_vcpu *v, unsigned int phase)
 	json_t *o = json_object();
 
 	km_j_put(o, "phase", km_j_text(km_phase_name(phase)));
-	km_j_put(o, "stalled_ms", km_j_real(phase_ms(v, phase)));
+	km_j_put(o, "stalled_ms", km_j_real(km_causes_ms(v->ms[phase])));
 	km_j_put(o, "by_cause_ms", km_json_causes(v->ms[phase]));
 	return o;
 }
@@ -101,7 +101,7 @@ static void put_phase(FILE *f, const struct km_impact *i, unsigned int phase)
 	char buf[KM_UNIT_MAX];
 
 	for (unsigned int n = 0; n < i->vcpus; n++)
-		rank[n] = (struct ranked){ &i->vcpu[n], phase_ms(&i->vcpu[n], phase) };
+		rank[n] = (struct ranked){ &i->vcpu[n], km_causes_ms(i->vcpu[n].ms[phase]) };
 	if (i->vcpus > VCPUS_TOLD)
 		qsort(rank, i->vcpus, sizeof(*rank), most_first);
 	for (unsigned int n = 0; n < i->vcpus && n < VCPUS_TOLD; n++) {

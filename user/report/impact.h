@@ -16,6 +16,7 @@ void km_text_impact(FILE *f, const struct km_impact *i);
 /* What kept one vCPU, most time first: "stopped 612 ms, no-cpu 31 ms". */
 void km_text_causes(FILE *f, const double ms[KM_STALLS]);
 json_t *km_json_causes(const double ms[KM_STALLS]);
+double km_causes_ms(const double ms[KM_STALLS]); /* all of them */
 
 /* A figure of the page; nothing where there is nothing to see. */
 void km_html_impact(FILE *f, const struct km_run *r);

@@ -2,7 +2,6 @@
 #include "arrival.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 

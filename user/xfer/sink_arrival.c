@@ -4,7 +4,6 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 #include "../trace/impact.h"
 #include "arrival.h"
 #include "fault.h"
