@@ -63,8 +63,22 @@ undisturbed() {
 	over $? "link left alone: the guest moves"
 }
 
+# Whatever it says, the guest is where it says, and only there.
+as_said() { # EXIT-OF-RUN
+	case $1 in
+	0) at B && says moved ;;
+	1) at A && says stayed ;;
+	4) settle && case $("$km" status --json | jq -r '.moves[] | select(.side == "source").state') in
+		moved) at B ;;
+		stayed) at A ;;
+		*) false ;;
+		esac ;;
+	*) false ;;
+	esac
+}
+
 any_moment() {
-	local rc ok=1 moment=$((RANDOM % length_ms))
+	local rc moment=$((RANDOM % length_ms))
 	setup '' '' || return
 	until [ -n "$(qemu_of "$b")" ] || ! kill -0 "$mover"; do sleep 0.02; done
 	sleep "$((moment / 1000)).$(printf %03d $((moment % 1000)))"
@@ -74,26 +88,32 @@ any_moment() {
 	sleep 1
 	plug
 	echo "# cut after $moment of $length_ms ms: run ended with $rc"
-	case $rc in
-	0) at B && says moved && ok=0 ;;
-	1) at A && says stayed && ok=0 ;;
-	4) settle && case $("$km" status --json | jq -r '.moves[] | select(.side == "source").state') in
-		moved) at B ;;
-		stayed) at A ;;
-		*) false ;;
-		esac && ok=0 ;;
-	esac
-	over $ok "link cut at some moment"
+	as_said $rc
+	over $? "link cut at some moment"
+}
+
+# The control connection lives and the streams are dead: pages are lost (unless they all had come
+# by then), what says that they came (FENCE) is not.
+streams_die() {
+	local rc
+	setup stopped '' && stopped $mover && cut_streams && kill -CONT $mover || return
+	await_run
+	rc=$?
+	echo "# run ended with $rc"
+	as_said $rc
+	over $? "the streams' packets vanish when the guest has stopped"
+	mend_streams
 }
 
 length_ms=1000
-begin 9
+begin 10
 undisturbed
 cut_before_go
 go_lost
 answer_lost
 asked_late
 short_cut
+streams_die
 any_moment
 any_moment
 any_moment

@@ -7,8 +7,10 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -115,6 +117,16 @@ fail:
 	freeaddrinfo(ai);
 	return km_err_set(err, rc, "cannot listen on %s port %s: %s", host ? host : "*", port,
 			  strerror(-rc));
+}
+
+int km_conn_unread(const struct km_conn *c)
+{
+	struct pollfd p = { .fd = c->fd, .events = POLLRDHUP };
+	int n;
+
+	if (poll(&p, 1, 0) > 0 || ioctl(c->fd, FIONREAD, &n))
+		return -EPIPE;
+	return n;
 }
 
 int km_read_full(int fd, void *buf, size_t len)

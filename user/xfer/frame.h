@@ -42,6 +42,9 @@ int km_send_json(struct km_conn *c, enum km_op op, json_t *j, struct km_err *err
 int km_recv(struct km_conn *c, struct km_msg *m, struct km_err *err);
 /* Receives and parses JSON; *op says which message it was. */
 int km_recv_json(struct km_conn *c, enum km_op *op, json_t **j, struct km_err *err);
+/* For who waits for something else than its next message: what has come and was not read yet.
+ * It grows while the peer says "alive".  -EPIPE when the peer has closed or is gone. */
+int km_conn_unread(const struct km_conn *c);
 
 int km_read_full(int fd, void *buf, size_t len); /* 0, -EPIPE at the end, or -errno */
 int km_write_full(int fd, const void *buf, size_t len);

@@ -2,7 +2,7 @@
 #include "move.h"
 
 #include <errno.h>
-#include <time.h>
+#include "cond.h"
 
 int km_move_fail(struct km_move *m, const struct km_err *err)
 {
@@ -21,15 +21,9 @@ int km_move_fail(struct km_move *m, const struct km_err *err)
 
 void km_move_wait(struct km_move *m, int ms)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	ts.tv_nsec += (long)ms * 1000000;
-	ts.tv_sec += ts.tv_nsec / 1000000000;
-	ts.tv_nsec %= 1000000000;
 	pthread_mutex_lock(&m->lock);
 	if (!m->failed)
-		pthread_cond_timedwait(&m->cond, &m->lock, &ts);
+		km_cond_wait_ms(&m->cond, &m->lock, ms);
 	pthread_mutex_unlock(&m->lock);
 }
 

@@ -3,9 +3,9 @@
 
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 #include "clock.h"
 #include "clocks.h"
+#include "cond.h"
 
 #define CALM_MS	 1000
 #define DUE_MS	 900 /* a wait of CALM_MS may be shorter by another clock */
@@ -36,16 +36,11 @@ static void *pinger_main(void *arg)
 {
 	struct km_pinger *p = arg;
 	double said_ms = 0;
-	struct timespec ts;
 	int rc = 0;
 
 	pthread_mutex_lock(&p->lock);
 	while (!p->stop && !rc) {
-		clock_gettime(CLOCK_REALTIME, &ts);
-		ts.tv_nsec += pause_ms(p) * 1000000l;
-		ts.tv_sec += ts.tv_nsec / 1000000000;
-		ts.tv_nsec %= 1000000000;
-		if (pthread_cond_timedwait(&p->cond, &p->lock, &ts) != ETIMEDOUT)
+		if (km_cond_wait_ms(&p->cond, &p->lock, pause_ms(p)) != ETIMEDOUT)
 			continue;
 		pthread_mutex_unlock(&p->lock);
 		rc = say(p->conn, &said_ms);
@@ -62,7 +57,7 @@ int km_pinger_start(struct km_pinger *p, struct km_conn *conn, struct km_err *er
 	p->conn = conn;
 	p->stop = false;
 	pthread_mutex_init(&p->lock, NULL);
-	pthread_cond_init(&p->cond, NULL);
+	km_cond_init(&p->cond);
 	rc = pthread_create(&p->thread, NULL, pinger_main, p);
 	p->started = !rc;
 	return rc ? km_err_set(err, -rc, "cannot start a thread: %s", strerror(rc)) : 0;

@@ -19,6 +19,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "cond.h"
 #include "fault.h"
 #include "sink_priv.h"
 
@@ -216,7 +217,7 @@ int km_sink_serve(const struct km_sink_opts *o, struct km_sink_result *res, stru
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_mutex_init(&s->inject, NULL);
 	km_clocks_init(&s->clocks, false);
-	pthread_cond_init(&s->cond, NULL);
+	km_cond_init(&s->cond);
 	if (o->attach)
 		km_destqemu_adopt(&s->q, o->attach, &s->guard);
 	rc = serve(s, err);

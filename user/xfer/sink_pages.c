@@ -4,8 +4,12 @@
 #include <string.h>
 #include "../ctl/ramblocks.h"
 #include "bytes.h"
+#include "clock.h"
+#include "cond.h"
 #include "fault.h"
 #include "sink_priv.h"
+
+#define LOOK_MS 100
 
 static int apply(struct sink *s, const struct km_msg *msg, const uint8_t *buf, struct km_err *err)
 {
@@ -69,19 +73,56 @@ static void *lane_main(void *arg)
 	}
 }
 
+/* Under lock. */
+static bool all_applied(const struct sink *s, const uint8_t *counts)
+{
+	for (unsigned int i = 0; i < s->nlanes; i++)
+		if (s->lanes[i].applied_msgs < km_get_le64(counts + 8 * i))
+			return false;
+	return true;
+}
+
+/* Nobody reads the control connection meanwhile, and a stream may be silent for as long as it
+ * likes: that the source is gone, or the streams' path, must be found out here. */
+struct patience {
+	double heard_ms;
+	int unread;
+	uint64_t pages;
+};
+
+static int still_there(struct sink *s, struct patience *p, struct km_err *err)
+{
+	int unread = km_conn_unread(&s->control);
+
+	if (unread < 0)
+		return km_err_set(err, unread, "the source went away before its last pages came");
+	if (unread != p->unread || s->pages != p->pages) {
+		p->heard_ms = km_now_ms();
+		p->unread = unread;
+		p->pages = s->pages;
+	}
+	if (km_now_ms() - p->heard_ms < s->o->peer_ms)
+		return 0;
+	return km_err_set(err, -ETIMEDOUT, "the source fell silent before its last pages came");
+}
+
 /* I3, enforced where it can't be raced: nothing behind the fence reaches QEMU
  * before the pages before it are in its memory. */
 int km_sink_wait_fence(struct sink *s, const uint8_t *buf, size_t len, struct km_err *err)
 {
+	struct patience p = { .heard_ms = km_now_ms() };
+	int rc = 0;
+
 	if (len != 8 * (size_t)s->nlanes)
 		return km_err_set(err, -EPROTO, "FENCE of %zu bytes", len);
 	km_fault("fence");
 	pthread_mutex_lock(&s->lock);
-	for (unsigned int i = 0; i < s->nlanes; i++)
-		while (s->lanes[i].applied_msgs < km_get_le64(buf + 8 * i) && !s->failed)
-			pthread_cond_wait(&s->cond, &s->lock);
+	while (!rc && !s->failed && !all_applied(s, buf)) {
+		km_cond_wait_ms(&s->cond, &s->lock, LOOK_MS);
+		rc = still_there(s, &p, err);
+	}
 	pthread_mutex_unlock(&s->lock);
-	return s->failed ? -ECANCELED : 0;
+	return s->failed ? -ECANCELED : rc;
 }
 
 int km_sink_open_blocks(struct sink *s, const uint8_t *buf, size_t len, struct km_err *err)

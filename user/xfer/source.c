@@ -23,6 +23,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "cond.h"
 #include "fault.h"
 #include "goback.h"
 #include "pace.h"
@@ -227,8 +228,6 @@ static void tear_down(struct source *s)
 static void init(struct source *s, const struct km_source_opts *o, const struct km_vm *vm,
 		 struct km_run *run)
 {
-	pthread_condattr_t mono;
-
 	s->o = o;
 	s->vm = vm;
 	s->run = run;
@@ -240,9 +239,7 @@ static void init(struct source *s, const struct km_source_opts *o, const struct 
 	km_clocks_init(&s->clocks, true);
 	pthread_mutex_init(&s->rp_lock, NULL);
 	pthread_mutex_init(&s->m.lock, NULL);
-	pthread_condattr_init(&mono);
-	pthread_condattr_setclock(&mono, CLOCK_MONOTONIC);
-	pthread_cond_init(&s->m.cond, &mono);
+	km_cond_init(&s->m.cond);
 	km_journal_new_id(run->id);
 }
 
