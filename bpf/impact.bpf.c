@@ -89,8 +89,6 @@ static __noinline int charge(struct km_impact_thread *t, __u32 cause, __u64 from
 		add(t->vcpu, last, cause, to - from);
 		return 0;
 	}
-	/* Unrolled, as 6.1's verifier loses track of what i may be. */
-#pragma unroll
 	for (__u32 i = 0; i < KM_IMPACT_PHASES_MAX; i++) {
 		__u64 begin = from, end = to;
 

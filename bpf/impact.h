@@ -7,7 +7,7 @@
 
 #define KM_IMPACT_THREADS    4096
 #define KM_IMPACT_KEYS	     4096
-#define KM_IMPACT_PHASES_MAX 4 /* each costs instructions: the loop over them is unrolled */
+#define KM_IMPACT_PHASES_MAX 4 /* clang unrolls the loop over so few */
 
 /* What a vCPU's thread did while it was out of the guest. */
 enum km_impact_cause {
