@@ -34,10 +34,10 @@ struct km_recent {
 DECLARE_PER_CPU_ALIGNED(struct km_recent [KM_RECENTS], km_recents);
 
 /*
- * Counts a report of page @rel. Either @table or @heat may be there. False if nothing was
- * counted, as @table is not enough. @ring: the VM has no bitmaps.
+ * Counts a report of page @rel. Either @table or @heat may be there. @ring: the VM has no
+ * bitmaps.
  */
-static __always_inline bool km_count(struct km_dirty_counter *counter, struct km_heat_slot *table,
+static __always_inline void km_count(struct km_dirty_counter *counter, struct km_heat_slot *table,
 				     struct km_heat *heat, const struct kvm_memory_slot *slot,
 				     u64 rel, bool ring, const struct kvm_vcpu *vcpu, bool by_pml)
 {
@@ -45,16 +45,15 @@ static __always_inline bool km_count(struct km_dirty_counter *counter, struct km
 		km_pml_count_drain(counter, vcpu);
 	if (!ring && unlikely(test_bit_le(rel, slot->dirty_bitmap))) {
 		local64_inc(&counter->repeats);
-		return true;
+		return;
 	}
-	if (table && !km_heat_mark(table, rel))
-		return false;
+	if (table && likely(rel < slot->npages))
+		km_heat_mark(table, rel);
 	if (heat)
 		km_heat_mark_slowly(heat, slot, rel);
 	local64_inc(&counter->pages);
 	if (by_pml)
 		local64_inc(&counter->pml_pages);
-	return true;
 }
 
 /*
@@ -80,12 +79,12 @@ static __always_inline bool km_count_quickly(const struct kvm_memory_slot *slot,
 		goto out;
 	/* A constant each: less to keep in registers, and so to save. */
 	if (by_pml)
-		done = km_count(recent->counter, recent->table, NULL, slot, rel, false,
-				container_of(recent->notifier, struct kvm_vcpu,
-					     preempt_notifier.link), true);
+		km_count(recent->counter, recent->table, NULL, slot, rel, false,
+			 container_of(recent->notifier, struct kvm_vcpu, preempt_notifier.link),
+			 true);
 	else
-		done = km_count(recent->counter, recent->table, NULL, slot, rel, false, NULL,
-				false);
+		km_count(recent->counter, recent->table, NULL, slot, rel, false, NULL, false);
+	done = true;
 out:
 	preempt_enable_notrace();
 	return done;

@@ -23,12 +23,14 @@
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/timekeeping.h>
+#include <linux/timer.h>
 
 #include "count.h"
 #include "heat.h"
 #include "slot.h"
 
 #define TICK_NS		(10 * NSEC_PER_MSEC)
+#define TICK_JIFFIES	max(HZ / 100, 1)
 #define TICKS		65535		/* 1 to this; 0 is no tick */
 #define OLDEST		20000		/* ticks: 200 s. Windows end at 60 s */
 #define SWEEP_NS	(100 * NSEC_PER_SEC)	/* for all regions: OLDEST + this < TICKS */
@@ -40,29 +42,65 @@ const u32 km_heat_window_ms[KM_HEAT_WINDOWS] = { 10, 100, 1000, 10000, 60000 };
 /* Pages for which there are tables, of all VMs. */
 static atomic64_t all_pages = ATOMIC64_INIT(0);
 
-DEFINE_PER_CPU(u64, km_heat_jiffy_tick);
+DEFINE_PER_CPU(u16, km_heat_tick);
 
 static u16 tick_now(void)
 {
-	u64 tick = div_u64(ktime_get_mono_fast_ns(), TICK_NS);
+	u64 tick = div_u64(ktime_get_ns(), TICK_NS);
 	u32 rem;
 
 	div_u64_rem(tick, TICKS, &rem);
 	return rem + 1;
 }
 
-/* Preemption is disabled. 0 is what a CPU has at first: no tick. */
-static u16 jiffys_tick(void)
-{
-	u64 known = raw_cpu_read(km_heat_jiffy_tick);
-	u32 jiffy = READ_ONCE(jiffies);
+/*
+ * ---- the hook's clock ----
+ *
+ * A timer sets it on all CPUs, while any VM has heat to mark: whoever marks a page would else
+ * look at the jiffies for each, in a page of memory of their own. It is late by a period, and
+ * by whatever keeps the timer from its CPU; then the same tick stands for longer, for all.
+ */
 
-	if (!known || (u32)known != jiffy) {
-		known = (u64)tick_now() << 32 | jiffy;
-		raw_cpu_write(km_heat_jiffy_tick, known);
-	}
-	return known >> 32;
+static DEFINE_MUTEX(clock_lock);
+static unsigned int clock_users;
+
+static void set_clock(void)
+{
+	u16 tick = tick_now();
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		WRITE_ONCE(per_cpu(km_heat_tick, cpu), tick);
 }
+
+static void on_timer(struct timer_list *timer)
+{
+	set_clock();
+	mod_timer(timer, jiffies + TICK_JIFFIES);
+}
+
+static DEFINE_TIMER(clock_timer, on_timer);
+
+static void clock_get(void)
+{
+	mutex_lock(&clock_lock);
+	if (!clock_users++) {
+		set_clock();
+		mod_timer(&clock_timer, jiffies + TICK_JIFFIES);
+	}
+	mutex_unlock(&clock_lock);
+}
+
+/* Nobody but on_timer() itself can start it again. */
+static void clock_put(void)
+{
+	mutex_lock(&clock_lock);
+	if (!--clock_users)
+		timer_delete_sync(&clock_timer);
+	mutex_unlock(&clock_lock);
+}
+
+/* ---- the tables ---- */
 
 /* In ticks. An entry that was written after @now was taken is of age 0. */
 static unsigned int age(u16 now, u16 then)
@@ -99,17 +137,15 @@ struct km_heat_slot *km_heat_table(struct km_heat *heat, const struct kvm_memory
 	return table;
 }
 
-/* Anything that the hook must do for a page. */
+/* For the hook, where it has no table at hand. */
 void km_heat_mark_slowly(struct km_heat *heat, const struct kvm_memory_slot *slot, u64 rel)
 {
-	struct km_heat_slot *table;
+	struct km_heat_slot *table = km_heat_table(heat, slot);
 
-	table = km_heat_table(heat, slot);
-	if (!table || rel >= table->npages) {
+	if (table && rel < table->npages)
+		km_heat_mark(table, rel);
+	else
 		atomic_long_inc(&heat->missed);
-		return;
-	}
-	km_heat_set(table, rel, jiffys_tick());
 }
 
 static void drop(struct km_heat *heat, struct km_heat_slot *table)
@@ -195,6 +231,8 @@ int km_heat_sync(struct km_heat *heat, struct kvm *kvm)
 		one = add(heat, id);
 		err = err ?: one;
 	}
+	if (!heat->on)
+		clock_get();
 	WRITE_ONCE(heat->on, true);
 	km_count_forget();
 	mutex_unlock(&heat->lock);
@@ -209,6 +247,8 @@ void km_heat_clear(struct km_heat *heat)
 	unsigned long key;
 
 	mutex_lock(&heat->lock);
+	if (heat->on)
+		clock_put();
 	WRITE_ONCE(heat->on, false);
 	xa_for_each(&heat->slots, key, table)
 		drop(heat, table);

@@ -3,9 +3,9 @@
 #define KM_HEAT_H
 
 #include <linux/atomic.h>
-#include <linux/jiffies.h>
 #include <linux/kvm_host.h>
 #include <linux/mutex.h>
+#include <linux/percpu.h>
 #include <linux/rcupdate.h>
 #include <linux/types.h>
 #include <linux/xarray.h>
@@ -67,38 +67,23 @@ void km_heat_count(struct km_heat *heat, u64 seen[KM_HEAT_WINDOWS]);
 int km_heat_walk(struct km_heat *heat, struct km_heat_pos *pos, km_heat_fn fn, void *ctx);
 
 /*
- * The tick of a jiffy: the tick in the upper half, the lower half of the jiffy below it. Each
- * CPU has its own, where it has the rest that the hook looks at (km_recents).
+ * The tick, on all CPUs alike: a timer sets it while there is heat to mark. Each CPU has its own,
+ * where it has the rest that the hook looks at (km_recents).
  */
-DECLARE_PER_CPU(u64, km_heat_jiffy_tick);
+DECLARE_PER_CPU(u16, km_heat_tick);
 
 struct km_heat_slot *km_heat_table(struct km_heat *heat, const struct kvm_memory_slot *slot);
 void km_heat_mark_slowly(struct km_heat *heat, const struct kvm_memory_slot *slot, u64 rel);
 
-static __always_inline void km_heat_set(struct km_heat_slot *table, u64 rel, u16 tick)
+/* For the hook, for each page: atomic context, under RCU. @table is the slot's. */
+static __always_inline void km_heat_mark(struct km_heat_slot *table, u64 rel)
 {
+	u16 tick = raw_cpu_read(km_heat_tick);
+
 	/* A store each, of something that readers may as well see a little later. */
 	data_race(table->page[rel] = tick);
 	/* The same. */
 	data_race(table->region[rel >> KM_HEAT_REGION_SHIFT] = tick);
-}
-
-/*
- * For the hook, for each page: atomic context, under RCU. @table is the slot's. False if it
- * takes km_heat_mark_slowly().
- *
- * The clock is read once a jiffy, on each CPU. If the jiffies stand still for a while (the CPU that counts
- * them has its interrupts off), so does the tick, for all that hooks write meanwhile.
- */
-static __always_inline bool km_heat_mark(struct km_heat_slot *table, u64 rel)
-{
-	u64 known = raw_cpu_read(km_heat_jiffy_tick);
-
-	/* Not jiffies, which is volatile, and so takes an instruction more. */
-	if (unlikely(rel >= table->npages || (u32)known != data_race((u32)jiffies_64)))
-		return false;
-	km_heat_set(table, rel, known >> 32);
-	return true;
 }
 
 #endif /* KM_HEAT_H */
