@@ -18,7 +18,7 @@
 struct run_opts {
 	const char *vm, *to, *token, *engine, *ssh, *pin, *html;
 	struct km_opt_list receive_args;
-	unsigned int streams, max_pause_ms, peer_ms, cpu_weight;
+	unsigned int streams, max_pause_ms, deadline_ms, peer_ms, cpu_weight;
 	bool verify, explain, no_place, throttle, trace, json;
 	struct km_hold_opts hold;
 };
@@ -47,6 +47,9 @@ static const struct km_opt opts[] = {
 	  KM_STREAMS_MAX, NULL, false },
 	{ "max-pause", KM_OPT_MS, offsetof(struct run_opts, max_pause_ms), "TIME",
 	  "the pause to aim at (default 100ms)", 1, 60000, NULL, false },
+	{ "deadline", KM_OPT_MS, offsetof(struct run_opts, deadline_ms), "TIME",
+	  "give up if the guest has not been stopped by then (default: go on for ever)", 1, 0, NULL,
+	  false },
 	{ "peer-timeout", KM_OPT_MS, offsetof(struct run_opts, peer_ms), "TIME",
 	  "give up a silent destination after this (default 15s)", 1000, 600000, NULL, false },
 	{ "verify", KM_OPT_FLAG, offsetof(struct run_opts, verify), NULL,
@@ -245,6 +248,7 @@ static int check(struct run_opts *o, struct km_source_opts *so, char *host, size
 	so->token = o->token;
 	so->pin = o->pin;
 	so->max_pause_ms = o->max_pause_ms;
+	so->deadline_ms = o->deadline_ms;
 	so->peer_ms = o->peer_ms;
 	so->cpu_weight = o->cpu_weight;
 	so->throttle = o->throttle;

@@ -105,8 +105,17 @@ streams_die() {
 	mend_streams
 }
 
+# The move takes nearly two seconds here, and at least one.
+late() {
+	asks=(--deadline 500ms)
+	setup '' '' && ended 1 && at A && says stayed &&
+		grep -q 'not done within --deadline (0.5 s): .* the link carries' "$a/run.err"
+	over $? "the deadline passes: stayed"
+	asks=()
+}
+
 length_ms=1000
-begin 10
+begin 11
 undisturbed
 cut_before_go
 go_lost
@@ -117,4 +126,5 @@ streams_die
 any_moment
 any_moment
 any_moment
+late
 finish

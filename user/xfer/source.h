@@ -8,6 +8,7 @@
 struct km_source_opts {
 	const char *host, *port, *token;
 	unsigned int streams, max_pause_ms, peer_ms;
+	unsigned int deadline_ms; /* for the guest to be stopped, from the beginning; 0 = none */
 	bool verify;
 	bool trace; /* keep the guest-impact ledger */
 	struct km_hold_wish hold;

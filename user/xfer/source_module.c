@@ -25,6 +25,13 @@ void km_source_module_open(struct source *s)
 	s->knet = NULL;
 }
 
+/* Who has dirtied how much so far. */
+void km_source_module_look(struct source *s)
+{
+	if (s->knet)
+		km_knet_counts(s->knet, &s->run->module, NULL);
+}
+
 /* The guest dirties pages until it is stopped, and KVM marks them from the start of
  * QEMU's migration: that is the time which the rate is of. */
 void km_source_module_close(struct source *s)

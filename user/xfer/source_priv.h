@@ -100,6 +100,7 @@ void km_source_snapshot(struct source *s);
 
 /* source_module.c: any thread but one at a time */
 void km_source_module_open(struct source *s);
+void km_source_module_look(struct source *s); /* counts anew */
 void km_source_module_close(struct source *s);
 
 /* source_impact.c: at the begin; when run->phase has changed; once the guest runs there; at the end */

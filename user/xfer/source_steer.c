@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "fault.h"
+#include "goal.h"
 #include "source_priv.h"
 
 void km_source_snapshot(struct source *s)
@@ -102,6 +103,10 @@ int km_source_cycle(struct source *s, struct km_err *err)
 	}
 	km_source_snapshot(s);
 	km_source_throttle(s);
+	if (!rc && s->o->deadline_ms && !(s->t_stop > 0) && t - s->t0 >= s->o->deadline_ms) {
+		km_source_module_look(s);
+		rc = km_goal_deadline_missed(s->run, s->o->deadline_ms, err);
+	}
 	if (!rc && s->o->tick && s->o->tick(s->o->ctx, s->run, t - s->t0))
 		rc = km_err_set(err, -EINTR, "cancelled");
 	return rc;

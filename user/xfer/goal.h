@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What to tell a user whose goal was missed, and whom to blame. Pure. */
+#ifndef KM_GOAL_H
+#define KM_GOAL_H
+
+#include "../model.h"
+
+/* Sets err to one line, from the run's counters and what the module has counted, if it is
+ * there. Returns -ETIME. */
+int km_goal_deadline_missed(const struct km_run *run, unsigned int deadline_ms, struct km_err *err);
+
+#endif
