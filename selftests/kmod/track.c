@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "kmod.h"
@@ -24,6 +25,14 @@ static struct nl_track track;
 static unsigned int patience(unsigned int usual, unsigned int slow)
 {
 	return getenv("KM_SLOW") ? slow : usual;
+}
+
+static uint64_t now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000ull + ts.tv_nsec / 1000000;
 }
 
 static bool start(struct vmm_options options)
@@ -148,6 +157,7 @@ static void windows(void)
 	static struct nl_region regions[64];
 	struct nl_window w[5];
 	uint32_t sum = 0;
+	uint64_t begin;
 	int i, nr;
 
 	REQUIRE(start((struct vmm_options){ .vcpus = 1 }));
@@ -174,6 +184,12 @@ static void windows(void)
 	CHECK_EQ(nl_windows(&nl, session, w), 0);
 	CHECK(w[1].unique <= 16);
 	CHECK(w[2].ns >= 1000000000 && w[2].unique <= 16);
+	/* The clock of what is marked goes on. */
+	begin = now_ms();
+	CHECK_EQ(vmm_write(&vmm, 0, pages, 500, 3), 0);
+	CHECK_EQ(nl_windows(&nl, session, w), 0);
+	CHECK(w[4].unique <= 3016);
+	CHECK(w[2].unique <= 516 && (w[2].unique >= 500 || now_ms() - begin > 900));
 	CHECK_EQ(nl_track(&nl, session, &track), 0);
 	CHECK_EQ(track.missed, 0);
 	stop();
