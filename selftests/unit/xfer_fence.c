@@ -9,7 +9,8 @@
 #include "xfer/cond.h"
 #include "xfer/sink_priv.h"
 
-enum { PEER_MS = 300, WANTED = 5 };
+/* LONG_MS: a source or stream that shows itself four times in it may be late by three quarters. */
+enum { SHORT_MS = 300, LONG_MS = 2000, WANTED = 5 };
 
 struct scene {
 	struct sink s;
@@ -19,14 +20,14 @@ struct scene {
 	pthread_t thread;
 };
 
-static void set_scene(struct scene *c)
+static void set_scene(struct scene *c, unsigned int peer_ms)
 {
 	int fd[2];
 
 	memset(c, 0, sizeof(*c));
 	if (socketpair(AF_UNIX, SOCK_STREAM, 0, fd))
 		_exit(1);
-	c->o.peer_ms = PEER_MS;
+	c->o.peer_ms = peer_ms;
 	c->s.o = &c->o;
 	c->s.control.fd = fd[0];
 	c->source = fd[1];
@@ -56,13 +57,13 @@ static void apply(struct scene *c)
 	pthread_mutex_unlock(&c->s.lock);
 }
 
-/* Four waits of PEER_MS with a sign of life in each half, then the pages. */
+/* Longer than LONG_MS with signs of life, then the pages. */
 static void *slow_source(void *arg)
 {
 	struct scene *c = arg;
 
-	for (int i = 0; i < 8; i++) {
-		usleep(PEER_MS * 1000 / 2);
+	for (int i = 0; i < 5; i++) {
+		usleep(LONG_MS * 1000 / 4);
 		if (write(c->source, "ping", 4) != 4)
 			return NULL;
 	}
@@ -76,7 +77,7 @@ static void *slow_pages(void *arg)
 	struct scene *c = arg;
 
 	for (int i = 0; i < WANTED; i++) {
-		usleep(PEER_MS * 1000 / 2);
+		usleep(LONG_MS * 1000 / 4);
 		c->s.pages++;
 		apply(c);
 	}
@@ -97,7 +98,7 @@ static int wait_with(struct scene *c, void *(*other)(void *), struct km_err *err
 {
 	int rc;
 
-	set_scene(c);
+	set_scene(c, LONG_MS);
 	if (pthread_create(&c->thread, NULL, other, c))
 		_exit(1);
 	rc = wait_fence(c, err);
@@ -111,7 +112,7 @@ static void all_there(bool *ok)
 	struct km_err err = { 0 };
 	struct scene c;
 
-	set_scene(&c);
+	set_scene(&c, SHORT_MS);
 	c.s.lanes[0].applied_msgs = WANTED;
 	CHECK(!wait_fence(&c, &err));
 	/* Not even the source's end matters then: what follows says so. */
@@ -135,7 +136,7 @@ static void silent(bool *ok)
 	struct km_err err = { 0 };
 	struct scene c;
 
-	set_scene(&c);
+	set_scene(&c, SHORT_MS);
 	c.s.lanes[0].applied_msgs = WANTED - 1;
 	CHECK(write(c.source, "ping", 4) == 4);
 	CHECK(wait_fence(&c, &err) == -ETIMEDOUT && strstr(err.text, "fell silent"));
@@ -147,7 +148,7 @@ static void gone(bool *ok)
 	struct km_err err = { 0 };
 	struct scene c;
 
-	set_scene(&c);
+	set_scene(&c, SHORT_MS);
 	CHECK(write(c.source, "abort", 5) == 5);
 	close(c.source);
 	c.source = -1;
@@ -162,6 +163,7 @@ static void stream_fails(bool *ok)
 
 	CHECK(wait_with(&c, failing_stream, &err) == -ECANCELED);
 	CHECK(!strcmp(c.s.err.text, "a stream failed"));
+	CHECK(!err.text[0]); /* it was not the source's silence */
 }
 
 static void hostile(bool *ok)
@@ -169,7 +171,7 @@ static void hostile(bool *ok)
 	struct km_err err = { 0 };
 	struct scene c;
 
-	set_scene(&c);
+	set_scene(&c, SHORT_MS);
 	CHECK(km_sink_wait_fence(&c.s, c.fence, 7, &err) == -EPROTO);
 	CHECK(km_sink_wait_fence(&c.s, c.fence, 0, &err) == -EPROTO);
 	strike_scene(&c);

@@ -119,7 +119,8 @@ int km_sink_wait_fence(struct sink *s, const uint8_t *buf, size_t len, struct km
 	pthread_mutex_lock(&s->lock);
 	while (!rc && !s->failed && !all_applied(s, buf)) {
 		km_cond_wait_ms(&s->cond, &s->lock, LOOK_MS);
-		rc = still_there(s, &p, err);
+		if (!s->failed) /* that shuts the control connection down */
+			rc = still_there(s, &p, err);
 	}
 	pthread_mutex_unlock(&s->lock);
 	return s->failed ? -ECANCELED : rc;
