@@ -41,12 +41,8 @@ answer_lost() {
 # Nobody of that move is there any more: another receive answers from the journal.
 asked_late() {
 	setup '' go-heard && stopped $receiver && unplug && kill -CONT $receiver && ended 4 && at B &&
-		plug && pkill -9 -P "$receiver" -f "kmigrate receive" && kill -9 "$receiver" && {
-			"${there[@]}" "$km" receive --listen $address --port "$port" \
-				>"$b/receive2.log" 2>&1 &
-			receiver=$!
-			sleep 1
-		} && settle && at B && says moved
+		plug && slain $(pgrep -P $receiver -f "kmigrate receive") $receiver &&
+		receive "$a" "$b" --port "$port" && settle && at B && says moved
 	over $? "link cut after GO, asked of a later receive: moved"
 }
 
