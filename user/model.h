@@ -150,6 +150,8 @@ struct km_counters {
 	uint64_t sent_pages;   /* records sent: zero + raw */
 	uint64_t zero_pages;
 	uint64_t raw_pages;
+	uint64_t same_pages;	/* not sent: the destination held that content */
+	uint64_t later_pages;	/* not sent: changed since QEMU listed them, so listed again */
 	uint64_t payload_bytes; /* page content on the wire */
 	uint64_t wire_bytes;	/* everything written to the sockets */
 	uint64_t acked_pages;	/* applied at the destination */

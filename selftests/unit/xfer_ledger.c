@@ -1,48 +1,208 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The ledger and the pace.  The model: a guest, a lister and two senders race;
- * at the end the destination must hold what the guest last wrote (I1, I3). */
+/* The ledger, its sets and the chooser.  The race: a guest, a lister and two senders at once; at
+ * the end the destination must hold what the guest last wrote (I1, I2, I3).  xfer_model.c does
+ * the same a step at a time, in many more orders. */
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 #include "ktap.h"
-#include "xfer/ledger.h"
-#include "xfer/pace.h"
+#include "xfer/bits.h"
+#include "xfer/chooser.h"
+
+/* Against an array of bools. */
+static void bits_model(bool *ok)
+{
+	static const uint64_t sizes[] = { 1, 63, 64, 65, 4096, 4097, 64 * 64 * 64 + 1 };
+	unsigned int seed = 1, wrong = 0;
+
+	for (unsigned int k = 0; k < sizeof(sizes) / sizeof(*sizes); k++) {
+		uint64_t n = sizes[k], members = 0, next;
+		bool *model = calloc(n, sizeof(*model));
+		struct km_bits b;
+
+		CHECK(km_bits_init(&b, n) == 0);
+		for (unsigned int i = 0; i < 3000; i++) {
+			uint64_t at = (uint64_t)rand_r(&seed) % n;
+			bool add = rand_r(&seed) % 2;
+			bool changed = add ? km_bits_add(&b, at) : km_bits_del(&b, at);
+
+			wrong += changed != (model[at] != add);
+			members = members - model[at] + add;
+			model[at] = add;
+			if (i % 100)
+				continue;
+			at = (uint64_t)rand_r(&seed) % n;
+			for (next = at; next < n && !model[next]; next++)
+				;
+			wrong += km_bits_next(&b, at) != (next < n ? next : KM_BITS_NONE);
+			wrong += km_bits_has(&b, at) != model[at];
+		}
+		wrong += b.members != members;
+		CHECK(km_bits_next(&b, n) == KM_BITS_NONE);
+		km_bits_free(&b);
+		free(model);
+	}
+	CHECK(wrong == 0);
+}
+
+static void bits_limits(bool *ok)
+{
+	struct km_bits b;
+
+	CHECK(km_bits_init(&b, 0) == -EINVAL);
+	CHECK(km_bits_init(&b, 1ull << 36) == 0 || !"64 GiB of bits need memory");
+	CHECK(km_bits_add(&b, (1ull << 36) - 1));
+	CHECK(km_bits_next(&b, 0) == (1ull << 36) - 1);
+	km_bits_free(&b);
+	CHECK(km_bits_init(&b, (1ull << 36) + 1) == -EINVAL);
+}
+
+#define P(i)                             \
+	(struct km_page)                 \
+	{                                \
+		.block = 0, .index = (i) \
+	}
 
 static void ledger_merges(bool *ok)
 {
 	struct km_ledger *l = km_ledger_new(2);
-	struct km_page p = { 0, 5 }, got[4];
+	struct km_taken got[4];
 
+	CHECK(km_ledger_take(l, 0, got, 4) == 0); /* a stream may ask before there are blocks */
 	CHECK(km_ledger_add_block(l, "a", 100 * 4096) == 0);
 	CHECK(km_ledger_add_block(l, "a", 4096) == -EEXIST);
 	CHECK(km_ledger_add_block(l, "b", 4095) == -EINVAL);
-	CHECK(km_ledger_list(l, p) == 1 && km_ledger_list(l, p) == 0);
-	CHECK(km_ledger_waiting(l) == 1);
-	CHECK(km_ledger_take(l, km_ledger_stream_of(l, p), got, 4) == 1 && got[0].index == 5);
-	CHECK(km_ledger_list(l, p) == 1); /* taken: it must be sent again */
-	CHECK(km_ledger_list(l, (struct km_page){ 0, 100 }) == -ERANGE);
-	CHECK(km_ledger_list(l, (struct km_page){ 1, 0 }) == -ERANGE);
+	CHECK(km_ledger_list(l, P(5), 7) == 1 && km_ledger_list(l, P(5), 9) == 0);
+	CHECK(km_ledger_open(l) == 1);
+	CHECK(km_ledger_take(l, km_ledger_stream_of(l, P(5)), got, 4) == 1);
+	CHECK(got[0].page.index == 5 && got[0].handed == 9); /* the last listing's */
+	CHECK(km_ledger_open(l) == 1);			     /* in hand */
+	CHECK(km_ledger_list(l, P(5), 7) == 1);		     /* taken: it must be read again */
+	km_ledger_done(l, 0, 1);
+	CHECK(km_ledger_open(l) == 1);
+	CHECK(km_ledger_list(l, P(100), 1) == -ERANGE);
+	CHECK(km_ledger_list(l, (struct km_page){ 1, 0 }, 1) == -ERANGE);
 	km_ledger_free(l);
 }
 
-#define PAGES 512
-#define ROUNDS 400
-#define LANES 2
+static void ledger_owes(bool *ok)
+{
+	struct km_ledger *l = km_ledger_new(1);
+	struct km_taken got[4];
 
-struct model {
+	km_ledger_add_block(l, "a", 100 * 4096);
+	for (uint64_t i = 0; i < 3; i++)
+		km_ledger_list(l, P(i), 1);
+	CHECK(km_ledger_take(l, 0, got, 3) == 3);
+	CHECK(km_ledger_leave(l, P(0)) && km_ledger_leave(l, P(1)));
+	CHECK(km_ledger_owed(l) == 2 && km_ledger_open(l) == 1);
+	CHECK(km_ledger_list(l, P(1), 1) == 1); /* that was owed: it waits, and isn't owed */
+	CHECK(km_ledger_owed(l) == 1 && km_ledger_open(l) == 2);
+	CHECK(km_ledger_list(l, P(2), 1) == 1); /* listed while in hand: it waits already */
+	CHECK(km_ledger_leave(l, P(2)));
+	CHECK(km_ledger_owed(l) == 1 && km_ledger_open(l) == 2);
+	km_ledger_recall(l);
+	CHECK(km_ledger_owed(l) == 0 && km_ledger_open(l) == 3);
+	CHECK(km_ledger_take(l, 0, got, 4) == 3);
+	CHECK(!km_ledger_leave(l, P(0))); /* too late: it waits again */
+	CHECK(km_ledger_owed(l) == 0 && km_ledger_open(l) == 3);
+	CHECK(km_ledger_take(l, 0, got, 4) == 1 && got[0].page.index == 0);
+	km_ledger_done(l, 0, 3);
+	CHECK(km_ledger_open(l) == 0);
+	km_ledger_free(l);
+}
+
+static void ledger_order(bool *ok)
+{
+	struct km_ledger *l = km_ledger_new(1);
+	struct km_taken got[300];
+
+	km_ledger_add_block(l, "a", 300 * 4096);
+	km_ledger_add_block(l, "b", 300 * 4096);
+	for (uint64_t i = 0; i < 2; i++)
+		km_ledger_list(l, P(i), 1);
+	km_ledger_take(l, 0, got, 2);
+	km_ledger_done(l, 0, 2);
+	for (uint64_t i = 0; i < 2; i++) /* again: the group is hot from the second on */
+		km_ledger_list(l, P(i), 1);
+	km_ledger_list(l, P(2), 1);
+	km_ledger_list(l, (struct km_page){ 1, 9 }, 1);
+	km_ledger_list(l, P(200), 1);
+	/* Of one block at a time, which the search has reached; the cold ones first. */
+	CHECK(km_ledger_take(l, 0, got, 300) == 1 && got[0].page.block == 1);
+	CHECK(km_ledger_take(l, 0, got, 300) == 4);
+	CHECK(got[0].page.index == 0 && got[1].page.index == 200);
+	CHECK(got[2].page.index == 1 && got[3].page.index == 2);
+	km_ledger_list(l, P(3), 1);
+	km_ledger_list(l, P(100), 1);
+	CHECK(km_ledger_take(l, 0, got, 300) == 2 && got[1].page.index == 3); /* still hot */
+	km_ledger_cool(l);
+	km_ledger_cool(l);
+	km_ledger_list(l, P(4), 1);
+	km_ledger_list(l, P(101), 1);
+	CHECK(km_ledger_take(l, 0, got, 300) == 2 && got[0].page.index == 4);
+	km_ledger_free(l);
+}
+
+static void sums(bool *ok)
+{
+	uint8_t secret[KM_SECRET_BYTES], page[4096] = { 0 };
+	struct km_sum a, b;
+
+	for (unsigned int i = 0; i < sizeof(secret); i++)
+		secret[i] = (uint8_t)(i * 37 + 11);
+	a = km_sum_of(secret, page);
+	page[4095] = 1;
+	b = km_sum_of(secret, page);
+	CHECK(a.low != b.low && a.high != b.high);
+	page[4095] = 0;
+	b = km_sum_of(secret, page);
+	CHECK(a.low == b.low && a.high == b.high);
+	secret[0] ^= 1;
+	b = km_sum_of(secret, page);
+	CHECK(a.low != b.low);
+	CHECK(km_sum_handed((struct km_sum){ 0, 0 }) != 0);
+}
+
+static void chooses(bool *ok)
+{
+	struct km_sum x = { 4, 1 }, y = { 4, 2 }, z = { 8, 1 };
+	uint32_t hx = km_sum_handed(x), hz = km_sum_handed(z);
+
+	CHECK(km_choose(x, NULL, hx, true) == KM_SEND);
+	CHECK(km_choose(x, NULL, hz, true) == KM_LATER);
+	CHECK(km_choose(x, NULL, hz, false) == KM_SEND); /* I2: the guest is stopped */
+	CHECK(km_choose(x, &x, hx, true) == KM_SAME);
+	CHECK(km_choose(x, &x, hz, true) == KM_SAME);
+	CHECK(km_choose(x, &x, hz, false) == KM_SAME);
+	CHECK(km_choose(x, &y, hx, false) == KM_SEND); /* all 128 bits count */
+	CHECK(km_choose(x, &z, hx, false) == KM_SEND);
+}
+
+#define PAGES  512
+#define ROUNDS 400
+#define LANES  2
+
+struct race {
 	struct km_ledger *l;
 	_Atomic uint64_t guest[PAGES], dest[PAGES];
 	_Atomic bool dirty[PAGES];
-	_Atomic bool guest_done, listed_all;
-	_Atomic unsigned int reordered;
+	_Atomic bool guest_done, listed_all, recalled;
+	_Atomic unsigned int reordered, left;
 };
+
+static struct km_sum sum_of(uint64_t v)
+{
+	return (struct km_sum){ v << 1, ~v };
+}
 
 /* Writes, then marks dirty, as KVM does for a store it traps. */
 static void *guest_main(void *arg)
 {
-	struct model *m = arg;
+	struct race *m = arg;
 	unsigned int seed = 1;
 
 	for (uint64_t i = 1; i <= (uint64_t)PAGES * ROUNDS; i++) {
@@ -57,55 +217,73 @@ static void *guest_main(void *arg)
 	return NULL;
 }
 
-/* QEMU: clears the dirty bit, then lists. */
+/* QEMU: clears the dirty bit, reads, then lists. */
 static void *lister_main(void *arg)
 {
-	struct model *m = arg;
+	struct race *m = arg;
 	bool last;
 
 	do {
 		last = m->guest_done;
 		for (unsigned int p = 0; p < PAGES; p++)
 			if (atomic_exchange(&m->dirty[p], false))
-				km_ledger_list(m->l, (struct km_page){ 0, p });
+				km_ledger_list(m->l, P(p), km_sum_handed(sum_of(m->guest[p])));
 	} while (!last);
 	m->listed_all = true;
+	km_ledger_recall(m->l);
+	m->recalled = true;
 	return NULL;
 }
 
 struct sender {
-	struct model *m;
+	struct race *m;
 	unsigned int lane;
 };
+
+static void settle(struct race *m, unsigned int lane, const struct km_taken *t)
+{
+	uint64_t v = m->guest[t->page.index];
+	struct km_sum sum = sum_of(v);
+
+	switch (km_choose(sum, km_ledger_sum(m->l, t->page), t->handed, !m->listed_all)) {
+	case KM_LATER:
+		m->left += km_ledger_leave(m->l, t->page);
+		return;
+	case KM_SEND:
+		if (!(v & 63))
+			usleep(50); /* the page is on the wire */
+		/* The guest's values only grow: an older one arriving
+		 * later means that two versions changed places. */
+		if (v < m->dest[t->page.index])
+			m->reordered++;
+		m->dest[t->page.index] = v;
+		km_ledger_set_sum(m->l, t->page, sum);
+		break;
+	case KM_SAME:
+		break;
+	}
+	km_ledger_done(m->l, lane, 1);
+}
 
 static void *sender_main(void *arg)
 {
 	struct sender *s = arg;
-	struct km_page pages[16];
+	struct km_taken pages[16];
 
 	for (;;) {
-		bool last = s->m->listed_all;
+		bool last = s->m->recalled;
 		unsigned int n = km_ledger_take(s->m->l, s->lane, pages, 16);
 
-		for (unsigned int i = 0; i < n; i++) {
-			uint64_t v = s->m->guest[pages[i].index];
-
-			if (!(v & 63))
-				usleep(50); /* the page is on the wire */
-			/* The guest's values only grow: an older one arriving
-			 * later means that two versions changed places. */
-			if (v < s->m->dest[pages[i].index])
-				s->m->reordered++;
-			s->m->dest[pages[i].index] = v;
-		}
+		for (unsigned int i = 0; i < n; i++)
+			settle(s->m, s->lane, &pages[i]);
 		if (last && !n)
 			return NULL;
 	}
 }
 
-static void ledger_model(bool *ok)
+static void ledger_race(bool *ok)
 {
-	struct model *m = calloc(1, sizeof(*m));
+	struct race *m = calloc(1, sizeof(*m));
 	struct sender s[LANES];
 	pthread_t t[2 + LANES];
 	unsigned int wrong = 0;
@@ -122,43 +300,22 @@ static void ledger_model(bool *ok)
 		pthread_join(t[i], NULL);
 	for (unsigned int p = 0; p < PAGES; p++)
 		wrong += m->guest[p] != m->dest[p];
+	printf("# %u times a page was left\n", m->left);
 	CHECK(wrong == 0);
 	CHECK(m->reordered == 0);
+	CHECK(km_ledger_open(m->l) == 0 && km_ledger_owed(m->l) == 0);
 	km_ledger_free(m->l);
 	free(m);
 }
 
-static void rate(bool *ok)
-{
-	struct km_pace_rate r = { 0 };
-
-	km_pace_see(&r, 100000, 100000, 0, 200);
-	CHECK(r.bytes_per_s == 0); /* nothing but zero pages: nobody knows the link */
-	km_pace_see(&r, 101000, 102000, 2000, 200);
-	CHECK(r.bytes_per_s == 1000 * 4096 * 5);
-	km_pace_see(&r, 102000, 104000, 3000, 200); /* half of them zero pages */
-	CHECK(r.bytes_per_s == (1000 + 500) / 2 * 4096 * 5);
-	km_pace_see(&r, 103000, 104000, 3000, 200); /* on their way: as before */
-	CHECK(r.bytes_per_s == (750 + 500) / 2 * 4096 * 5);
-}
-
-static void pace(bool *ok)
-{
-	/* 100 MB/s and 100 ms carry 10 MB; QEMU drains at 1 GB/s: 10 ms. */
-	CHECK(km_pace_downtime_ms(100000000, 0, 1000000000, 100) == 10);
-	/* What the relay still holds comes off first. */
-	CHECK(km_pace_downtime_ms(100000000, 5000000, 1000000000, 100) == 5);
-	CHECK(km_pace_downtime_ms(100000000, 20000000, 1000000000, 100) == 1);
-	CHECK(km_pace_downtime_ms(0, 0, 0, 100) == 1);
-	CHECK(km_pace_backlog_pages(0, 100) == 512);
-	CHECK(km_pace_backlog_pages(1250000000, 100) == 1250000000ull / 1000 * 100 / 4 / 4096);
-	CHECK(km_pace_backlog_pages(UINT64_MAX / 100000, 100) == 65536);
-}
-
 static const struct ktap_case cases[] = {
+	{ "bits: as an array of bools", bits_model },
+	{ "bits: up to 2^36 of them", bits_limits },
 	{ "ledger: waiting pages merge, taken ones do not", ledger_merges },
-	{ "ledger: guest, lister and senders race; nothing is lost or reordered", ledger_model },
-	{ "pace: zero pages cost the link nothing", rate },
-	{ "pace: the threshold is what the link carries", pace },
+	{ "ledger: what is left is owed until it is listed, or recalled", ledger_owes },
+	{ "ledger: hot pages wait for cold ones, and cool", ledger_order },
+	{ "sums: each byte counts, and so does the secret", sums },
+	{ "chooser: the same, later, or sent", chooses },
+	{ "ledger: guest, lister and senders race; nothing is lost or reordered", ledger_race },
 };
 KTAP_MAIN(cases)

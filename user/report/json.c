@@ -41,6 +41,8 @@ static json_t *counters(const struct km_counters *c)
 	km_j_put(o, "sent_pages", km_j_number(c->sent_pages));
 	km_j_put(o, "zero_pages", km_j_number(c->zero_pages));
 	km_j_put(o, "raw_pages", km_j_number(c->raw_pages));
+	km_j_put(o, "same_pages", km_j_number(c->same_pages));
+	km_j_put(o, "later_pages", km_j_number(c->later_pages));
 	km_j_put(o, "acked_pages", km_j_number(c->acked_pages));
 	km_j_put(o, "backlog_pages", km_j_number(c->backlog_pages));
 	km_j_put(o, "payload_bytes", km_j_number(c->payload_bytes));

@@ -109,6 +109,30 @@ static void put_times(FILE *f, const struct km_run *r)
 	km_text_pause(f, &r->pause);
 }
 
+/* Pages that QEMU named and that did not cross the link for it. */
+static void put_saved(FILE *f, const struct km_counters *c)
+{
+	const struct {
+		uint64_t pages;
+		const char *why;
+	} saved[] = {
+		{ c->same_pages, "held the same content at the destination already" },
+		{ c->later_pages,
+		  "changed while they waited and were left for their next listing" },
+		{ c->merged_pages, "were listed again while they waited and went once" },
+	};
+	const char *name = "saved";
+	char a[KM_UNIT_MAX];
+
+	for (unsigned int i = 0; i < sizeof(saved) / sizeof(*saved); i++) {
+		if (!saved[i].pages)
+			continue;
+		line(f, name, "%10s  pages %s", km_fmt_count(a, (double)saved[i].pages),
+		     saved[i].why);
+		name = "";
+	}
+}
+
 static void put_bytes(FILE *f, const struct km_run *r)
 {
 	const struct km_counters *c = &r->c;
@@ -130,9 +154,7 @@ static void put_bytes(FILE *f, const struct km_run *r)
 	line(f, "  device", "%10s  QEMU's own state", km_fmt_bytes(a, (double)c->device_bytes));
 	line(f, "  protocol", "%10s  headers and acknowledgements",
 	     km_fmt_bytes(a, c->wire_bytes > known ? (double)(c->wire_bytes - known) : 0));
-	if (c->merged_pages)
-		line(f, "saved", "%s pages were listed again while they waited and went once",
-		     km_fmt_count(a, (double)c->merged_pages));
+	put_saved(f, c);
 }
 
 static void put_module(FILE *f, const struct km_run *r)

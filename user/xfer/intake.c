@@ -18,6 +18,8 @@
 #include "move.h"
 #include "multifd.h"
 
+static const uint8_t zeros[KM_PAGE_SIZE];
+
 static int barrier(struct km_move *m)
 {
 	uint64_t epoch;
@@ -35,6 +37,7 @@ static int barrier(struct km_move *m)
 	return m->failed ? -ECANCELED : 0;
 }
 
+/* data: what QEMU handed over. */
 static int list_page(struct km_move *m, struct km_page p, const uint8_t *data, struct km_err *err)
 {
 	int rc;
@@ -48,20 +51,21 @@ static int list_page(struct km_move *m, struct km_page p, const uint8_t *data, s
 		if (rc)
 			return rc;
 	}
-	rc = km_ledger_list(m->ledger, p);
+	rc = km_ledger_list(m->ledger, p, km_sum_handed(km_sum_of(m->secret, data ? data : zeros)));
 	if (rc < 0)
 		return km_err_set(err, rc, "QEMU named page %#llx of block %u: %s",
 				  (unsigned long long)p.index, p.block, strerror(-rc));
 	atomic_fetch_add(&m->listed, 1);
-	atomic_fetch_add(rc ? &m->fresh : &m->merged, 1);
+	if (!rc)
+		atomic_fetch_add(&m->merged, 1);
 	return 0;
 }
 
-/* Back-pressure: QEMU's writes block while the backlog is full, so it can't
- * believe that it is nearly done. */
+/* Back-pressure: QEMU's writes block meanwhile, so it can't believe that it is
+ * nearly done. */
 static void wait_for_room(struct km_move *m)
 {
-	while (!m->failed && km_move_backlog(m) > m->backlog_cap)
+	while (!m->failed && km_move_backlog(m) > m->backlog_cap && m->listed >= m->list_until)
 		km_move_wait(m, 50);
 }
 
@@ -191,7 +195,9 @@ static int send_fence(struct km_move *m, struct km_err *err)
 {
 	uint8_t buf[8 * KM_STREAMS_MAX];
 
-	while (!m->failed && m->sent != m->fresh)
+	km_ledger_recall(m->ledger); /* I2 */
+	km_move_wake(m);
+	while (!m->failed && km_ledger_open(m->ledger))
 		km_move_wait(m, 50);
 	if (m->failed)
 		return -ECANCELED;

@@ -6,27 +6,41 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include "bits.h"
 
-#define GROUP_SHIFT 6 /* pages of one word keep to one stream */
+#define GROUP_SHIFT 6 /* pages of one group keep to one stream */
+#define GROUP_PAGES (1u << GROUP_SHIFT)
+
+/* A group is hot from two pages on that were left, or listed again after they were taken: one
+ * can be chance. */
+#define HOT	 2
+#define HEAT_MAX 64
+
+enum set { COLD, HOT_SET, OWED, SETS };
 
 struct block {
 	char name[256];
 	uint64_t pages;
-	_Atomic uint64_t *listed; /* a bit a page */
+	struct km_sum *sums; /* 0, 0: nothing sent yet */
+	uint32_t *handed;    /* 0: never listed */
+	uint8_t *heat;	     /* of each group */
 };
 
-/* First in, first out; grows, since a listing must never be dropped. */
-struct queue {
-	pthread_mutex_t lock;
-	struct km_page *ring;
-	size_t cap, head; /* cap is a power of two */
-	_Atomic uint64_t len;
+/* A stream's part of the ledger; a page's slot in its sets is slot_of(). */
+struct stream {
+	pthread_mutex_t lock; /* and `handed` and `heat` of its pages */
+	struct km_bits set[SETS][KM_BLOCKS_MAX];
+	struct km_page next[SETS]; /* where the search goes on: block and slot */
+	_Atomic uint64_t open;	   /* waiting and in hand */
+	_Atomic uint64_t owed;
+	bool recalled;
 };
 
 struct km_ledger {
-	unsigned int streams, nblocks;
+	unsigned int streams;
+	_Atomic unsigned int nblocks; /* the last to be written of a block */
 	struct block blocks[KM_BLOCKS_MAX];
-	struct queue queues[KM_STREAMS_MAX];
+	struct stream stream[KM_STREAMS_MAX];
 };
 
 struct km_ledger *km_ledger_new(unsigned int streams)
@@ -40,26 +54,57 @@ struct km_ledger *km_ledger_new(unsigned int streams)
 		return NULL;
 	l->streams = streams;
 	for (unsigned int i = 0; i < streams; i++)
-		pthread_mutex_init(&l->queues[i].lock, NULL);
+		pthread_mutex_init(&l->stream[i].lock, NULL);
 	return l;
+}
+
+static void free_block(struct km_ledger *l, unsigned int nr)
+{
+	struct block *b = &l->blocks[nr];
+
+	for (unsigned int i = 0; i < l->streams; i++)
+		for (unsigned int k = 0; k < SETS; k++)
+			km_bits_free(&l->stream[i].set[k][nr]);
+	free(b->sums);
+	free(b->handed);
+	free(b->heat);
+	memset(b, 0, sizeof(*b));
 }
 
 void km_ledger_free(struct km_ledger *l)
 {
 	if (!l)
 		return;
-	for (unsigned int i = 0; i < l->streams; i++) {
-		pthread_mutex_destroy(&l->queues[i].lock);
-		free(l->queues[i].ring);
-	}
 	for (unsigned int i = 0; i < l->nblocks; i++)
-		free(l->blocks[i].listed);
+		free_block(l, i);
+	for (unsigned int i = 0; i < l->streams; i++)
+		pthread_mutex_destroy(&l->stream[i].lock);
 	free(l);
+}
+
+/* calloc() maps large blocks: what is never touched takes no memory. */
+static int fill_block(struct km_ledger *l, unsigned int nr)
+{
+	struct block *b = &l->blocks[nr];
+	uint64_t groups = (b->pages + GROUP_PAGES - 1) / GROUP_PAGES;
+	uint64_t slots = (groups + l->streams - 1) / l->streams * GROUP_PAGES;
+	int rc = 0;
+
+	b->sums = calloc(b->pages, sizeof(*b->sums));
+	b->handed = calloc(b->pages, sizeof(*b->handed));
+	b->heat = calloc(groups, sizeof(*b->heat));
+	if (!b->sums || !b->handed || !b->heat)
+		rc = -ENOMEM;
+	for (unsigned int i = 0; !rc && i < l->streams; i++)
+		for (unsigned int k = 0; !rc && k < SETS; k++)
+			rc = km_bits_init(&l->stream[i].set[k][nr], slots);
+	return rc;
 }
 
 int km_ledger_add_block(struct km_ledger *l, const char *name, uint64_t used_bytes)
 {
 	struct block *b;
+	int rc;
 
 	if (l->nblocks == KM_BLOCKS_MAX)
 		return -E2BIG;
@@ -69,9 +114,11 @@ int km_ledger_add_block(struct km_ledger *l, const char *name, uint64_t used_byt
 		return -EEXIST;
 	b = &l->blocks[l->nblocks];
 	b->pages = used_bytes >> KM_PAGE_SHIFT;
-	b->listed = calloc((b->pages + 63) / 64, sizeof(*b->listed));
-	if (!b->listed)
-		return -ENOMEM;
+	rc = fill_block(l, l->nblocks);
+	if (rc) {
+		free_block(l, l->nblocks);
+		return rc;
+	}
 	strcpy(b->name, name);
 	return (int)l->nblocks++;
 }
@@ -104,83 +151,238 @@ unsigned int km_ledger_stream_of(const struct km_ledger *l, struct km_page p)
 	return (unsigned int)((p.index >> GROUP_SHIFT) % l->streams);
 }
 
-static int queue_grow(struct queue *q)
+static uint64_t slot_of(const struct km_ledger *l, uint64_t index)
 {
-	size_t cap = q->cap ? q->cap * 2 : 1024;
-	struct km_page *ring = malloc(cap * sizeof(*ring));
-
-	if (!ring)
-		return -ENOMEM;
-	for (size_t i = 0; i < q->cap; i++)
-		ring[i] = q->ring[(q->head + i) & (q->cap - 1)];
-	free(q->ring);
-	q->ring = ring;
-	q->cap = cap;
-	q->head = 0;
-	return 0;
+	return (index >> GROUP_SHIFT) / l->streams * GROUP_PAGES + index % GROUP_PAGES;
 }
 
-static int queue_push(struct queue *q, struct km_page p)
+static uint64_t index_of(const struct km_ledger *l, unsigned int stream, uint64_t slot)
 {
-	int rc = 0;
+	return ((slot >> GROUP_SHIFT) * l->streams + stream) * GROUP_PAGES + slot % GROUP_PAGES;
+}
 
-	pthread_mutex_lock(&q->lock);
-	if (q->len == q->cap)
-		rc = queue_grow(q);
-	if (!rc) {
-		q->ring[(q->head + q->len) & (q->cap - 1)] = p;
-		q->len++;
+/* ---- under the stream's lock ---- */
+
+static bool add(struct km_ledger *l, struct stream *s, enum set k, struct km_page p)
+{
+	return km_bits_add(&s->set[k][p.block], slot_of(l, p.index));
+}
+
+static bool has(const struct km_ledger *l, const struct stream *s, enum set k, struct km_page p)
+{
+	return km_bits_has(&s->set[k][p.block], slot_of(l, p.index));
+}
+
+static bool waits(const struct km_ledger *l, const struct stream *s, struct km_page p)
+{
+	return has(l, s, COLD, p) || has(l, s, HOT_SET, p);
+}
+
+static bool not_owed(struct km_ledger *l, struct stream *s, struct km_page p)
+{
+	if (!km_bits_del(&s->set[OWED][p.block], slot_of(l, p.index)))
+		return false;
+	s->owed--;
+	return true;
+}
+
+static void warm(struct block *b, uint64_t index)
+{
+	uint8_t *heat = &b->heat[index >> GROUP_SHIFT];
+
+	if (*heat < HEAT_MAX)
+		++*heat;
+}
+
+static void wait_again(struct km_ledger *l, struct stream *s, struct km_page p)
+{
+	bool hot = l->blocks[p.block].heat[p.index >> GROUP_SHIFT] >= HOT;
+
+	if (add(l, s, hot ? HOT_SET : COLD, p))
+		s->open++;
+}
+
+/* The next of a set from where the search stopped, in turn; none: false. */
+static bool find(const struct km_ledger *l, struct stream *s, enum set k, struct km_page *at)
+{
+	struct km_page *next = &s->next[k];
+
+	for (unsigned int i = 0; i <= l->nblocks; i++) {
+		uint64_t slot = km_bits_next(&s->set[k][next->block], next->index);
+
+		if (slot != KM_BITS_NONE) {
+			*at = (struct km_page){ next->block, slot };
+			return true;
+		}
+		*next = (struct km_page){ (next->block + 1) % l->nblocks, 0 };
 	}
-	pthread_mutex_unlock(&q->lock);
-	return rc;
+	return false;
 }
 
-int km_ledger_list(struct km_ledger *l, struct km_page p)
+static unsigned int take_from(struct km_ledger *l, unsigned int stream, enum set k,
+			      struct km_taken *pages, unsigned int n, unsigned int max)
 {
-	uint64_t bit = 1ull << (p.index % 64);
+	struct stream *s = &l->stream[stream];
+	struct km_page at;
+
+	while (n < max && find(l, s, k, &at)) {
+		uint64_t index = index_of(l, stream, at.index);
+
+		if (n && pages[0].page.block != at.block)
+			break;
+		km_bits_del(&s->set[k][at.block], at.index);
+		s->next[k] = (struct km_page){ at.block, at.index + 1 };
+		pages[n].page = (struct km_page){ at.block, index };
+		pages[n++].handed = l->blocks[at.block].handed[index];
+	}
+	return n;
+}
+
+/* ---- */
+
+static struct stream *lock_of(struct km_ledger *l, struct km_page p)
+{
+	struct stream *s = &l->stream[km_ledger_stream_of(l, p)];
+
+	pthread_mutex_lock(&s->lock);
+	return s;
+}
+
+int km_ledger_list(struct km_ledger *l, struct km_page p, uint32_t handed)
+{
+	struct stream *s;
 	struct block *b;
-	int rc;
+	bool fresh, again;
 
 	if (p.block >= l->nblocks || p.index >= l->blocks[p.block].pages)
 		return -ERANGE;
 	b = &l->blocks[p.block];
-	if (atomic_fetch_or(&b->listed[p.index / 64], bit) & bit)
-		return 0;
-	rc = queue_push(&l->queues[km_ledger_stream_of(l, p)], p);
-	return rc ? rc : 1;
+	s = lock_of(l, p);
+	again = b->handed[p.index];
+	b->handed[p.index] = handed;
+	fresh = !waits(l, s, p);
+	if (!not_owed(l, s, p) && fresh && again) /* what is owed was warmed when it was left */
+		warm(b, p.index);
+	if (fresh)
+		wait_again(l, s, p);
+	pthread_mutex_unlock(&s->lock);
+	return fresh;
 }
 
-unsigned int km_ledger_take(struct km_ledger *l, unsigned int stream, struct km_page *pages,
+unsigned int km_ledger_take(struct km_ledger *l, unsigned int stream, struct km_taken *pages,
 			    unsigned int max)
 {
-	struct queue *q = &l->queues[stream];
-	unsigned int n = 0;
+	struct stream *s = &l->stream[stream];
+	struct km_page at;
+	unsigned int n;
 
-	pthread_mutex_lock(&q->lock);
-	while (n < max && q->len) {
-		pages[n++] = q->ring[q->head];
-		q->head = (q->head + 1) & (q->cap - 1);
-		q->len--;
-	}
-	pthread_mutex_unlock(&q->lock);
-
-	/* Sequentially consistent: no read of the content may pass it. */
-	for (unsigned int i = 0; i < n; i++)
-		atomic_fetch_and(&l->blocks[pages[i].block].listed[pages[i].index / 64],
-				 ~(1ull << (pages[i].index % 64)));
+	if (!s->open)
+		return 0;
+	pthread_mutex_lock(&s->lock);
+	n = take_from(l, stream, COLD, pages, 0, max);
+	if (!find(l, s, COLD, &at)) /* or it is of another block */
+		n = take_from(l, stream, HOT_SET, pages, n, max);
+	pthread_mutex_unlock(&s->lock);
 	return n;
 }
 
-uint64_t km_ledger_stream_waiting(const struct km_ledger *l, unsigned int stream)
+void km_ledger_done(struct km_ledger *l, unsigned int stream, unsigned int n)
 {
-	return atomic_load(&l->queues[stream].len);
+	l->stream[stream].open -= n;
 }
 
-uint64_t km_ledger_waiting(const struct km_ledger *l)
+bool km_ledger_leave(struct km_ledger *l, struct km_page p)
+{
+	struct stream *s = lock_of(l, p);
+	bool left = !s->recalled;
+
+	warm(&l->blocks[p.block], p.index);
+	if (!left)
+		wait_again(l, s, p);
+	else if (!waits(l, s, p) && add(l, s, OWED, p))
+		s->owed++;
+	s->open--; /* no longer in hand */
+	pthread_mutex_unlock(&s->lock);
+	return left;
+}
+
+static void recall(struct km_ledger *l, unsigned int stream)
+{
+	struct stream *s = &l->stream[stream];
+
+	for (uint32_t b = 0; b < l->nblocks; b++) {
+		struct km_bits *owed = &s->set[OWED][b];
+		uint64_t slot = 0;
+
+		while ((slot = km_bits_next(owed, slot)) != KM_BITS_NONE) {
+			struct km_page p = { b, index_of(l, stream, slot) };
+
+			not_owed(l, s, p);
+			wait_again(l, s, p);
+		}
+	}
+	s->recalled = true;
+}
+
+void km_ledger_recall(struct km_ledger *l)
+{
+	for (unsigned int i = 0; i < l->streams; i++) {
+		pthread_mutex_lock(&l->stream[i].lock);
+		recall(l, i);
+		pthread_mutex_unlock(&l->stream[i].lock);
+	}
+}
+
+const struct km_sum *km_ledger_sum(const struct km_ledger *l, struct km_page p)
+{
+	const struct km_sum *sum = &l->blocks[p.block].sums[p.index];
+
+	return sum->low || sum->high ? sum : NULL;
+}
+
+void km_ledger_set_sum(struct km_ledger *l, struct km_page p, struct km_sum sum)
+{
+	l->blocks[p.block].sums[p.index] = sum;
+}
+
+static void cool(struct km_ledger *l, unsigned int stream, struct block *b)
+{
+	uint64_t groups = (b->pages + GROUP_PAGES - 1) / GROUP_PAGES;
+
+	for (uint64_t g = stream; g < groups; g += l->streams)
+		if (b->heat[g]) /* a group that was never listed keeps its zero page */
+			b->heat[g] /= 2;
+}
+
+void km_ledger_cool(struct km_ledger *l)
+{
+	for (unsigned int i = 0; i < l->streams; i++) {
+		pthread_mutex_lock(&l->stream[i].lock);
+		for (unsigned int b = 0; b < l->nblocks; b++)
+			cool(l, i, &l->blocks[b]);
+		pthread_mutex_unlock(&l->stream[i].lock);
+	}
+}
+
+uint64_t km_ledger_stream_open(const struct km_ledger *l, unsigned int stream)
+{
+	return l->stream[stream].open;
+}
+
+uint64_t km_ledger_open(const struct km_ledger *l)
 {
 	uint64_t n = 0;
 
 	for (unsigned int i = 0; i < l->streams; i++)
-		n += km_ledger_stream_waiting(l, i);
+		n += l->stream[i].open;
+	return n;
+}
+
+uint64_t km_ledger_owed(const struct km_ledger *l)
+{
+	uint64_t n = 0;
+
+	for (unsigned int i = 0; i < l->streams; i++)
+		n += l->stream[i].owed;
 	return n;
 }

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include "cond.h"
+#include "sockstat.h"
 
 int km_move_fail(struct km_move *m, const struct km_err *err)
 {
@@ -45,7 +46,23 @@ uint64_t km_move_acked(struct km_move *m)
 
 uint64_t km_move_backlog(struct km_move *m)
 {
-	uint64_t acked = km_move_acked(m), fresh = m->fresh;
+	/* In this order: a page that is sent meanwhile is counted twice rather than not at all. */
+	uint64_t acked = km_move_acked(m), open = km_ledger_open(m->ledger), sent = m->sent;
 
-	return fresh > acked ? fresh - acked : 0;
+	return open + (sent > acked ? sent - acked : 0);
+}
+
+uint64_t km_move_carried(struct km_move *m, bool *busy)
+{
+	uint64_t n = 0;
+
+	*busy = false;
+	for (unsigned int i = 0; i < m->nlanes; i++) {
+		struct km_lane *l = &m->lanes[i];
+		struct km_sockstat st = km_sockstat(l->conn.fd);
+
+		n += st.carried_bytes;
+		*busy = *busy || st.more || l->sending;
+	}
+	return n;
 }

@@ -13,6 +13,7 @@
 #define KM_MOVE_H
 
 #include "blackout.h"
+#include "chooser.h"
 #include "frame.h"
 #include "guestmem.h"
 #include "mainchan.h"
@@ -24,6 +25,7 @@ struct km_lane { /* one stream to the destination */
 	unsigned int index;
 	struct km_conn conn;
 	pthread_t sender, acks;
+	_Atomic bool sending;
 	_Atomic uint64_t sent_msgs;
 	_Atomic uint64_t acked_pages;
 };
@@ -44,6 +46,7 @@ struct km_move {
 	struct km_blocks where;
 	struct km_ledger *ledger;
 	struct km_guestmem *mem;
+	uint8_t secret[KM_SECRET_BYTES]; /* of the pages' sums */
 
 	unsigned int nlanes, nchannels;
 	struct km_lane lanes[KM_STREAMS_MAX];
@@ -58,8 +61,10 @@ struct km_move {
 	unsigned int at_barrier;
 	uint64_t epoch;
 
-	_Atomic uint64_t backlog_cap; /* pages listed and not applied, at most */
-	_Atomic uint64_t listed, merged, fresh, sent, zero, raw, payload_bytes, device_bytes;
+	/* What may be listed (pace.h): anything while less than the cap is listed and not applied;
+	 * else until `listed` is this. */
+	_Atomic uint64_t backlog_cap, list_until;
+	_Atomic uint64_t listed, merged, sent, zero, raw, same, later, payload_bytes, device_bytes;
 	_Atomic bool all_listed; /* RAM END was read: the guest is stopped */
 	struct km_marks marks;	 /* of the pause */
 };
@@ -70,7 +75,10 @@ int km_move_fail(struct km_move *m, const struct km_err *err);
 void km_move_wait(struct km_move *m, int ms);
 void km_move_wake(struct km_move *m);
 uint64_t km_move_acked(struct km_move *m);
+/* Pages listed and not applied; not those that are owed, which QEMU counts as dirty. */
 uint64_t km_move_backlog(struct km_move *m);
+/* Bytes on all streams that the other host has; *busy: there is more on its way. */
+uint64_t km_move_carried(struct km_move *m, bool *busy);
 
 /* intake.c */
 int km_intake_start(struct km_move *m, struct km_err *err);

@@ -7,43 +7,70 @@
 #define BACKLOG_MIN 512u
 #define BACKLOG_MAX 65536u
 
-/*
- * Of what was applied, the part that had content: a zero page costs the link nothing, and what
- * a guest dirties last is seldom zero. Acknowledgements don't say which pages were, but of
- * those sent in the same time it is known.
- */
-void km_pace_see(struct km_pace_rate *r, uint64_t acked, uint64_t sent, uint64_t raw, double ms)
-{
-	double rate;
+#define SETTLE_MS 400.0 /* the weight of a look is its part of that, half at most */
 
-	if (sent > r->sent)
-		r->raw_share = (double)(raw - r->raw) / (double)(sent - r->sent);
-	rate = (double)(acked - r->acked) * r->raw_share * PAGE * 1e3 / ms;
-	r->bytes_per_s = r->bytes_per_s > 0 ? (r->bytes_per_s + rate) / 2 : rate;
-	r->acked = acked;
-	r->sent = sent;
-	r->raw = raw;
+/* What QEMU may have listed behind the relay's back: its packets and the sockets' buffers,
+ * within the 100 ms in which its own figure is old. */
+#define RESERVE_PAGES  (16u << 20 >> 12)
+#define RESERVE_PAUSES 4
+
+#define AHEAD 2.0 /* times what the link carries */
+
+void km_pace_see(struct km_pace *p, double now_ms, uint64_t carried, bool busy)
+{
+	double ms = now_ms - p->at_ms;
+	double rate = (double)(carried - p->carried) * 1e3 / ms;
+	double weight = ms / SETTLE_MS < 0.5 ? ms / SETTLE_MS : 0.5;
+
+	if (p->at_ms > 0 && (rate > p->bytes_per_s || (p->busy && busy)))
+		p->bytes_per_s += (rate - p->bytes_per_s) * (p->bytes_per_s > 0 ? weight : 1);
+	p->at_ms = now_ms;
+	p->carried = carried;
+	p->busy = busy;
 }
 
-unsigned int km_pace_downtime_ms(uint64_t goodput_bytes_per_s, uint64_t backlog_bytes,
-				 uint64_t qemu_bytes_per_s, unsigned int max_pause_ms)
+void km_pace_see_qemu(struct km_pace *p, double bytes_per_s)
 {
-	double room = (double)goodput_bytes_per_s / 1000.0 * max_pause_ms - (double)backlog_bytes;
+	/* Half of it is forgotten within 0.7 s. */
+	p->qemu_bytes_per_s *= 0.9;
+	if (bytes_per_s > p->qemu_bytes_per_s)
+		p->qemu_bytes_per_s = bytes_per_s;
+}
+
+unsigned int km_pace_downtime_ms(const struct km_pace *p, uint64_t backlog_bytes,
+				 unsigned int max_pause_ms)
+{
+	double room = p->bytes_per_s / 1e3 * max_pause_ms - (double)backlog_bytes;
 	double ms;
 
-	if (room <= 0 || !qemu_bytes_per_s)
+	if (room <= 0 || !(p->qemu_bytes_per_s > 0))
 		return 1;
-	ms = room * 1000.0 / (double)qemu_bytes_per_s;
+	ms = room * 1e3 / p->qemu_bytes_per_s;
 	if (ms < 1)
 		return 1;
 	return ms > 60000 ? 60000 : (unsigned int)ms;
 }
 
-uint64_t km_pace_backlog_pages(uint64_t goodput_bytes_per_s, unsigned int max_pause_ms)
+uint64_t km_pace_backlog_pages(const struct km_pace *p, unsigned int max_pause_ms)
 {
-	uint64_t pages = goodput_bytes_per_s / 1000 * max_pause_ms / 4 / PAGE;
+	double pages = p->bytes_per_s / 1e3 * max_pause_ms / 4 / PAGE;
 
 	if (pages < BACKLOG_MIN)
 		return BACKLOG_MIN;
-	return pages > BACKLOG_MAX ? BACKLOG_MAX : pages;
+	return pages > BACKLOG_MAX ? BACKLOG_MAX : (uint64_t)pages;
+}
+
+uint64_t km_pace_ahead_pages(const struct km_pace *p, uint64_t remaining, unsigned int max_pause_ms,
+			     double ms)
+{
+	double reserve = p->bytes_per_s / 1e3 * max_pause_ms * RESERVE_PAUSES / PAGE;
+	double most = AHEAD * p->bytes_per_s / PAGE * ms / 1e3;
+	double room;
+
+	if (reserve < RESERVE_PAGES)
+		reserve = RESERVE_PAGES;
+	room = (double)remaining - reserve;
+	if (room <= 0)
+		return 0;
+	return (uint64_t)(room < most ? room : most);
 }

@@ -1,31 +1,52 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * When QEMU may finish.  Pure.
+ * How far QEMU may list ahead of the link, and when it may finish.  Pure.
  *
  * QEMU 7.2 stops the guest when what is dirty is below its own throughput times
  * downtime-limit (migration/migration.c, migration_update_counters()).  Its
- * throughput is what the relay drains, not what the link carries, so the limit
- * is turned: it is set such that QEMU's threshold is what the link can carry
+ * throughput is what the relay takes from it, not what the link carries, so the
+ * limit is turned: it is set such that QEMU's threshold is what the link can carry
  * within the allowed pause, less what the relay still holds.
+ *
+ * The relay takes pages from QEMU
+ *   - while less waits to be sent than a quarter of the pause's worth: the link is
+ *     never idle for want of names;
+ *   - and, of a round that is longer, up to twice what the link carries, all but the
+ *     end.  What is known early can be put in order, and what changes while it waits
+ *     need not be sent (chooser.h).  Not faster, since QEMU's limit is in whole
+ *     milliseconds of that rate.  The end, since a round that QEMU has listed to its
+ *     end is one that it may finish after, whatever the relay still holds.
  */
 #ifndef KM_PACE_H
 #define KM_PACE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
-/* What the link carries, by what came of what was sent. Starts as zeroes. */
-struct km_pace_rate {
-	uint64_t acked, sent, raw; /* pages so far, at the last look */
-	double raw_share;
-	double bytes_per_s; /* of content */
+/* Starts as zeroes. */
+struct km_pace {
+	double bytes_per_s;	 /* what the link carries; 0: not known yet */
+	double qemu_bytes_per_s; /* the most that QEMU has lately seen */
+	/* at the last look */
+	double at_ms;
+	uint64_t carried;
+	bool busy;
 };
 
-void km_pace_see(struct km_pace_rate *r, uint64_t acked, uint64_t sent, uint64_t raw, double ms);
+/* carried: bytes that have left this host on all streams so far; busy: there is more on its way.
+ * Between two busy looks it is the link that sets the rate; else it carries at least that. */
+void km_pace_see(struct km_pace *p, double now_ms, uint64_t carried, bool busy);
+/* QEMU's own view of its throughput, every 100 ms. */
+void km_pace_see_qemu(struct km_pace *p, double bytes_per_s);
 
 /* downtime-limit in ms, 1..60000. */
-unsigned int km_pace_downtime_ms(uint64_t goodput_bytes_per_s, uint64_t backlog_bytes,
-				 uint64_t qemu_bytes_per_s, unsigned int max_pause_ms);
-/* How many pages may be listed and not applied: a quarter of the pause's worth. */
-uint64_t km_pace_backlog_pages(uint64_t goodput_bytes_per_s, unsigned int max_pause_ms);
+unsigned int km_pace_downtime_ms(const struct km_pace *p, uint64_t backlog_bytes,
+				 unsigned int max_pause_ms);
+/* How many pages may be listed and not applied at the end of a round. */
+uint64_t km_pace_backlog_pages(const struct km_pace *p, unsigned int max_pause_ms);
+/* How many more may be listed within the next `ms`, of a round of which QEMU has
+ * `remaining` pages left. */
+uint64_t km_pace_ahead_pages(const struct km_pace *p, uint64_t remaining, unsigned int max_pause_ms,
+			     double ms);
 
 #endif

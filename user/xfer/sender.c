@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * From the ledger to the wire: one thread a stream takes its pages, reads
- * their content (after the take: see ledger.h) and sends them; another reads
- * what the destination acknowledges.
+ * their content (after the take: see ledger.h) and sends those that the
+ * destination needs (chooser.h); another reads what it acknowledges.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -19,26 +19,68 @@ static bool is_zero(const uint8_t *page)
 	return !memcmp(page, zero, 8) && !memcmp(page, page + 8, KM_PAGE_SIZE - 8);
 }
 
+/* What one thread has in hand: pages of one block. */
 struct batch {
+	struct km_taken taken[KM_WIRE_PAGES_MAX];
+	unsigned int n;
+	uint64_t index[KM_WIRE_PAGES_MAX];
+	struct km_sum sum[KM_WIRE_PAGES_MAX];
+	bool raw[KM_WIRE_PAGES_MAX];
 	uint8_t content[KM_WIRE_PAGES_MAX * KM_PAGE_SIZE];
 	uint8_t msg[8 + 8 * KM_WIRE_PAGES_MAX + KM_WIRE_PAGES_MAX * KM_PAGE_SIZE];
-	uint64_t index[KM_WIRE_PAGES_MAX];
-	bool raw[KM_WIRE_PAGES_MAX];
 };
 
-static int send_pages(struct km_lane *lane, struct batch *b, uint32_t block, unsigned int n,
-		      struct km_err *err)
+static int read_pages(struct km_lane *lane, struct batch *b, struct km_err *err)
+{
+	for (unsigned int i = 0; i < b->n; i++)
+		b->index[i] = b->taken[i].page.index;
+	return km_guestmem_read(lane->move->mem, b->taken[0].page.block, b->index, b->n, b->content,
+				err);
+}
+
+/* Keeps those that must be sent; what is settled for the others is said to the ledger. */
+static void choose_pages(struct km_lane *lane, struct batch *b)
 {
 	struct km_move *m = lane->move;
-	unsigned int nraw = 0;
-	size_t head, len;
-	int rc = km_guestmem_read(m->mem, block, b->index, n, b->content, err);
+	unsigned int kept = 0, same = 0;
 
-	if (rc)
-		return rc;
-	head = 8 + 8 * (size_t)n;
-	len = head;
-	for (unsigned int i = 0; i < n; i++) {
+	for (unsigned int i = 0; i < b->n; i++) {
+		struct km_page p = b->taken[i].page;
+		const uint8_t *page = b->content + (size_t)i * KM_PAGE_SIZE;
+		struct km_sum sum = km_sum_of(m->secret, page);
+
+		switch (km_choose(sum, km_ledger_sum(m->ledger, p), b->taken[i].handed,
+				  !m->all_listed)) {
+		case KM_SAME:
+			same++;
+			continue;
+		case KM_LATER:
+			/* Too late for it: it waits again, and will be read again. */
+			if (km_ledger_leave(m->ledger, p))
+				atomic_fetch_add(&m->later, 1);
+			continue;
+		case KM_SEND:
+			break;
+		}
+		if (kept != i)
+			memcpy(b->content + (size_t)kept * KM_PAGE_SIZE, page, KM_PAGE_SIZE);
+		b->taken[kept] = b->taken[i];
+		b->index[kept] = p.index;
+		b->sum[kept++] = sum;
+	}
+	atomic_fetch_add(&m->same, same);
+	km_ledger_done(m->ledger, lane->index, same);
+	b->n = kept;
+}
+
+static int send_pages(struct km_lane *lane, struct batch *b, struct km_err *err)
+{
+	struct km_move *m = lane->move;
+	size_t len = 8 + 8 * (size_t)b->n;
+	unsigned int nraw = 0;
+	int rc;
+
+	for (unsigned int i = 0; i < b->n; i++) {
 		const uint8_t *page = b->content + (size_t)i * KM_PAGE_SIZE;
 
 		b->raw[i] = !is_zero(page);
@@ -48,43 +90,45 @@ static int send_pages(struct km_lane *lane, struct batch *b, uint32_t block, uns
 		len += KM_PAGE_SIZE;
 		nraw++;
 	}
-	km_wire_pages_head(b->msg, block, n, b->index, b->raw);
+	km_wire_pages_head(b->msg, b->taken[0].page.block, b->n, b->index, b->raw);
+	lane->sending = true;
 	rc = km_send(&lane->conn, KM_OP_PAGES, lane->sent_msgs + 1, b->msg, len, err);
+	lane->sending = false;
 	if (rc)
 		return rc;
-	atomic_fetch_add(&m->zero, n - nraw);
+	for (unsigned int i = 0; i < b->n; i++)
+		km_ledger_set_sum(m->ledger, b->taken[i].page, b->sum[i]);
+	atomic_fetch_add(&m->zero, b->n - nraw);
 	atomic_fetch_add(&m->raw, nraw);
 	atomic_fetch_add(&m->payload_bytes, (uint64_t)nraw * KM_PAGE_SIZE);
-	/* sent_msgs first: the fence reads it once `sent` says all is out. */
+	/* Before they are done: the fence reads it once nothing is in hand any more. */
 	atomic_fetch_add(&lane->sent_msgs, 1);
-	atomic_fetch_add(&m->sent, n);
+	atomic_fetch_add(&m->sent, b->n);
+	km_ledger_done(m->ledger, lane->index, b->n);
 	return 0;
 }
 
 static int sender_run(struct km_lane *lane, struct batch *b, struct km_err *err)
 {
 	struct km_move *m = lane->move;
-	struct km_page pages[KM_WIRE_PAGES_MAX];
-	unsigned int n, i, k;
-	int rc;
+	int rc = 0;
 
-	while (!m->failed && !m->finished) {
-		n = km_ledger_take(m->ledger, lane->index, pages, KM_WIRE_PAGES_MAX);
-		if (!n) {
+	while (!rc && !m->failed && !m->finished) {
+		b->n = km_ledger_take(m->ledger, lane->index, b->taken, KM_WIRE_PAGES_MAX);
+		if (!b->n) {
 			km_move_wait(m, 10);
 			continue;
 		}
-		for (i = 0; i < n; i += k) { /* runs of one block */
-			for (k = 0; i + k < n && pages[i + k].block == pages[i].block; k++)
-				b->index[k] = pages[i + k].index;
-			rc = send_pages(lane, b, pages[i].block, k, err);
-			if (rc)
-				return rc;
-		}
-		if (m->all_listed)
+		rc = read_pages(lane, b, err);
+		if (!rc)
+			choose_pages(lane, b);
+		if (!rc && b->n)
+			rc = send_pages(lane, b, err);
+		/* For the fence; and whoever waits for room has no acknowledgement to hear of. */
+		if (m->all_listed || !b->n)
 			km_move_wake(m);
 	}
-	return 0;
+	return rc;
 }
 
 /* A destination that fails says why on the control connection, and closes its

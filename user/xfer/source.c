@@ -117,7 +117,6 @@ static int move(struct source *s, struct km_err *err)
 	s->run->phase = KM_PHASE_PRECOPY;
 	km_source_impact_phase(s);
 	km_fault("set-up");
-	s->last_rate_at = km_now_ms();
 	while (!rc && !(s->loaded && (s->relay || s->qemu_done)))
 		rc = km_source_cycle(s, err);
 	km_fault("loaded");
@@ -235,7 +234,7 @@ static void init(struct source *s, const struct km_source_opts *o, const struct 
 	s->t0 = km_now_ms();
 	run->throttle.wanted = o->throttle;
 	s->m.pid = vm->pid;
-	s->m.backlog_cap = km_pace_backlog_pages(0, o->max_pause_ms);
+	s->m.backlog_cap = km_pace_backlog_pages(&s->pace, o->max_pause_ms);
 	km_clocks_init(&s->clocks, true);
 	pthread_mutex_init(&s->rp_lock, NULL);
 	pthread_mutex_init(&s->m.lock, NULL);
@@ -253,7 +252,12 @@ int km_source_run(const struct km_source_opts *o, const struct km_vm *vm, struct
 		return km_err_set(err, -ENOMEM, "out of memory");
 	init(s, o, vm, run);
 	s->m.ledger = km_ledger_new(o->streams);
-	rc = s->m.ledger ? move(s, err) : km_err_set(err, -ENOMEM, "out of memory");
+	if (!s->m.ledger)
+		rc = km_err_set(err, -ENOMEM, "out of memory");
+	else if (getentropy(s->m.secret, sizeof(s->m.secret)))
+		rc = km_err_set(err, -errno, "no random numbers: %s", strerror(errno));
+	else
+		rc = move(s, err);
 	finish(s, rc, err);
 	km_source_snapshot(s);
 	run->total_ms = km_now_ms() - s->t0;

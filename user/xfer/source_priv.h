@@ -56,7 +56,7 @@ struct source {
 	struct km_quota quota;
 	struct km_module_facts looked; /* at the last look */
 	double t_look;
-	uint64_t rounds_looked, acked_looked, qemu_bytes_per_s;
+	uint64_t rounds_looked, rounds_cooled, settled_looked, qemu_bytes_per_s;
 	uint8_t taken[KM_THROTTLE_VCPUS]; /* percent, in force */
 	bool throttle_over;
 
@@ -80,8 +80,9 @@ struct source {
 	bool shut_allowed;
 
 	double t0, t_migrate, t_stop, t_query;
-	struct km_pace_rate rate;
-	double last_rate_at;
+	struct km_pace pace;
+	double last_pace_at;
+	uint64_t sent_paced, raw_paced; /* at the last look of pace's */
 	unsigned int downtime_ms;
 };
 

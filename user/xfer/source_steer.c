@@ -6,17 +6,20 @@
 #include "goal.h"
 #include "source_priv.h"
 
+#define STEER_MS 100
+
 void km_source_snapshot(struct source *s)
 {
 	struct km_counters *c = &s->run->c;
 	struct km_move *m = &s->m;
-	double t = km_now_ms();
 
 	c->listed_pages = m->listed;
 	c->merged_pages = m->merged;
 	c->sent_pages = m->sent;
 	c->zero_pages = m->zero;
 	c->raw_pages = m->raw;
+	c->same_pages = m->same;
+	c->later_pages = m->later;
 	c->payload_bytes = m->payload_bytes;
 	c->device_bytes = m->device_bytes;
 	c->acked_pages = km_move_acked(m);
@@ -24,19 +27,56 @@ void km_source_snapshot(struct source *s)
 	c->wire_bytes = m->control.written_bytes;
 	for (unsigned int i = 0; i < m->nlanes; i++)
 		c->wire_bytes += m->lanes[i].conn.written_bytes;
-	if (t - s->last_rate_at >= 200) {
-		km_pace_see(&s->rate, c->acked_pages, c->sent_pages, c->raw_pages,
-			    t - s->last_rate_at);
-		c->goodput_bytes_per_s = (uint64_t)s->rate.bytes_per_s;
-		s->last_rate_at = t;
+}
+
+/* Zero pages cost the link next to nothing: while most are, it isn't the link that sets the
+ * rate. */
+static void see_link(struct source *s)
+{
+	struct km_move *m = &s->m;
+	uint64_t sent = m->sent, raw = m->raw;
+	double t = km_now_ms();
+	uint64_t carried;
+	bool busy;
+
+	if (!s->relay || t - s->last_pace_at < 20)
+		return;
+	carried = km_move_carried(m, &busy);
+	if (2 * (raw - s->raw_paced) < sent - s->sent_paced)
+		busy = false;
+	km_pace_see(&s->pace, t, carried, busy);
+	s->run->c.goodput_bytes_per_s = (uint64_t)s->pace.bytes_per_s;
+	s->last_pace_at = t;
+	s->sent_paced = sent;
+	s->raw_paced = raw;
+}
+
+/* Every 100 ms, as QEMU looks at its own throughput. */
+static int set_pace(struct source *s, const struct km_qmig_status *st, struct km_err *err)
+{
+	struct km_move *m = &s->m;
+	unsigned int pause_ms = s->o->max_pause_ms, ms;
+
+	km_pace_see_qemu(&s->pace, st->mbps * 1e6 / 8);
+	m->backlog_cap = km_pace_backlog_pages(&s->pace, pause_ms);
+	m->list_until = m->listed + km_pace_ahead_pages(&s->pace,
+							st->remaining_bytes / KM_PAGE_SIZE,
+							pause_ms, STEER_MS);
+	if (st->rounds != s->rounds_cooled) {
+		s->rounds_cooled = st->rounds;
+		km_ledger_cool(m->ledger);
 	}
+	ms = km_pace_downtime_ms(&s->pace, km_move_backlog(m) * KM_PAGE_SIZE, pause_ms);
+	if (ms == s->downtime_ms)
+		return 0;
+	s->downtime_ms = ms;
+	return km_qmig_set_downtime_ms(s->qmp, ms, err);
 }
 
 static int steer(struct source *s, struct km_err *err)
 {
 	struct km_counters *c = &s->run->c;
 	struct km_qmig_status st;
-	unsigned int ms;
 	int rc = km_qmig_query(s->qmp, &st, err);
 
 	if (rc)
@@ -52,13 +92,7 @@ static int steer(struct source *s, struct km_err *err)
 				  st.error[0] ? st.error : st.status);
 	if (!s->relay || s->t_stop > 0)
 		return 0;
-	s->m.backlog_cap = km_pace_backlog_pages(c->goodput_bytes_per_s, s->o->max_pause_ms);
-	ms = km_pace_downtime_ms(c->goodput_bytes_per_s, c->backlog_pages * KM_PAGE_SIZE,
-				 s->qemu_bytes_per_s, s->o->max_pause_ms);
-	if (ms == s->downtime_ms)
-		return 0;
-	s->downtime_ms = ms;
-	return km_qmig_set_downtime_ms(s->qmp, ms, err);
+	return set_pace(s, &st, err);
 }
 
 static void see_events(struct source *s, int wait_ms)
@@ -96,12 +130,13 @@ int km_source_cycle(struct source *s, struct km_err *err)
 		return err->code;
 	}
 	t = km_now_ms();
-	if (t - s->t_query >= 100) {
+	if (t - s->t_query >= STEER_MS) {
 		s->t_query = t;
 		rc = steer(s, err);
 		km_placing_look(&s->placing, &s->run->placed);
 	}
 	km_source_snapshot(s);
+	see_link(s);
 	km_source_throttle(s);
 	if (!rc && s->o->deadline_ms && !(s->t_stop > 0) && t - s->t0 >= s->o->deadline_ms) {
 		km_source_module_look(s);

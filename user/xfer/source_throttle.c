@@ -43,11 +43,20 @@ static void apply(struct source *s, const struct km_module_facts *counts)
 	}
 }
 
-/* What the link carries: as the relay sees it, or as QEMU does. */
+/* What was settled: it is at the destination, sent or not. */
+static uint64_t settled_pages(const struct source *s)
+{
+	return s->run->c.acked_pages + s->run->c.same_pages;
+}
+
+/* What the link could carry: as the relay sees it, or as QEMU does. */
 static double link_pages_per_s(const struct source *s, double seconds)
 {
+	double settled = (double)(settled_pages(s) - s->settled_looked) / seconds;
+	double link = s->pace.bytes_per_s / KM_PAGE_SIZE;
+
 	if (s->relay)
-		return (double)(s->run->c.acked_pages - s->acked_looked) / seconds;
+		return settled > link ? settled : link;
 	return (double)s->qemu_bytes_per_s / KM_PAGE_SIZE;
 }
 
@@ -100,7 +109,7 @@ void km_source_throttle(struct source *s)
 	}
 	s->looked = now;
 	s->t_look = km_now_ms();
-	s->acked_looked = s->run->c.acked_pages;
+	s->settled_looked = settled_pages(s);
 	s->rounds_looked = s->run->c.rounds;
 }
 

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <math.h>
+#include "ktap.h"
+#include "xfer/pace.h"
+
+static bool near(double a, double b)
+{
+	return fabs(a - b) <= b * 0.02;
+}
+
+/* A link of `rate` bytes a second that is full, looked at every 20 ms. */
+static void full(struct km_pace *p, double *now, uint64_t *carried, double rate, double ms)
+{
+	for (double end = *now + ms; *now < end; *now += 20) {
+		km_pace_see(p, *now, *carried, true);
+		*carried += (uint64_t)(rate * 0.02);
+	}
+}
+
+static void link(bool *ok)
+{
+	struct km_pace p = { 0 };
+	uint64_t carried = 0;
+	double now = 1000;
+
+	full(&p, &now, &carried, 25e6, 2000);
+	CHECK(near(p.bytes_per_s, 25e6));
+	/* Nothing to send for a while says nothing about the link. */
+	for (int i = 0; i < 100; i++, now += 20)
+		km_pace_see(&p, now, carried, false);
+	CHECK(near(p.bytes_per_s, 25e6));
+	/* A little to send neither. */
+	for (int i = 0; i < 100; i++, now += 20)
+		km_pace_see(&p, now, carried += 1000, i % 2);
+	CHECK(near(p.bytes_per_s, 25e6));
+	full(&p, &now, &carried, 5e6, 3000); /* it got slower */
+	CHECK(near(p.bytes_per_s, 5e6));
+	full(&p, &now, &carried, 100e6, 3000); /* and faster */
+	CHECK(near(p.bytes_per_s, 100e6));
+	/* What got through is what it can carry, however short it was. */
+	km_pace_see(&p, now + 20, carried, false);
+	km_pace_see(&p, now + 40, carried + 8000000, false);
+	CHECK(p.bytes_per_s > 101e6);
+}
+
+static void nothing_known(bool *ok)
+{
+	struct km_pace p = { 0 };
+
+	CHECK(km_pace_downtime_ms(&p, 0, 100) == 1);
+	CHECK(km_pace_backlog_pages(&p, 100) == 512);
+	CHECK(km_pace_ahead_pages(&p, 1 << 20, 100, 100) == 0);
+	km_pace_see(&p, 1000, 12345678, true); /* what was before isn't this link's rate */
+	CHECK(!(p.bytes_per_s > 0));
+}
+
+static void threshold(bool *ok)
+{
+	struct km_pace p = { .bytes_per_s = 100e6 };
+
+	km_pace_see_qemu(&p, 1e9);
+	/* 100 MB/s and 100 ms carry 10 MB; QEMU is drained at 1 GB/s: 10 ms. */
+	CHECK(km_pace_downtime_ms(&p, 0, 100) == 10);
+	/* What the relay still holds comes off first. */
+	CHECK(km_pace_downtime_ms(&p, 5000000, 100) == 5);
+	CHECK(km_pace_downtime_ms(&p, 20000000, 100) == 1);
+	/* QEMU multiplies by what it sees next: one slow look must not raise its limit. */
+	km_pace_see_qemu(&p, 1e6);
+	CHECK(km_pace_downtime_ms(&p, 0, 100) == 11);
+	for (int i = 0; i < 100; i++)
+		km_pace_see_qemu(&p, 1e6);
+	CHECK(km_pace_downtime_ms(&p, 0, 100) == 10000);
+}
+
+static void room(bool *ok)
+{
+	struct km_pace p = { .bytes_per_s = 1.25e9 }, slow = { .bytes_per_s = 25e6 };
+
+	CHECK(km_pace_backlog_pages(&p, 100) == (uint64_t)(1.25e9 / 10 / 4 / 4096));
+	p.bytes_per_s = 1e15;
+	CHECK(km_pace_backlog_pages(&p, 100) == 65536);
+	/* Twice what the link carries ... */
+	CHECK(km_pace_ahead_pages(&slow, 1 << 20, 100, 100) == (uint64_t)(2 * 25e6 / 10 / 4096));
+	/* ... but not the round's last 16 MiB, or four pauses' worth. */
+	CHECK(km_pace_ahead_pages(&slow, 4096 + 100, 100, 100) == 100);
+	CHECK(km_pace_ahead_pages(&slow, 4096, 100, 100) == 0);
+	CHECK(km_pace_ahead_pages(&slow, 0, 100, 100) == 0);
+	p.bytes_per_s = 1.25e9;
+	CHECK(km_pace_ahead_pages(&p, 122070, 100, 100) == 0);
+	CHECK(km_pace_ahead_pages(&p, 122080, 100, 100) == 9);
+}
+
+static const struct ktap_case cases[] = {
+	{ "the link's rate is seen while it is full", link },
+	{ "nothing is known at first", nothing_known },
+	{ "QEMU's threshold is what the link carries", threshold },
+	{ "how far QEMU may list ahead", room },
+};
+KTAP_MAIN(cases)
