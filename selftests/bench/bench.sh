@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # The benchmarks' machinery: two sections of `dirty`, a `hold` and a `trace`, all short, in
-# test hosts.
+# test hosts; and the ledger's, here.
 # What they find is not judged here, but that their verdicts are those that the figures ask for
 # (unit/verdict.c has the rule).
 set -u
@@ -38,7 +38,7 @@ summed_up() {
 		$(cat "$out/status") == if .missed > 0 then 1 elif .untold > 0 then 4 else 0 end"
 }
 
-plan 17
+plan 19
 mkdir -p "$out"
 check "dirty measures shares in a test host" measure "$here/dirty" --count --quick --json -k 6.1 shares
 check "a verdict for each row, by its interval" holds ".rows | length == 2 and
@@ -66,4 +66,8 @@ check "tracing costs something, untraced guests are alike" holds ".rows | length
 check "the exit status is what was missed, or can't be told, of traces" summed_up
 check "an unknown option: one line, exit 2" refuses 2 '--than' "$here/hold" nonsense
 check "no such module: one line, exit 2" refuses 2 'a module' "$here/hold" --than /nowhere
+check "the ledger of a move is measured up to 1 TiB" measure make -s -C "$here/../.." bench-ledger \
+	BENCH=--json
+check "it takes at most 0.6 % of the guest's memory" holds \
+	'.page_bytes > 16 and .page_bytes <= 0.006 * 4096 and (.sizes | length) == 4'
 finish
