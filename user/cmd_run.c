@@ -16,10 +16,10 @@
 #include "xfer/source.h"
 
 struct run_opts {
-	const char *vm, *to, *token, *engine, *ssh, *pin, *html;
+	const char *vm, *to, *token, *engine, *ssh, *pin, *html, *on_stall;
 	struct km_opt_list receive_args;
 	unsigned int streams, max_pause_ms, deadline_ms, peer_ms, cpu_weight;
-	bool verify, explain, no_place, throttle, trace, json;
+	bool verify, explain, no_place, trace, json;
 	struct km_hold_opts hold;
 };
 
@@ -67,9 +67,10 @@ static const struct km_opt opts[] = {
 	{ "cpu-weight", KM_OPT_UINT, offsetof(struct run_opts, cpu_weight), "N",
 	  "raise cpu.weight of QEMU's cgroup to this meanwhile (default: leave it alone)", 1, 10000,
 	  NULL, false },
-	{ "throttle", KM_OPT_FLAG, offsetof(struct run_opts, throttle), NULL,
-	  "slow the vCPUs that dirty most, if the guest can't be moved otherwise", 0, 0, NULL,
-	  false },
+	{ "on-stall", KM_OPT_STRING, offsetof(struct run_opts, on_stall), "WAY[,WAY]",
+	  "if the guest can't be moved otherwise: wait, throttle the vCPUs that dirty most, or "
+	  "abort; in this order (default wait)",
+	  0, 0, NULL, false },
 	KM_NO_HOLD_OPT(struct run_opts),
 	KM_HOLD_OPTS(struct run_opts),
 	{ "trace", KM_OPT_FLAG, offsetof(struct run_opts, trace), NULL,
@@ -238,6 +239,8 @@ static int explain(const struct run_opts *o, const char *host)
 static int check(struct run_opts *o, struct km_source_opts *so, char *host, size_t hlen, char *port,
 		 size_t plen)
 {
+	char why[KM_ERR_MAX];
+
 	if (!o->to && !o->explain)
 		return complain("--to is required (see kmigrate run --help)", -EINVAL);
 	if (o->to && strncmp(o->to, "ssh://", 6) && split_to(o->to, host, hlen, port, plen))
@@ -251,10 +254,11 @@ static int check(struct run_opts *o, struct km_source_opts *so, char *host, size
 	so->deadline_ms = o->deadline_ms;
 	so->peer_ms = o->peer_ms;
 	so->cpu_weight = o->cpu_weight;
-	so->throttle = o->throttle;
 	so->verify = o->verify;
 	so->trace = o->trace;
 	so->place.off = o->no_place;
+	if (km_on_stall_parse(o->on_stall, &so->on_stall, why))
+		return complain(why, -EINVAL);
 	return km_hold_wish_of("run", &o->hold, &so->hold);
 }
 

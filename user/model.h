@@ -248,6 +248,15 @@ struct km_throttle_facts {
 	char not_back[KM_ERR_MAX];
 };
 
+/* A guest whose rounds did not get smaller (xfer/flat.h). */
+struct km_stall_facts {
+	unsigned int rounds; /* so many in a row, at the worst; 0 = it did not happen */
+	uint64_t round_pages;
+	char region[KM_NAME_MAX]; /* the RAMBlock that comes back most, "" = not known */
+	uint64_t region_offset, region_bytes;
+	bool gave_up;
+};
+
 struct km_verify {
 	bool done;
 	uint64_t pages;	 /* compared */
@@ -347,6 +356,7 @@ struct km_run {
 	bool refused; /* one of the hosts can't do it, and nothing was touched */
 	struct km_weight_facts weight;
 	struct km_throttle_facts throttle;
+	struct km_stall_facts stall;
 	struct km_verify verify;
 	double total_ms; /* first to last message */
 	double setup_ms;

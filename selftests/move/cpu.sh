@@ -3,9 +3,9 @@
 #
 # What run does to the CPU time of a guest's groups (cgroup v2) while the guest moves within a
 # test host. --cpu-weight: it is raised, and afterwards as it was, however the move ends; what
-# somebody else sets meanwhile stays. --throttle: a guest that dirties faster than the link
-# carries (tbf between two network namespaces) is moved, which it is not without; only the vCPU
-# that dirties is slowed, and none of it is left.
+# somebody else sets meanwhile stays. --on-stall: a guest that dirties faster than the link
+# carries (tbf between two network namespaces) is not moved; it is given up, or slowed and moved:
+# only the vCPU that dirties is slowed, and none of it is left.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/ends"
@@ -185,21 +185,29 @@ not_without() {
 	over $? "it dirties faster than the link: not moved in 60 rounds"
 }
 
+given_up() {
+	ready vm '' --on-stall abort && ended 1 && at A && all_back &&
+		grep -q "can't be moved like this.*vcpu0 dirties.*comes back most" "$a/run.err" &&
+		reports '.stall | .gave_up and .flat_rounds == 3 and .round_pages > 500 and
+			.hottest.bytes >= 2097152' && reports '.throttle == null'
+	over $? "with --on-stall abort it is given up after three rounds, and who is to blame is said"
+}
+
 throttled() {
-	ready vm '' --throttle && slowed && [[ $slowed == *-vcpu0/cpu.max ]] && ended 0 && at B &&
+	ready vm '' --on-stall throttle && slowed && [[ $slowed == *-vcpu0/cpu.max ]] && ended 0 && at B &&
 		all_back && throttle_says '.why_not == null and .not_put_back == null and
 		(.most_percent_by_vcpu | length == 1 and .[0] > 0 and .[0] <= 99)' &&
 		reports '.counters.rounds < 60'
-	over $? "with --throttle it is moved, only the vCPU that dirties was slowed, all is back"
+	over $? "with --on-stall throttle it is moved, only the vCPU that dirties was slowed, all is back"
 }
 
 throttle_interrupted() {
-	ready vm '' --throttle && slowed && kill -INT $mover && ended 130 && all_back && at A
+	ready vm '' --on-stall throttle && slowed && kill -INT $mover && ended 130 && all_back && at A
 	over $? "slowed, and SIGINT: all is back"
 }
 
 throttle_killed() {
-	ready vm '' --throttle && slowed && kill -9 $mover && all_back && at A
+	ready vm '' --on-stall throttle && slowed && kill -9 $mover && all_back && at A
 	over $? "slowed, and run killed: the guard puts it back"
 }
 
@@ -225,15 +233,15 @@ limit_is() { [ "$(cat "$cg/$libvirt/$1/cpu.max")" = "$2" ] || { echo "# $1: $(ca
 
 throttle_libvirts() {
 	layout=libvirts
-	ready "$libvirt/emulator" '' --throttle && slowed && [ "$slowed" = "$cg/$libvirt/vcpu0/cpu.max" ] &&
-		limit_is vcpu1 "max 100000" && ended 0 && limit_is vcpu0 "max 100000" &&
+	ready "$libvirt/emulator" '' --on-stall throttle && slowed &&
+		[ "$slowed" = "$cg/$libvirt/vcpu0/cpu.max" ] && limit_is vcpu1 "max 100000" && ended 0 && limit_is vcpu0 "max 100000" &&
 		[ -z "$(find $cg -name 'kmigrate-*')" ]
 	over $? "in libvirt's layout libvirt's group of that vCPU is used"
 }
 
 throttle_changed() {
 	layout=libvirts
-	ready "$libvirt/emulator" '' --throttle && slowed && echo "50000 100000" >"$slowed" &&
+	ready "$libvirt/emulator" '' --on-stall throttle && slowed && echo "50000 100000" >"$slowed" &&
 		sleep 2 && limit_is vcpu0 "50000 100000" && kill -INT $mover && ended 130 &&
 		limit_is vcpu0 "50000 100000" && throttle_says '.changed_by_others == 1'
 	over $? "a limit that somebody else sets stays, and is told"
@@ -242,14 +250,14 @@ throttle_changed() {
 
 throttle_not_needed() {
 	work=(--param ws=4M --param rate=50 --param zero=0)
-	ready vm '' --throttle && ended 0 && at B && all_back &&
+	ready vm '' --on-stall throttle && ended 0 && at B && all_back &&
 		throttle_says '.why_not == null and .most_percent_by_vcpu == []'
 	over $? "a guest that converges is left alone"
 }
 
 throttle_without() {
 	work=(--param ws=4M --param rate=50 --param zero=0)
-	rmmod kmigrate && ready vm '' --throttle && ended 0 && at B && all_back &&
+	rmmod kmigrate && ready vm '' --on-stall throttle && ended 0 && at B && all_back &&
 		throttle_says '(.why_not | test("not loaded")) and .most_percent_by_vcpu == []'
 	over $? "without the module nobody is slowed, and it is told"
 	[ -z "${KMIGRATE_KO:-}" ] || insmod "$KMIGRATE_KO"
@@ -257,7 +265,7 @@ throttle_without() {
 
 # CASES="moved throttled" runs these only.
 read -r -a cases <<<"${CASES:-moved receiver_dies nobody_listens interrupted run_dies changed \
-	changed_and_killed scope root_group no_controller higher not_without throttled \
+	changed_and_killed scope root_group no_controller higher not_without given_up throttled \
 	throttle_interrupted throttle_killed throttle_libvirts throttle_changed throttle_not_needed \
 	throttle_without}"
 
@@ -265,7 +273,7 @@ if [ "${1:-}" = inside ]; then
 	echo +cpu >$cg/cgroup.subtree_control || exit 1
 	for case in "${cases[@]}"; do
 		layout=join
-		[[ $case != *thr* && $case != not_without ]] || [ ${#there[@]} -gt 0 ] || slow_link || exit 1
+		[[ ! $case =~ thr|not_without|given_up || ${#there[@]} -gt 0 ]] || slow_link || exit 1
 		"$case"
 	done
 	exit 0

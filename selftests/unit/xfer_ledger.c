@@ -119,6 +119,7 @@ static void ledger_order(bool *ok)
 {
 	struct km_ledger *l = km_ledger_new(1);
 	struct km_taken got[300];
+	struct km_page at;
 
 	km_ledger_add_block(l, "a", 300 * 4096);
 	km_ledger_add_block(l, "b", 300 * 4096);
@@ -139,8 +140,10 @@ static void ledger_order(bool *ok)
 	km_ledger_list(l, P(3), 1);
 	km_ledger_list(l, P(100), 1);
 	CHECK(km_ledger_take(l, 0, got, 300) == 2 && got[1].page.index == 3); /* still hot */
+	CHECK(km_ledger_hottest(l, &at) == 64 && at.block == 0 && at.index == 0);
 	km_ledger_cool(l);
 	km_ledger_cool(l);
+	CHECK(km_ledger_hottest(l, &at) == 0);
 	km_ledger_list(l, P(4), 1);
 	km_ledger_list(l, P(101), 1);
 	CHECK(km_ledger_take(l, 0, got, 300) == 2 && got[0].page.index == 4);

@@ -76,6 +76,27 @@ static json_t *module(const struct km_module_facts *m)
 	return o;
 }
 
+static json_t *stall(const struct km_stall_facts *s)
+{
+	json_t *o, *region;
+
+	if (!s->rounds)
+		return json_null();
+	region = json_null();
+	if (s->region[0]) {
+		region = json_object();
+		km_j_put(region, "block", km_j_text(s->region));
+		km_j_put(region, "offset", km_j_number(s->region_offset));
+		km_j_put(region, "bytes", km_j_number(s->region_bytes));
+	}
+	o = json_object();
+	km_j_put(o, "flat_rounds", km_j_number(s->rounds));
+	km_j_put(o, "round_pages", km_j_number(s->round_pages));
+	km_j_put(o, "hottest", region);
+	km_j_put(o, "gave_up", json_boolean(s->gave_up));
+	return o;
+}
+
 static json_t *verify(const struct km_verify *v)
 {
 	json_t *o = json_object();
@@ -129,6 +150,7 @@ json_t *km_json_run(const struct km_run *r)
 	km_j_put(o, "pinning", km_json_pinned(&r->pinned));
 	km_j_put(o, "cpu_weight", km_json_weight(&r->weight));
 	km_j_put(o, "throttle", km_json_throttle(&r->throttle));
+	km_j_put(o, "stall", stall(&r->stall));
 	km_j_put(o, "verify", verify(&r->verify));
 	return o;
 }

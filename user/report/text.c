@@ -231,6 +231,20 @@ static void put_where(FILE *f, const struct km_run *r)
 	}
 }
 
+static void put_stall(FILE *f, const struct km_stall_facts *s)
+{
+	char a[KM_UNIT_MAX], b[KM_UNIT_MAX];
+
+	if (!s->rounds)
+		return;
+	line(f, "stalled", "%u rounds in a row were no smaller than the one before (%s)%s",
+	     s->rounds, km_fmt_bytes(a, (double)s->round_pages * KM_PAGE_SIZE),
+	     s->gave_up ? "; given up" : "");
+	if (s->region[0])
+		line(f, "", "%s of %s from %#" PRIx64 " on come back most",
+		     km_fmt_bytes(b, (double)s->region_bytes), s->region, s->region_offset);
+}
+
 void km_text_run(FILE *f, const struct km_run *r)
 {
 	char held[KM_HELD_TEXT], placed[KM_PLACED_TEXT], pinned[KM_PINNED_TEXT];
@@ -256,6 +270,7 @@ void km_text_run(FILE *f, const struct km_run *r)
 		line(f, "weight", "%s", km_fmt_weight(weight, &r->weight));
 	if (r->throttle.wanted)
 		line(f, "throttle", "%s", km_fmt_throttle(throttle, &r->throttle));
+	put_stall(f, &r->stall);
 	put_verify(f, r);
 	if (r->impact.wanted && !r->impact.on)
 		line(f, "impact", "not available here: %.400s", r->impact.why_not);

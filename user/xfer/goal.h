@@ -8,5 +8,7 @@
 /* Sets err to one line, from the run's counters and what the module has counted, if it is
  * there. Returns -ETIME. */
 int km_goal_deadline_missed(const struct km_run *run, unsigned int deadline_ms, struct km_err *err);
+/* The same for a guest that stalls, by run->stall. */
+int km_goal_stalled(const struct km_run *run, struct km_err *err);
 
 #endif

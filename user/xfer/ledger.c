@@ -82,11 +82,16 @@ void km_ledger_free(struct km_ledger *l)
 	free(l);
 }
 
+static uint64_t groups_of(const struct block *b)
+{
+	return (b->pages + GROUP_PAGES - 1) / GROUP_PAGES;
+}
+
 /* calloc() maps large blocks: what is never touched takes no memory. */
 static int fill_block(struct km_ledger *l, unsigned int nr)
 {
 	struct block *b = &l->blocks[nr];
-	uint64_t groups = (b->pages + GROUP_PAGES - 1) / GROUP_PAGES;
+	uint64_t groups = groups_of(b);
 	uint64_t slots = (groups + l->streams - 1) / l->streams * GROUP_PAGES;
 	int rc = 0;
 
@@ -347,7 +352,7 @@ void km_ledger_set_sum(struct km_ledger *l, struct km_page p, struct km_sum sum)
 
 static void cool(struct km_ledger *l, unsigned int stream, struct block *b)
 {
-	uint64_t groups = (b->pages + GROUP_PAGES - 1) / GROUP_PAGES;
+	uint64_t groups = groups_of(b);
 
 	for (uint64_t g = stream; g < groups; g += l->streams)
 		if (b->heat[g]) /* a group that was never listed keeps its zero page */
@@ -362,6 +367,31 @@ void km_ledger_cool(struct km_ledger *l)
 			cool(l, i, &l->blocks[b]);
 		pthread_mutex_unlock(&l->stream[i].lock);
 	}
+}
+
+uint64_t km_ledger_hottest(struct km_ledger *l, struct km_page *at)
+{
+	uint64_t best = 0;
+
+	for (unsigned int i = 0; i < l->streams; i++)
+		pthread_mutex_lock(&l->stream[i].lock);
+	for (uint32_t nr = 0; nr < l->nblocks; nr++) {
+		const struct block *b = &l->blocks[nr];
+		uint64_t groups = groups_of(b), run = 0;
+
+		for (uint64_t g = 0; g < groups; g++) {
+			run = b->heat[g] >= HOT ? run + 1 : 0;
+			if (run <= best)
+				continue;
+			best = run;
+			*at = (struct km_page){ nr, (g + 1 - run) * GROUP_PAGES };
+		}
+	}
+	for (unsigned int i = 0; i < l->streams; i++)
+		pthread_mutex_unlock(&l->stream[i].lock);
+	if (best && at->index + best * GROUP_PAGES > l->blocks[at->block].pages)
+		return l->blocks[at->block].pages - at->index;
+	return best * GROUP_PAGES;
 }
 
 uint64_t km_ledger_stream_open(const struct km_ledger *l, unsigned int stream)

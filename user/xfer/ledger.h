@@ -88,6 +88,9 @@ void km_ledger_recall(struct km_ledger *l);
 const struct km_sum *km_ledger_sum(const struct km_ledger *l, struct km_page p);
 void km_ledger_set_sum(struct km_ledger *l, struct km_page p, struct km_sum sum);
 
+/* The longest run of hot groups: its first page and its pages, 0 when nothing is hot. */
+uint64_t km_ledger_hottest(struct km_ledger *l, struct km_page *at);
+
 /* A round of QEMU's is over: every group is half as hot. Any thread. */
 void km_ledger_cool(struct km_ledger *l);
 

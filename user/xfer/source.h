@@ -5,6 +5,12 @@
 
 #include "placing.h"
 
+/* What may be done, in this order, once the guest's rounds don't get smaller. Zeroes: wait. */
+enum km_on_stall_way { KM_ON_STALL_WAIT, KM_ON_STALL_THROTTLE, KM_ON_STALL_ABORT };
+struct km_on_stall {
+	enum km_on_stall_way way[4]; /* the last is WAIT or ABORT */
+};
+
 struct km_source_opts {
 	const char *host, *port, *token;
 	unsigned int streams, max_pause_ms, peer_ms;
@@ -14,13 +20,16 @@ struct km_source_opts {
 	struct km_hold_wish hold;
 	struct km_placing_wish place;
 	unsigned int cpu_weight; /* 0 = leave it alone */
-	bool throttle;
+	struct km_on_stall on_stall;
 	const char *engine; /* relay or qemu */
 	const char *pin;    /* keep, relax or none */
 	/* Called from the calling thread, about every 50 ms. Returns true to cancel. */
 	bool (*tick)(void *ctx, const struct km_run *run, double elapsed_ms);
 	void *ctx;
 };
+
+/* "throttle,abort"; NULL is wait. -EINVAL says why. Pure. */
+int km_on_stall_parse(const char *text, struct km_on_stall *on, char why[KM_ERR_MAX]);
 
 /* Moves vm; fills run in any case.  Returns 0 when the guest is at the
  * destination; after an error run->outcome says where it is. */

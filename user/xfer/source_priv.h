@@ -12,6 +12,7 @@
  *   source_pause.c  when what happened in the pause
  *   source_arrival.c the guest's first time there
  *   source_throttle.c vCPUs that dirty faster than the link carries
+ *   source_stall.c  what is done about a guest that can't be moved so
  *   source_guard.c  what is left to do when this process is killed
  */
 #ifndef KM_SOURCE_PRIV_H
@@ -29,6 +30,7 @@
 #include "quota.h"
 #include "retpath.h"
 #include "source.h"
+#include "flat.h"
 #include "throttle.h"
 #include "verify.h"
 #include "weight.h"
@@ -59,6 +61,10 @@ struct source {
 	uint64_t rounds_looked, rounds_cooled, settled_looked, qemu_bytes_per_s;
 	uint8_t taken[KM_THROTTLE_VCPUS]; /* percent, in force */
 	bool throttle_over;
+
+	struct km_flat flat;
+	unsigned int stall_way; /* of o->on_stall */
+	uint64_t rounds_stalled, listed_at_round;
 
 	struct km_pinger pinger;
 	struct km_clocks clocks;
@@ -118,6 +124,10 @@ void km_source_pins_free(struct source *s);
 /* source_throttle.c: each turn; and when it has ended, any number of times */
 void km_source_throttle(struct source *s);
 void km_source_throttle_end(struct source *s);
+
+/* source_stall.c: each look of steer's. An error: given up. */
+int km_source_stall(struct source *s, struct km_err *err);
+bool km_source_may_throttle(const struct source *s);
 
 /* source_pause.c: what QEMU says; RUNNING's payload; once the guest runs there. */
 void km_source_pause_event(struct source *s, const char *name, const json_t *event);

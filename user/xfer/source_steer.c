@@ -133,6 +133,8 @@ int km_source_cycle(struct source *s, struct km_err *err)
 	if (t - s->t_query >= STEER_MS) {
 		s->t_query = t;
 		rc = steer(s, err);
+		if (!rc && !(s->t_stop > 0))
+			rc = km_source_stall(s, err);
 		km_placing_look(&s->placing, &s->run->placed);
 	}
 	km_source_snapshot(s);

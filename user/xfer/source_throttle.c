@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * --throttle: looks at what the vCPUs dirty, and takes time from those that dirty too much
+ * --on-stall throttle: looks at what the vCPUs dirty, and takes time from those that dirty too much
  * (throttle.h, quota.h). kmigrate.ko says who they are; without it nobody is slowed: all vCPUs
  * alike would not be what was asked for.
  */
@@ -84,12 +84,13 @@ void km_source_throttle(struct source *s)
 	struct km_module_facts now = { 0 };
 	struct km_err err = { 0 };
 
-	if (!s->o->throttle || s->throttle_over)
+	if (!km_source_may_throttle(s) || s->throttle_over)
 		return;
 	if (s->t_stop > 0) {
 		km_source_throttle_end(s);
 		return;
 	}
+	s->run->throttle.wanted = true;
 	if (!s->knet) {
 		km_err_set(&err, -ENOENT, "which vCPUs dirty most is not known: %.300s",
 			   s->run->module.why_absent);
