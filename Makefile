@@ -98,6 +98,11 @@ $(BUILD)/selftests/fuzz/%: selftests/fuzz/%.c $(BUILD)/selftests/fuzz/driver.o \
 	$(CC) $(ALL_CFLAGS) -Iselftests -o $@ $< $(BUILD)/selftests/fuzz/driver.o \
 		$(BUILD)/libkmigrate.a $(LDLIBS)
 
+# By clang, too: selftests/fuzz/libfuzzer.sh.
+$(BUILD)/selftests/libfuzzer/%: selftests/fuzz/%.c $(BUILD)/libkmigrate.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer -Iselftests -o $@ $< $(BUILD)/libkmigrate.a $(LDLIBS)
+
 # + passes make's job slots on to Kbuild's make.
 module:
 	$(if $(KDIRS),,@echo "$(strip $(NO_KDIR))" >&2; false)
@@ -189,6 +194,6 @@ help:
 	@echo "make clean       remove $(BUILD)/user, kmod, selftests"
 
 clean:
-	rm -rf $(addprefix $(BUILD)/,user bpf kmod selftests asan tsan faults demo kmigrate libkmigrate.a)
+	rm -rf $(addprefix $(BUILD)/,user bpf kmod selftests asan tsan libfuzzer faults demo kmigrate libkmigrate.a)
 
 -include $(USER_OBJ:.o=.d) $(UNIT_BIN:=.d) $(FUZZ_BIN:=.d)

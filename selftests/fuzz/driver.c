@@ -14,7 +14,6 @@
 #include <unistd.h>
 #include "fuzz.h"
 
-unsigned long fuzz_accepted;
 static uint8_t input[FUZZ_MAX];
 static size_t input_len;
 static char crash_path[4096];
