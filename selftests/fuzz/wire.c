@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
-/* kmigrate's own messages: the header, PAGES, and what PING and RUNNING carry (which a checksum
- * guards, so their parsers are called as a peer with a right checksum would). */
+/* kmigrate's own messages: the header, and what PING and RUNNING carry (which a checksum guards,
+ * so their parsers are called as a peer with a right checksum would). */
 #include "fuzz.h"
 #include "xfer/blackout.h"
 #include "xfer/bytes.h"
 #include "xfer/wire.h"
-
-#define BLOCK0 300 /* pages */
-#define BLOCK1 4
 
 #define NOW 1000000000000ull
 
@@ -31,27 +28,14 @@ static size_t seed_of_pause(unsigned int i, uint8_t *payload)
 
 size_t fuzz_seed(unsigned int i, uint8_t buf[FUZZ_MAX])
 {
-	static const uint64_t index[] = { 3, 0, 2, 1 };
-	bool raw[] = { i & 1, i & 2, true, false };
 	uint8_t head[KM_WIRE_HEADER_BYTES];
 	size_t len;
 
-	if (i >= 7)
+	if (i >= 3)
 		return 0;
-	if (i >= 4) {
-		len = seed_of_pause(i - 4, buf + sizeof(head));
-		km_wire_seal(head, i == 6 ? KM_OP_RUNNING : KM_OP_PING, i, buf + sizeof(head),
-			     (uint32_t)len);
-		memcpy(buf, head, sizeof(head));
-		return sizeof(head) + len;
-	}
-	len = km_wire_pages_head(buf + sizeof(head), i & 1, 4, index, raw);
-	for (int k = 0; k < 4; k++) {
-		if (raw[k])
-			memset(buf + sizeof(head) + len, k, KM_PAGE_SIZE);
-		len += raw[k] ? KM_PAGE_SIZE : 0;
-	}
-	km_wire_seal(head, KM_OP_PAGES, i, buf + sizeof(head), (uint32_t)len);
+	len = seed_of_pause(i, buf + sizeof(head));
+	km_wire_seal(head, i == 2 ? KM_OP_RUNNING : KM_OP_PING, i, buf + sizeof(head),
+		     (uint32_t)len);
 	memcpy(buf, head, sizeof(head));
 	return sizeof(head) + len;
 }
@@ -69,29 +53,6 @@ static void header(const uint8_t *head, const uint8_t *payload, size_t len)
 	must(strcmp(km_op_name(m.op), "?"));
 	if (m.len <= len)
 		km_wire_check(head, &m, payload, NULL);
-}
-
-static void pages(const struct km_ledger *l, const uint8_t *buf, size_t len)
-{
-	static struct km_wire_pages p;
-	uint8_t again[8 + 8 * KM_WIRE_PAGES_MAX];
-	struct km_err err = { 0 };
-	unsigned int nraw = 0;
-	size_t head;
-
-	if (km_wire_pages_parse(buf, len, l, &p, &err)) {
-		must(err.text[0]);
-		return;
-	}
-	fuzz_accepted++;
-	must(p.n >= 1 && p.n <= KM_WIRE_PAGES_MAX && p.block < 2);
-	for (unsigned int i = 0; i < p.n; i++) {
-		must(p.index[i] < (p.block ? BLOCK1 : BLOCK0));
-		nraw += p.raw[i];
-	}
-	must(nraw == p.nraw && p.content + (size_t)nraw * KM_PAGE_SIZE == buf + len);
-	head = km_wire_pages_head(again, p.block, p.n, p.index, p.raw);
-	must(p.content == buf + head && !memcmp(again, buf, head));
 }
 
 static void clocks(const uint8_t *buf, size_t len)
@@ -140,23 +101,16 @@ static void marks(const uint8_t *buf, size_t len)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-	struct km_ledger *l;
 	uint8_t *payload;
 
 	if (len < KM_WIRE_HEADER_BYTES)
 		return 0;
-	l = km_ledger_new(1);
-	if (!l || km_ledger_add_block(l, "a", BLOCK0 * KM_PAGE_SIZE) ||
-	    km_ledger_add_block(l, "b", BLOCK1 * KM_PAGE_SIZE) != 1)
-		abort();
 	len -= KM_WIRE_HEADER_BYTES;
 	payload = malloc(len ? len : 1);
 	memcpy(payload, data + KM_WIRE_HEADER_BYTES, len);
 	header(data, payload, len);
-	pages(l, payload, len);
 	clocks(payload, len);
 	marks(payload, len);
 	free(payload);
-	km_ledger_free(l);
 	return 0;
 }

@@ -31,9 +31,12 @@ static void moved(void)
 	run.c.rounds = 4;
 	run.c.raw_pages = 370000;
 	run.c.zero_pages = 812345;
-	run.c.sent_pages = 1182345;
+	run.c.packed_pages = 10000;
+	run.c.packed_bytes = 13516800;
+	run.c.codec_ms = 123;
+	run.c.sent_pages = 1192345;
 	run.c.merged_pages = 12034;
-	run.c.payload_bytes = 1515520000;
+	run.c.payload_bytes = 1515520000 + 13516800;
 	run.c.device_bytes = 421888;
 	run.c.wire_bytes = 1524432000;
 	run.c.goodput_bytes_per_s = 122000000;
@@ -72,6 +75,7 @@ static void text_moved(bool *ok)
 		"    stop          38.2 ms  source      |@",
 		"1.42 GiB on the wire, 2 streams",
 		"1.41 GiB  370 k pages",
+		"12.9 MiB  10.0 k pages, compressed to 33 %",
 		"812 k pages, by name only",
 		"412 KiB  QEMU's own state",
 		"8123 pages/s (31.7 MiB/s), by kmigrate.ko through pml",
@@ -141,6 +145,9 @@ static void json_run(bool *ok)
 	CHECK(json_is_null(json_object_get(j, "error")));
 	c = json_object_get(j, "counters");
 	CHECK(json_integer_value(json_object_get(c, "zero_pages")) == 812345);
+	CHECK(json_integer_value(json_object_get(c, "packed_pages")) == 10000);
+	CHECK(json_integer_value(json_object_get(c, "packed_bytes")) == 13516800);
+	CHECK(json_integer_value(json_object_get(c, "codec_ms")) == 123);
 	CHECK(json_real_value(json_object_get(json_object_get(j, "times"), "pause_ms")) > 38);
 	CHECK(json_array_size(json_object_get(json_object_get(j, "module"), "dirtied_by_vcpu")) ==
 	      2);

@@ -321,33 +321,6 @@ static void wire_seals(bool *ok)
 	}
 }
 
-static void wire_pages(bool *ok)
-{
-	static uint8_t buf[8 + 16 + 4096];
-	const uint64_t index[2] = { 3, 1 };
-	const bool raw[2] = { false, true };
-	struct km_ledger *l = km_ledger_new(1);
-	struct km_wire_pages p;
-	size_t n;
-
-	km_ledger_add_block(l, "a", 4 * 4096);
-	n = km_wire_pages_head(buf, 0, 2, index, raw);
-	CHECK(n == 24);
-	CHECK(!km_wire_pages_parse(buf, n + 4096, l, &p, NULL));
-	CHECK(p.nraw == 1 && p.index[0] == 3 && !p.raw[0] && p.raw[1] && p.content == buf + 24);
-	CHECK(km_wire_pages_parse(buf, n + 4095, l, &p, NULL) == -EPROTO);
-	CHECK(km_wire_pages_parse(buf, 7, l, &p, NULL) == -EPROTO);
-	CHECK(km_wire_pages_parse(buf, 20, l, &p, NULL) == -EPROTO);
-	km_put_le64(buf + 8, 4 << 1); /* past the block's end */
-	CHECK(km_wire_pages_parse(buf, n + 4096, l, &p, NULL) == -ERANGE);
-	km_put_le32(buf, 1);
-	CHECK(km_wire_pages_parse(buf, n + 4096, l, &p, NULL) == -EPROTO);
-	km_put_le32(buf, 0);
-	km_put_le32(buf + 4, 129);
-	CHECK(km_wire_pages_parse(buf, n + 4096, l, &p, NULL) == -EPROTO);
-	km_ledger_free(l);
-}
-
 static const struct ktap_case cases[] = {
 	{ "multifd: a packet has QEMU's layout and comes back", multifd_round_trip },
 	{ "multifd: each bad field is refused", multifd_refuses },
@@ -357,6 +330,5 @@ static const struct ktap_case cases[] = {
 	{ "main channel: the list of capabilities is bounded", mainchan_caps_limit },
 	{ "main channel: 20000 damaged streams", mainchan_damage },
 	{ "wire: every flipped bit is noticed", wire_seals },
-	{ "wire: PAGES are checked against the blocks", wire_pages },
 };
 KTAP_MAIN(cases)

@@ -147,8 +147,13 @@ static void put_bytes(FILE *f, const struct km_run *r)
 	line(f, "sent", "%s on the wire, %u stream%s, %s/s", km_fmt_bytes(a, (double)c->wire_bytes),
 	     r->streams, r->streams == 1 ? "" : "s",
 	     km_fmt_bytes(b, r->total_ms > 0 ? (double)c->wire_bytes * 1e3 / r->total_ms : 0));
-	line(f, "  raw", "%10s  %s pages", km_fmt_bytes(a, (double)c->payload_bytes),
+	line(f, "  raw", "%10s  %s pages", km_fmt_bytes(a, (double)c->raw_pages * KM_PAGE_SIZE),
 	     km_fmt_count(b, (double)c->raw_pages));
+	if (c->packed_pages)
+		line(f, "  packed", "%10s  %s pages, compressed to %.0f %%",
+		     km_fmt_bytes(a, (double)c->packed_bytes),
+		     km_fmt_count(b, (double)c->packed_pages),
+		     (double)c->packed_bytes * 100 / ((double)c->packed_pages * KM_PAGE_SIZE));
 	line(f, "  zero", "%10s  %s pages, by name only", "-",
 	     km_fmt_count(b, (double)c->zero_pages));
 	line(f, "  device", "%10s  QEMU's own state", km_fmt_bytes(a, (double)c->device_bytes));

@@ -17,6 +17,7 @@
 #include "frame.h"
 #include "guestmem.h"
 #include "mainchan.h"
+#include "pagesend.h"
 
 struct km_move;
 
@@ -64,9 +65,10 @@ struct km_move {
 	/* What may be listed (pace.h): anything while less than the cap is listed and not applied;
 	 * else until `listed` is this. */
 	_Atomic uint64_t backlog_cap, list_until;
-	_Atomic uint64_t listed, merged, sent, zero, raw, same, later, payload_bytes, device_bytes;
-	_Atomic bool all_listed; /* RAM END was read: the guest is stopped */
-	struct km_marks marks;	 /* of the pause */
+	_Atomic uint64_t listed, merged, sent, same, later, device_bytes;
+	struct km_pagesend_counts pages; /* sent */
+	_Atomic bool all_listed;	 /* RAM END was read: the guest is stopped */
+	struct km_marks marks;		 /* of the pause */
 };
 
 /* The first error wins; every blocked thread wakes. Returns err's code. */

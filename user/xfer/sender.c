@@ -10,24 +10,14 @@
 #include <unistd.h>
 #include "move.h"
 
-static bool is_zero(const uint8_t *page)
-{
-	/* A page equals itself shifted by 8 bytes only when all its words are
-	 * the same. */
-	static const uint8_t zero[8];
-
-	return !memcmp(page, zero, 8) && !memcmp(page, page + 8, KM_PAGE_SIZE - 8);
-}
-
 /* What one thread has in hand: pages of one block. */
 struct batch {
+	struct km_pagesend *out;
 	struct km_taken taken[KM_WIRE_PAGES_MAX];
 	unsigned int n;
 	uint64_t index[KM_WIRE_PAGES_MAX];
 	struct km_sum sum[KM_WIRE_PAGES_MAX];
-	bool raw[KM_WIRE_PAGES_MAX];
 	uint8_t content[KM_WIRE_PAGES_MAX * KM_PAGE_SIZE];
-	uint8_t msg[8 + 8 * KM_WIRE_PAGES_MAX + KM_WIRE_PAGES_MAX * KM_PAGE_SIZE];
 };
 
 static int read_pages(struct km_lane *lane, struct batch *b, struct km_err *err)
@@ -76,31 +66,16 @@ static void choose_pages(struct km_lane *lane, struct batch *b)
 static int send_pages(struct km_lane *lane, struct batch *b, struct km_err *err)
 {
 	struct km_move *m = lane->move;
-	size_t len = 8 + 8 * (size_t)b->n;
-	unsigned int nraw = 0;
 	int rc;
 
-	for (unsigned int i = 0; i < b->n; i++) {
-		const uint8_t *page = b->content + (size_t)i * KM_PAGE_SIZE;
-
-		b->raw[i] = !is_zero(page);
-		if (!b->raw[i])
-			continue;
-		memcpy(b->msg + len, page, KM_PAGE_SIZE);
-		len += KM_PAGE_SIZE;
-		nraw++;
-	}
-	km_wire_pages_head(b->msg, b->taken[0].page.block, b->n, b->index, b->raw);
 	lane->sending = true;
-	rc = km_send(&lane->conn, KM_OP_PAGES, lane->sent_msgs + 1, b->msg, len, err);
+	rc = km_pagesend(b->out, lane->sent_msgs + 1, b->taken[0].page.block, b->n, b->index,
+			 b->content, err);
 	lane->sending = false;
 	if (rc)
 		return rc;
 	for (unsigned int i = 0; i < b->n; i++)
 		km_ledger_set_sum(m->ledger, b->taken[i].page, b->sum[i]);
-	atomic_fetch_add(&m->zero, b->n - nraw);
-	atomic_fetch_add(&m->raw, nraw);
-	atomic_fetch_add(&m->payload_bytes, (uint64_t)nraw * KM_PAGE_SIZE);
 	/* Before they are done: the fence reads it once nothing is in hand any more. */
 	atomic_fetch_add(&lane->sent_msgs, 1);
 	atomic_fetch_add(&m->sent, b->n);
@@ -143,13 +118,17 @@ static void lane_broke(struct km_lane *lane, const struct km_err *err)
 static void *sender_main(void *arg)
 {
 	struct km_lane *lane = arg;
-	struct batch *b = malloc(sizeof(*b));
+	struct batch *b = calloc(1, sizeof(*b));
 	struct km_err err = { 0 };
 
-	if (!b)
+	if (b)
+		b->out = km_pagesend_new(&lane->conn, &lane->move->pages);
+	if (!b || !b->out)
 		km_err_set(&err, -ENOMEM, "out of memory for a stream");
-	if (!b || sender_run(lane, b, &err))
+	if (err.code || sender_run(lane, b, &err))
 		lane_broke(lane, &err);
+	if (b)
+		km_pagesend_free(b->out);
 	free(b);
 	return NULL;
 }

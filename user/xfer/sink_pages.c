@@ -1,76 +1,93 @@
 // SPDX-License-Identifier: GPL-2.0
 /* From the streams into the destination's memory. */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include "../ctl/ramblocks.h"
 #include "bytes.h"
 #include "clock.h"
 #include "cond.h"
 #include "fault.h"
+#include "pack.h"
 #include "sink_priv.h"
 
 #define LOOK_MS 100
 
-static int apply(struct sink *s, const struct km_msg *msg, const uint8_t *buf, struct km_err *err)
+/* What one stream's thread needs to take messages apart. */
+struct intake {
+	struct km_unpacker *unpacker;
+	struct km_pages pages;
+};
+
+static int apply(struct sink *s, struct intake *in, const uint8_t *buf, size_t len,
+		 struct km_err *err)
 {
-	struct km_wire_pages p;
-	const uint8_t *content;
-	int rc = km_wire_pages_parse(buf, msg->len, s->blocks, &p, err);
+	struct km_pages *p = &in->pages;
+	int rc = km_unpacker_parse(in->unpacker, buf, len, s->blocks, p, err);
 
 	if (rc)
 		return rc;
-	content = p.content;
-	for (unsigned int i = 0; i < p.n; i++) {
-		const uint8_t *data = p.raw[i] ? content : NULL;
-
-		rc = km_guestmem_write(s->mem, p.block, p.index[i], data, err);
+	for (unsigned int i = 0; i < p->n; i++) {
+		rc = km_guestmem_write(s->mem, p->block, p->index[i], p->content[i], err);
 		if (rc == -EOPNOTSUPP) {
 			pthread_mutex_lock(&s->inject);
-			rc = km_destqemu_page(&s->q, km_ledger_block_name(s->blocks, p.block),
-					      p.index[i], data, err);
+			rc = km_destqemu_page(&s->q, km_ledger_block_name(s->blocks, p->block),
+					      p->index[i], p->content[i], err);
 			pthread_mutex_unlock(&s->inject);
 		}
 		if (rc)
 			return rc;
-		if (p.raw[i])
-			content += KM_PAGE_SIZE;
 	}
-	atomic_fetch_add(&s->pages, p.n);
-	return (int)p.n;
+	atomic_fetch_add(&s->pages, p->n);
+	return (int)p->n;
 }
 
-static void *lane_main(void *arg)
+static int lane_run(struct sink_lane *l, struct intake *in, struct km_err *err)
 {
-	struct sink_lane *l = arg;
 	struct sink *s = l->s;
-	struct km_err err = { 0 };
 	struct km_msg m;
 	uint64_t acked = 0;
 	int rc;
 
 	for (;;) {
-		rc = km_recv(&l->conn, &m, &err);
+		rc = km_recv(&l->conn, &m, err);
 		if (s->done || s->failed)
-			return NULL;
+			return 0;
 		if (!rc && (m.op != KM_OP_PAGES || m.seq != l->applied_msgs + 1))
-			rc = km_err_set(&err, -EPROTO, "%s out of order on a stream",
+			rc = km_err_set(err, -EPROTO, "%s out of order on a stream",
 					km_op_name(m.op));
 		km_fault_slow("slow-apply");
 		if (!rc)
-			rc = apply(s, &m, l->conn.buf, &err);
+			rc = apply(s, in, l->conn.buf, m.len, err);
 		if (rc > 0) {
 			acked += (uint64_t)rc;
-			rc = km_send(&l->conn, KM_OP_ACK, acked, NULL, 0, &err);
+			rc = km_send(&l->conn, KM_OP_ACK, acked, NULL, 0, err);
 		}
-		if (rc) {
-			km_sink_fail(s, &err);
-			return NULL;
-		}
+		if (rc)
+			return rc;
 		pthread_mutex_lock(&s->lock);
 		l->applied_msgs++;
 		pthread_cond_broadcast(&s->cond);
 		pthread_mutex_unlock(&s->lock);
 	}
+}
+
+static void *lane_main(void *arg)
+{
+	struct sink_lane *l = arg;
+	struct km_err err = { 0 };
+	struct intake *in = calloc(1, sizeof(*in));
+
+	if (in)
+		in->unpacker = km_unpacker_new();
+	if (!in || !in->unpacker)
+		km_err_set(&err, -ENOMEM, "out of memory for a stream");
+	if (err.code || lane_run(l, in, &err))
+		km_sink_fail(l->s, &err);
+	if (in)
+		km_unpacker_free(in->unpacker);
+	free(in);
+	return NULL;
 }
 
 /* Under lock. */

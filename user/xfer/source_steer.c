@@ -16,11 +16,14 @@ void km_source_snapshot(struct source *s)
 	c->listed_pages = m->listed;
 	c->merged_pages = m->merged;
 	c->sent_pages = m->sent;
-	c->zero_pages = m->zero;
-	c->raw_pages = m->raw;
+	c->zero_pages = m->pages.pages[KM_KIND_ZERO];
+	c->raw_pages = m->pages.pages[KM_KIND_RAW];
+	c->packed_pages = m->pages.pages[KM_KIND_PACKED];
+	c->packed_bytes = m->pages.bytes[KM_KIND_PACKED];
+	c->payload_bytes = m->pages.bytes[KM_KIND_RAW] + c->packed_bytes;
+	c->codec_ms = m->pages.codec_ns / 1000000;
 	c->same_pages = m->same;
 	c->later_pages = m->later;
-	c->payload_bytes = m->payload_bytes;
 	c->device_bytes = m->device_bytes;
 	c->acked_pages = km_move_acked(m);
 	c->backlog_pages = km_move_backlog(m);
@@ -34,7 +37,7 @@ void km_source_snapshot(struct source *s)
 static void see_link(struct source *s)
 {
 	struct km_move *m = &s->m;
-	uint64_t sent = m->sent, raw = m->raw;
+	uint64_t zero = m->pages.pages[KM_KIND_ZERO], sent = m->sent;
 	double t = km_now_ms();
 	uint64_t carried;
 	bool busy;
@@ -42,13 +45,13 @@ static void see_link(struct source *s)
 	if (!s->relay || t - s->last_pace_at < 20)
 		return;
 	carried = km_move_carried(m, &busy);
-	if (2 * (raw - s->raw_paced) < sent - s->sent_paced)
+	if (2 * (zero - s->zero_paced) > sent - s->sent_paced)
 		busy = false;
 	km_pace_see(&s->pace, t, carried, busy);
 	s->run->c.goodput_bytes_per_s = (uint64_t)s->pace.bytes_per_s;
 	s->last_pace_at = t;
 	s->sent_paced = sent;
-	s->raw_paced = raw;
+	s->zero_paced = zero;
 }
 
 /* Every 100 ms, as QEMU looks at its own throughput. */

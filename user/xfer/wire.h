@@ -26,7 +26,7 @@
  *   each stream
  *     STREAM (json)                ------------------------->
  *                                  <-------------------------  WELCOME | REFUSE
- *     PAGES                        ------------------------->
+ *     PAGES (pack.h)               ------------------------->
  *                                  <-------------------------  ACK
  */
 #ifndef KM_WIRE_H
@@ -35,7 +35,7 @@
 #include <stddef.h>
 #include "ledger.h"
 
-#define KM_WIRE_ABI	     1u
+#define KM_WIRE_ABI	     2u
 #define KM_WIRE_HEADER_BYTES 32
 #define KM_WIRE_PAYLOAD_MAX  (4u << 20)
 #define KM_WIRE_PAGES_MAX    128 /* pages of one PAGES message */
@@ -84,20 +84,5 @@ int km_wire_open(const uint8_t head[KM_WIRE_HEADER_BYTES], struct km_msg *m, str
 /* Checks the payload against the header's sum. */
 int km_wire_check(const uint8_t head[KM_WIRE_HEADER_BYTES], const struct km_msg *m,
 		  const void *payload, struct km_err *err);
-
-/* PAGES: le32 block, le32 n, then n le64 (page index << 1 | raw), then the raw
- * pages' content in that order; a page that isn't raw is all zeros. */
-size_t km_wire_pages_head(uint8_t *buf, uint32_t block, unsigned int n, const uint64_t *index,
-			  const bool *raw);
-struct km_wire_pages {
-	uint32_t block;
-	unsigned int n, nraw;
-	uint64_t index[KM_WIRE_PAGES_MAX];
-	bool raw[KM_WIRE_PAGES_MAX];
-	const uint8_t *content;
-};
-/* Block and indices are checked against the ledger's blocks. */
-int km_wire_pages_parse(const uint8_t *buf, size_t len, const struct km_ledger *blocks,
-			struct km_wire_pages *p, struct km_err *err);
 
 #endif

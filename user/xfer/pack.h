@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The payload of a PAGES message: pages of one block, each of a kind.  Pure.
+ *
+ *   le32 block, le32 n (1..KM_WIRE_PAGES_MAX), n le64 (page index << 2 | kind)
+ *   the raw pages' content, in that order
+ *   the packed pages' content, in that order, as one zstd frame (RFC 8878), which ends the message
+ *
+ * Zero pages are their names alone.  Packed pages share one frame, since pages of a guest are
+ * alike: 128 together take a tenth less than 16 times 8 do.
+ *
+ * I6: zstd gets to see nothing but one frame of its current format (older ones have decoders that
+ * allocate what the frame says) that says, and has, the size of the packed pages; it decompresses
+ * in one go, into memory that was there before.
+ */
+#ifndef KM_PACK_H
+#define KM_PACK_H
+
+#include "wire.h"
+
+enum km_kind { KM_KIND_ZERO, KM_KIND_RAW, KM_KIND_PACKED, KM_KINDS };
+
+#define KM_PACK_CONTENT_MAX ((size_t)KM_WIRE_PAGES_MAX * KM_PAGE_SIZE)
+#define KM_PACK_BYTES_MAX   (8 + 8 * (size_t)KM_WIRE_PAGES_MAX + KM_PACK_CONTENT_MAX)
+
+/* A frame that is not smaller than this of its pages is not worth unpacking. */
+#define KM_PACK_RATIO_MAX 0.95
+
+/* The pages of a message. Of a stream's or of one thread's; large. */
+struct km_pages {
+	uint32_t block;
+	unsigned int n;
+	unsigned int count[KM_KINDS];
+	uint64_t index[KM_WIRE_PAGES_MAX];
+	uint8_t kind[KM_WIRE_PAGES_MAX];	   /* enum km_kind */
+	const uint8_t *content[KM_WIRE_PAGES_MAX]; /* not of zero pages */
+};
+
+/* One a stream, used by one thread. */
+struct km_packer;
+struct km_packer *km_packer_new(void); /* NULL: out of memory */
+void km_packer_free(struct km_packer *p);
+
+/* A message, which is the packer's until the next one; *frame_bytes says how much of it are packed
+ * pages.  Packed pages that don't shrink become raw ones in p->kind; counts p->count. level: zstd's.
+ * Never fails: what can't be packed goes raw. */
+size_t km_packer_build(struct km_packer *k, struct km_pages *p, int level, const uint8_t **msg,
+		       size_t *frame_bytes);
+
+struct km_unpacker;
+struct km_unpacker *km_unpacker_new(void);
+void km_unpacker_free(struct km_unpacker *u);
+
+/* Checks a message and takes it apart.  Block and indices are those of `blocks`; p->content
+ * points into buf and into the unpacker, until its next message. */
+int km_unpacker_parse(struct km_unpacker *u, const uint8_t *buf, size_t len,
+		      const struct km_ledger *blocks, struct km_pages *p, struct km_err *err);
+
+#endif

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The last step of a page's way at the source: in which form each goes (pack.h, worth.h), and
+ * into the stream.  One a stream, used by its sender's thread.
+ */
+#ifndef KM_PAGESEND_H
+#define KM_PAGESEND_H
+
+#include "frame.h"
+#include "pack.h"
+
+/* What was sent so far, by all streams. */
+struct km_pagesend_counts {
+	_Atomic uint64_t pages[KM_KINDS]; /* by kind */
+	_Atomic uint64_t bytes[KM_KINDS]; /* of their content in that form */
+	_Atomic uint64_t codec_ns;	  /* CPU time */
+};
+
+struct km_pagesend;
+
+struct km_pagesend *km_pagesend_new(struct km_conn *conn, struct km_pagesend_counts *counts);
+void km_pagesend_free(struct km_pagesend *s);
+
+/* One PAGES message of n pages of a block; content: one page after the other. */
+int km_pagesend(struct km_pagesend *s, uint64_t seq, uint32_t block, unsigned int n,
+		const uint64_t *index, const uint8_t *content, struct km_err *err);
+
+#endif
