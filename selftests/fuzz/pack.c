@@ -18,7 +18,7 @@ size_t fuzz_seed(unsigned int i, uint8_t buf[FUZZ_MAX])
 	};
 	static uint8_t content[8][KM_PAGE_SIZE];
 	struct km_packer *k;
-	size_t len, frame;
+	size_t len;
 	const uint8_t *msg;
 
 	if (i >= 8)
@@ -35,7 +35,8 @@ size_t fuzz_seed(unsigned int i, uint8_t buf[FUZZ_MAX])
 		pages.kind[p] = kinds[i / 2][p % 4];
 		pages.content[p] = content[p];
 	}
-	len = km_packer_build(k, &pages, i & 1 ? 1 : -3, &msg, &frame);
+	km_packer_pack(k, &pages, i & 1 ? 1 : -3);
+	len = km_packer_build(k, &pages, &msg);
 	memcpy(buf, msg, len);
 	km_packer_free(k);
 	return len;

@@ -68,8 +68,10 @@ static void lay_out(struct bench *b, unsigned int n, const uint8_t *kinds, unsig
 static size_t build(struct bench *b, size_t *frame)
 {
 	const uint8_t *msg;
-	size_t len = km_packer_build(b->packer, &b->in, 1, &msg, frame);
+	size_t len;
 
+	*frame = km_packer_pack(b->packer, &b->in, 1);
+	len = km_packer_build(b->packer, &b->in, &msg);
 	memcpy(b->msg, msg, len);
 	return len;
 }

@@ -21,4 +21,18 @@ static inline double km_now_ms(void)
 	return (double)ts.tv_sec * 1e3 + (double)ts.tv_nsec / 1e6;
 }
 
+/* A moment of a thread's. */
+struct km_stamp {
+	uint64_t wall_ns, cpu_ns;
+};
+
+static inline struct km_stamp km_stamp_now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+	return (struct km_stamp){ km_now_ns(),
+				  (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec };
+}
+
 #endif

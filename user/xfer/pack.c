@@ -13,6 +13,7 @@
 
 struct km_packer {
 	ZSTD_CCtx *zstd;
+	size_t frame_bytes; /* of the message in hand */
 	uint8_t plain[KM_PACK_CONTENT_MAX];
 	uint8_t msg[KM_PACK_BYTES_MAX];
 };
@@ -43,38 +44,6 @@ void km_packer_free(struct km_packer *k)
 	free(k);
 }
 
-/* The packed pages as one frame behind what the message has; 0: it isn't worth it. */
-static size_t put_frame(struct km_packer *k, const struct km_pages *p, int level, uint8_t *to)
-{
-	size_t n = 0, max, got;
-
-	for (unsigned int i = 0; i < p->n; i++) {
-		if (p->kind[i] != KM_KIND_PACKED)
-			continue;
-		memcpy(k->plain + n, p->content[i], KM_PAGE_SIZE);
-		n += KM_PAGE_SIZE;
-	}
-	if (!n)
-		return 0;
-	/* zstd gives up when it comes to this. */
-	max = (size_t)((double)n * KM_PACK_RATIO_MAX);
-	got = ZSTD_CCtx_setParameter(k->zstd, ZSTD_c_compressionLevel, level);
-	if (!ZSTD_isError(got))
-		got = ZSTD_compress2(k->zstd, to, max, k->plain, n);
-	return ZSTD_isError(got) ? 0 : got;
-}
-
-static uint8_t *put_raw(uint8_t *at, const struct km_pages *p)
-{
-	for (unsigned int i = 0; i < p->n; i++) {
-		if (p->kind[i] != KM_KIND_RAW)
-			continue;
-		memcpy(at, p->content[i], KM_PAGE_SIZE);
-		at += KM_PAGE_SIZE;
-	}
-	return at;
-}
-
 static void count(struct km_pages *p)
 {
 	memset(p->count, 0, sizeof(p->count));
@@ -82,29 +51,60 @@ static void count(struct km_pages *p)
 		p->count[p->kind[i]]++;
 }
 
-size_t km_packer_build(struct km_packer *k, struct km_pages *p, int level, const uint8_t **msg,
-		       size_t *frame_bytes)
+/* Where the frame begins. */
+static size_t frame_at(const struct km_pages *p)
 {
-	uint8_t *at = k->msg + HEAD + 8 * (size_t)p->n;
-	size_t raw;
+	return HEAD + 8 * (size_t)p->n + p->count[KM_KIND_RAW] * (size_t)KM_PAGE_SIZE;
+}
+
+static size_t compress(struct km_packer *k, uint8_t *to, size_t n, int level)
+{
+	/* zstd gives up when it comes to this. */
+	size_t max = (size_t)((double)n * KM_PACK_RATIO_MAX);
+	size_t got = ZSTD_CCtx_setParameter(k->zstd, ZSTD_c_compressionLevel, level);
+
+	if (!ZSTD_isError(got))
+		got = ZSTD_compress2(k->zstd, to, max, k->plain, n);
+	return ZSTD_isError(got) ? 0 : got;
+}
+
+size_t km_packer_pack(struct km_packer *k, struct km_pages *p, int level)
+{
+	size_t n = 0;
 
 	count(p);
-	/* Where the frame begins depends on the raw pages' number, and that on the frame. */
-	raw = p->count[KM_KIND_RAW] * (size_t)KM_PAGE_SIZE;
-	*frame_bytes = put_frame(k, p, level, at + raw);
-	if (!*frame_bytes) {
-		for (unsigned int i = 0; i < p->n; i++)
-			if (p->kind[i] == KM_KIND_PACKED)
-				p->kind[i] = KM_KIND_RAW;
-		count(p);
+	k->frame_bytes = 0;
+	if (!p->count[KM_KIND_PACKED])
+		return 0;
+	for (unsigned int i = 0; i < p->n; i++) {
+		if (p->kind[i] != KM_KIND_PACKED)
+			continue;
+		memcpy(k->plain + n, p->content[i], KM_PAGE_SIZE);
+		n += KM_PAGE_SIZE;
 	}
+	k->frame_bytes = compress(k, k->msg + frame_at(p), n, level);
+	for (unsigned int i = 0; !k->frame_bytes && i < p->n; i++)
+		if (p->kind[i] == KM_KIND_PACKED)
+			p->kind[i] = KM_KIND_RAW;
+	return k->frame_bytes;
+}
+
+size_t km_packer_build(struct km_packer *k, struct km_pages *p, const uint8_t **msg)
+{
+	uint8_t *at = k->msg + HEAD + 8 * (size_t)p->n;
+
+	count(p);
 	km_put_le32(k->msg, p->block);
 	km_put_le32(k->msg + 4, p->n);
-	for (unsigned int i = 0; i < p->n; i++)
+	for (unsigned int i = 0; i < p->n; i++) {
 		km_put_le64(k->msg + HEAD + 8 * i, p->index[i] << KIND_BITS | p->kind[i]);
-	at = put_raw(at, p) + *frame_bytes;
+		if (p->kind[i] != KM_KIND_RAW)
+			continue;
+		memcpy(at, p->content[i], KM_PAGE_SIZE);
+		at += KM_PAGE_SIZE;
+	}
 	*msg = k->msg;
-	return (size_t)(at - k->msg);
+	return frame_at(p) + k->frame_bytes;
 }
 
 struct km_unpacker *km_unpacker_new(void)
@@ -189,7 +189,7 @@ int km_unpacker_parse(struct km_unpacker *u, const uint8_t *buf, size_t len,
 
 	if (rc)
 		return rc;
-	head = HEAD + 8 * (size_t)p->n + p->count[KM_KIND_RAW] * (size_t)KM_PAGE_SIZE;
+	head = frame_at(p);
 	want = p->count[KM_KIND_PACKED] * (size_t)KM_PAGE_SIZE;
 	if (len < head || (!want && len != head))
 		return km_err_set(err, -EPROTO, "PAGES message: %zu bytes for %u raw pages", len,

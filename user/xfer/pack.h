@@ -41,11 +41,12 @@ struct km_packer;
 struct km_packer *km_packer_new(void); /* NULL: out of memory */
 void km_packer_free(struct km_packer *p);
 
-/* A message, which is the packer's until the next one; *frame_bytes says how much of it are packed
- * pages.  Packed pages that don't shrink become raw ones in p->kind; counts p->count. level: zstd's.
- * Never fails: what can't be packed goes raw. */
-size_t km_packer_build(struct km_packer *k, struct km_pages *p, int level, const uint8_t **msg,
-		       size_t *frame_bytes);
+/* First step: the packed pages' frame; level is zstd's.  Returns its bytes.  0: there are none, or
+ * they don't shrink and are raw ones now. */
+size_t km_packer_pack(struct km_packer *k, struct km_pages *p, int level);
+/* Second step: the message, which is the packer's until the next one.  Returns its bytes; counts
+ * p->count. */
+size_t km_packer_build(struct km_packer *k, struct km_pages *p, const uint8_t **msg);
 
 struct km_unpacker;
 struct km_unpacker *km_unpacker_new(void);

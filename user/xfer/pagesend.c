@@ -3,12 +3,25 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include "clock.h"
+#include "dense.h"
+#include "sockstat.h"
+#include "worth.h"
+
+/* A look at the socket takes its lock: not at each of many small messages. */
+#define LOOK_NS 500000
+/* One page of so many. */
+#define FEW	8
 
 struct km_pagesend {
 	struct km_conn *conn;
 	struct km_pagesend_counts *counts;
 	struct km_packer *packer;
+	struct km_worth worth;
 	struct km_pages pages;
+	bool dense[KM_WIRE_PAGES_MAX];
+	struct km_stamp sent; /* when the last message was written */
+	uint64_t idle_ns, looked_ns;
 };
 
 struct km_pagesend *km_pagesend_new(struct km_conn *conn, struct km_pagesend_counts *counts)
@@ -54,6 +67,75 @@ static void lay_out(struct km_pages *p, uint32_t block, unsigned int n, const ui
 	}
 }
 
+/* Which pages are to be packed, and how; r says how many. */
+static struct km_worth_plan choose(struct km_pagesend *s, struct km_worth_result *r)
+{
+	struct km_worth_plan plan = { .level = KM_WORTH_RAW };
+	struct km_pages *p = &s->pages;
+	unsigned int light = 0, dense = 0;
+
+	if (!km_worth_possible(&s->worth))
+		return plan;
+	for (unsigned int i = 0; i < p->n; i++) {
+		if (p->kind[i] != KM_KIND_RAW)
+			continue;
+		s->dense[i] = km_page_dense(p->content[i]);
+		*(s->dense[i] ? &dense : &light) += 1;
+	}
+	plan = km_worth_choose(&s->worth, light, dense);
+	if (plan.level == KM_WORTH_RAW)
+		return plan;
+	r->light = light;
+	r->dense = plan.dense ? dense : 0;
+	for (unsigned int i = 0; i < p->n; i++)
+		if (p->kind[i] == KM_KIND_RAW && (plan.dense || !s->dense[i]))
+			p->kind[i] = KM_KIND_PACKED;
+	return plan;
+}
+
+/* Returns the bytes of the frame. */
+static size_t pack(struct km_pagesend *s)
+{
+	struct km_stamp from = km_stamp_now(), to;
+	struct km_worth_result r = { 0 };
+	struct km_worth_plan plan = choose(s, &r);
+	uint64_t begun = km_now_ns();
+	size_t n = km_packer_pack(s->packer, &s->pages, km_worth_zstd_level(plan.level));
+
+	to = km_stamp_now();
+	r.bytes = n ? n : (r.light + r.dense) * (uint64_t)KM_PAGE_SIZE;
+	r.ns = to.wall_ns - begun;
+	km_worth_packed(&s->worth, plan, &r);
+	atomic_fetch_add(&s->counts->codec_ns, to.cpu_ns - from.cpu_ns);
+	return n;
+}
+
+/* Before a message is written. */
+static void look(struct km_pagesend *s)
+{
+	uint64_t now = km_now_ns();
+	struct km_sockstat st;
+
+	if (now - s->looked_ns < LOOK_NS)
+		return;
+	st = km_sockstat(s->conn->fd);
+	s->looked_ns = now;
+	km_worth_see(&s->worth, &(struct km_worth_look){ .now_ns = now,
+							 .idle_ns = s->idle_ns,
+							 .carried_bytes = st.carried_bytes,
+							 .queued = st.queued });
+}
+
+/* Between two messages nothing but waiting for pages lets the thread sleep. */
+static void see_idle(struct km_pagesend *s)
+{
+	struct km_stamp now = km_stamp_now();
+	uint64_t wall = now.wall_ns - s->sent.wall_ns, cpu = now.cpu_ns - s->sent.cpu_ns;
+
+	if (s->sent.wall_ns && wall > cpu)
+		s->idle_ns += wall - cpu;
+}
+
 static void tally(struct km_pagesend *s, size_t frame_bytes)
 {
 	struct km_pagesend_counts *c = s->counts;
@@ -72,9 +154,13 @@ int km_pagesend(struct km_pagesend *s, uint64_t seq, uint32_t block, unsigned in
 	size_t len, frame_bytes;
 	int rc;
 
+	see_idle(s);
 	lay_out(&s->pages, block, n, index, content);
-	len = km_packer_build(s->packer, &s->pages, 1, &msg, &frame_bytes);
+	frame_bytes = pack(s);
+	len = km_packer_build(s->packer, &s->pages, &msg);
+	look(s);
 	rc = km_send(s->conn, KM_OP_PAGES, seq, msg, len, err);
+	s->sent = km_stamp_now();
 	if (!rc)
 		tally(s, frame_bytes);
 	return rc;

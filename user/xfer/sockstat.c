@@ -16,5 +16,6 @@ struct km_sockstat km_sockstat(int fd)
 	return (struct km_sockstat){
 		.carried_bytes = info.tcpi_bytes_acked,
 		.more = info.tcpi_unacked || info.tcpi_notsent_bytes,
+		.queued = info.tcpi_notsent_bytes,
 	};
 }
