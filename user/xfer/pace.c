@@ -7,6 +7,11 @@
 #define BACKLOG_MIN 512u
 #define BACKLOG_MAX 65536u
 
+/* What a page costs is that of the last thousand or so. Less than this is believed of none: the
+ * last pages may be of another kind. */
+#define COST_PAGES 1024.0
+#define COST_MIN   256.0
+
 #define SETTLE_MS 400.0 /* the weight of a look is its part of that, half at most */
 
 /* What QEMU may have listed behind the relay's back: its packets and the sockets' buffers,
@@ -29,6 +34,23 @@ void km_pace_see(struct km_pace *p, double now_ms, uint64_t carried, bool busy)
 	p->busy = busy;
 }
 
+void km_pace_see_pages(struct km_pace *p, uint64_t pages, uint64_t bytes)
+{
+	double weight = (double)pages / ((double)pages + COST_PAGES);
+	double cost = (double)bytes / (double)pages;
+
+	if (!pages)
+		return;
+	p->page_bytes += (cost - p->page_bytes) * (p->page_bytes > 0 ? weight : 1);
+}
+
+double km_pace_pages_per_s(const struct km_pace *p)
+{
+	return p->bytes_per_s / (p->page_bytes > COST_MIN ? p->page_bytes :
+				 p->page_bytes > 0	  ? COST_MIN :
+							    PAGE);
+}
+
 void km_pace_see_qemu(struct km_pace *p, double bytes_per_s)
 {
 	/* Half of it is forgotten within 0.7 s. */
@@ -37,15 +59,15 @@ void km_pace_see_qemu(struct km_pace *p, double bytes_per_s)
 		p->qemu_bytes_per_s = bytes_per_s;
 }
 
-unsigned int km_pace_downtime_ms(const struct km_pace *p, uint64_t backlog_bytes,
+unsigned int km_pace_downtime_ms(const struct km_pace *p, uint64_t backlog_pages,
 				 unsigned int max_pause_ms)
 {
-	double room = p->bytes_per_s / 1e3 * max_pause_ms - (double)backlog_bytes;
+	double room = km_pace_pages_per_s(p) / 1e3 * max_pause_ms - (double)backlog_pages;
 	double ms;
 
 	if (room <= 0 || !(p->qemu_bytes_per_s > 0))
 		return 1;
-	ms = room * 1e3 / p->qemu_bytes_per_s;
+	ms = room * PAGE * 1e3 / p->qemu_bytes_per_s;
 	if (ms < 1)
 		return 1;
 	return ms > 60000 ? 60000 : (unsigned int)ms;
@@ -53,7 +75,7 @@ unsigned int km_pace_downtime_ms(const struct km_pace *p, uint64_t backlog_bytes
 
 uint64_t km_pace_backlog_pages(const struct km_pace *p, unsigned int max_pause_ms)
 {
-	double pages = p->bytes_per_s / 1e3 * max_pause_ms / 4 / PAGE;
+	double pages = km_pace_pages_per_s(p) / 1e3 * max_pause_ms / 4;
 
 	if (pages < BACKLOG_MIN)
 		return BACKLOG_MIN;
@@ -63,8 +85,8 @@ uint64_t km_pace_backlog_pages(const struct km_pace *p, unsigned int max_pause_m
 uint64_t km_pace_ahead_pages(const struct km_pace *p, uint64_t remaining, unsigned int max_pause_ms,
 			     double ms)
 {
-	double reserve = p->bytes_per_s / 1e3 * max_pause_ms * RESERVE_PAUSES / PAGE;
-	double most = AHEAD * p->bytes_per_s / PAGE * ms / 1e3;
+	double reserve = km_pace_pages_per_s(p) / 1e3 * max_pause_ms * RESERVE_PAUSES;
+	double most = AHEAD * km_pace_pages_per_s(p) * ms / 1e3;
 	double room;
 
 	if (reserve < RESERVE_PAGES)

@@ -6,7 +6,8 @@
  * downtime-limit (migration/migration.c, migration_update_counters()).  Its
  * throughput is what the relay takes from it, not what the link carries, so the
  * limit is turned: it is set such that QEMU's threshold is what the link can carry
- * within the allowed pause, less what the relay still holds.
+ * within the allowed pause, less what the relay still holds.  All of it in pages,
+ * since QEMU counts them whole and the link carries them compressed.
  *
  * The relay takes pages from QEMU
  *   - while less waits to be sent than a quarter of the pause's worth: the link is
@@ -26,6 +27,7 @@
 /* Starts as zeroes. */
 struct km_pace {
 	double bytes_per_s;	 /* what the link carries; 0: not known yet */
+	double page_bytes;	 /* what a page with content costs it of late; 0: not known */
 	double qemu_bytes_per_s; /* the most that QEMU has lately seen */
 	/* at the last look */
 	double at_ms;
@@ -36,11 +38,14 @@ struct km_pace {
 /* carried: bytes that have left this host on all streams so far; busy: there is more on its way.
  * Between two busy looks it is the link that sets the rate; else it carries at least that. */
 void km_pace_see(struct km_pace *p, double now_ms, uint64_t carried, bool busy);
+/* Of so many pages with content sent since, so many bytes were left to send (pack.h). */
+void km_pace_see_pages(struct km_pace *p, uint64_t pages, uint64_t bytes);
+double km_pace_pages_per_s(const struct km_pace *p);
 /* QEMU's own view of its throughput, every 100 ms. */
 void km_pace_see_qemu(struct km_pace *p, double bytes_per_s);
 
 /* downtime-limit in ms, 1..60000. */
-unsigned int km_pace_downtime_ms(const struct km_pace *p, uint64_t backlog_bytes,
+unsigned int km_pace_downtime_ms(const struct km_pace *p, uint64_t backlog_pages,
 				 unsigned int max_pause_ms);
 /* How many pages may be listed and not applied at the end of a round. */
 uint64_t km_pace_backlog_pages(const struct km_pace *p, unsigned int max_pause_ms);

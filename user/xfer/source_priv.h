@@ -88,7 +88,7 @@ struct source {
 	double t0, t_migrate, t_stop, t_query;
 	struct km_pace pace;
 	double last_pace_at;
-	uint64_t sent_paced, zero_paced; /* at the last look of pace's */
+	uint64_t sent_paced, zero_paced, payload_paced; /* at the last look of pace's */
 	unsigned int downtime_ms;
 };
 

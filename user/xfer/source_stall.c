@@ -73,9 +73,10 @@ static double round_pages(struct source *s)
 
 static double room_pages(const struct source *s)
 {
-	double bytes_per_s = s->relay ? s->pace.bytes_per_s : (double)s->qemu_bytes_per_s;
+	double pages_per_s = s->relay ? km_pace_pages_per_s(&s->pace) :
+					(double)s->qemu_bytes_per_s / KM_PAGE_SIZE;
 
-	return bytes_per_s / 1e3 * s->o->max_pause_ms / KM_PAGE_SIZE;
+	return pages_per_s / 1e3 * s->o->max_pause_ms;
 }
 
 static void blame_region(struct source *s, struct km_stall_facts *f)

@@ -37,7 +37,9 @@ void km_source_snapshot(struct source *s)
 static void see_link(struct source *s)
 {
 	struct km_move *m = &s->m;
-	uint64_t zero = m->pages.pages[KM_KIND_ZERO], sent = m->sent;
+	uint64_t payload = s->run->c.payload_bytes;
+	uint64_t zero = s->run->c.zero_pages - s->zero_paced;
+	uint64_t sent = s->run->c.sent_pages - s->sent_paced;
 	double t = km_now_ms();
 	uint64_t carried;
 	bool busy;
@@ -45,13 +47,15 @@ static void see_link(struct source *s)
 	if (!s->relay || t - s->last_pace_at < 20)
 		return;
 	carried = km_move_carried(m, &busy);
-	if (2 * (zero - s->zero_paced) > sent - s->sent_paced)
+	if (2 * zero > sent)
 		busy = false;
 	km_pace_see(&s->pace, t, carried, busy);
+	km_pace_see_pages(&s->pace, sent > zero ? sent - zero : 0, payload - s->payload_paced);
 	s->run->c.goodput_bytes_per_s = (uint64_t)s->pace.bytes_per_s;
 	s->last_pace_at = t;
-	s->sent_paced = sent;
-	s->zero_paced = zero;
+	s->sent_paced += sent;
+	s->zero_paced += zero;
+	s->payload_paced = payload;
 }
 
 /* Every 100 ms, as QEMU looks at its own throughput. */
@@ -69,7 +73,7 @@ static int set_pace(struct source *s, const struct km_qmig_status *st, struct km
 		s->rounds_cooled = st->rounds;
 		km_ledger_cool(m->ledger);
 	}
-	ms = km_pace_downtime_ms(&s->pace, km_move_backlog(m) * KM_PAGE_SIZE, pause_ms);
+	ms = km_pace_downtime_ms(&s->pace, km_move_backlog(m), pause_ms);
 	if (ms == s->downtime_ms)
 		return 0;
 	s->downtime_ms = ms;

@@ -53,7 +53,7 @@ static uint64_t settled_pages(const struct source *s)
 static double link_pages_per_s(const struct source *s, double seconds)
 {
 	double settled = (double)(settled_pages(s) - s->settled_looked) / seconds;
-	double link = s->pace.bytes_per_s / KM_PAGE_SIZE;
+	double link = km_pace_pages_per_s(&s->pace);
 
 	if (s->relay)
 		return settled > link ? settled : link;
