@@ -14,7 +14,7 @@ SAN ?=
 DEFS ?=
 
 WARN := -Wall -Wextra -Wshadow -Wconversion -Werror
-LIBS := jansson libmnl libbpf hwloc libzstd
+LIBS := jansson libmnl libbpf hwloc libzstd gnutls
 CLANG ?= clang
 # In sbin, which isn't in everybody's PATH.
 BPFTOOL ?= $(or $(shell command -v bpftool),/usr/sbin/bpftool)
@@ -51,7 +51,8 @@ NO_KDIR := no kernel headers in $(MODULES)/*/build: apt-get install linux-header
 
 # What building and the demo need, and what the tests need besides: openssh-server starts a
 # service, and nobody who only wants to see the demo asked for that.
-DEPS := build-essential pkg-config libjansson-dev libmnl-dev libxxhash-dev libzstd-dev libbpf-dev libhwloc-dev bpftool \
+DEPS := build-essential pkg-config libjansson-dev libmnl-dev libxxhash-dev libzstd-dev libbpf-dev libhwloc-dev libgnutls28-dev \
+	bpftool \
 	clang pahole linux-headers-amd64 qemu-system-x86 busybox-static cpio kmod jq python3 \
 	iproute2 procps xz-utils zstd util-linux
 # And building a kernel, which check-debug-kernel does.

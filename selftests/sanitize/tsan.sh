@@ -4,7 +4,7 @@
 set -u
 . "$(dirname "$0")/common.sh"
 dir=build/tsan
-tests=$(unit_tests 'pthread|fakeqmp')
+tests=$(unit_tests 'pthread|fakeqmp|tlspeer')
 prefix=''
 
 plan "$(wc -w <<<"$tests")"

@@ -2,6 +2,7 @@
 #include "frame.h"
 #include "clock.h"
 #include "clocks.h"
+#include "tls.h"
 
 #include <errno.h>
 #include <netdb.h>
@@ -22,7 +23,7 @@ void km_conn_init(struct km_conn *c, int fd, int peer_ms)
 
 	memset(c, 0, sizeof(*c));
 	c->fd = fd;
-	c->peer_ms = peer_ms;
+	c->peer_ms = c->recv_ms = peer_ms;
 	pthread_mutex_init(&c->wlock, NULL);
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv));
@@ -32,6 +33,8 @@ void km_conn_init(struct km_conn *c, int fd, int peer_ms)
 
 void km_conn_close(struct km_conn *c)
 {
+	km_tls_close(c->tls);
+	c->tls = NULL;
 	if (c->fd >= 0)
 		close(c->fd);
 	c->fd = -1;
@@ -46,6 +49,19 @@ void km_conn_shutdown(struct km_conn *c)
 		shutdown(c->fd, SHUT_RDWR);
 }
 
+void km_conn_be_patient(struct km_conn *c)
+{
+	struct timeval forever = { 0 };
+
+	c->recv_ms = 0;
+	setsockopt(c->fd, SOL_SOCKET, SO_RCVTIMEO, &forever, sizeof(forever));
+}
+
+uint64_t km_conn_written(const struct km_conn *c)
+{
+	return c->tls ? km_tls_wrote(c->tls) : c->plain_bytes;
+}
+
 static struct addrinfo *resolve(const char *host, const char *port, int flags, struct km_err *err)
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = flags }, *ai;
@@ -58,8 +74,8 @@ static struct addrinfo *resolve(const char *host, const char *port, int flags, s
 	return NULL;
 }
 
-int km_conn_dial(struct km_conn *c, const char *host, const char *port, int peer_ms,
-		 struct km_err *err)
+static int dial_plain(struct km_conn *c, const char *host, const char *port, int peer_ms,
+		      struct km_err *err)
 {
 	struct addrinfo *list = resolve(host, port, 0, err), *ai;
 	int rc = -EHOSTUNREACH, fd;
@@ -88,6 +104,21 @@ int km_conn_dial(struct km_conn *c, const char *host, const char *port, int peer
 	return km_err_set(err, rc,
 			  "cannot reach %s port %s: %s; is `kmigrate receive` running there?", host,
 			  port, strerror(-rc));
+}
+
+int km_conn_dial(struct km_conn *c, const char *host, const char *port,
+		 const struct km_creds *creds, int peer_ms, struct km_err *err)
+{
+	int rc = dial_plain(c, host, port, peer_ms, err);
+
+	if (rc || !creds)
+		return rc;
+	rc = km_tls_open(&c->tls, creds, c->fd, host, err);
+	if (!rc)
+		rc = km_tls_shake_all(c->tls, peer_ms, err);
+	if (rc)
+		km_conn_close(c);
+	return rc;
 }
 
 int km_listen_tcp(const char *host, const char *port, unsigned int *got_port, struct km_err *err)
@@ -124,9 +155,10 @@ int km_conn_unread(const struct km_conn *c)
 	struct pollfd p = { .fd = c->fd, .events = POLLRDHUP };
 	int n;
 
+	/* TLS's goodbye is followed by the socket's end, so that is all there is to look for. */
 	if (poll(&p, 1, 0) > 0 || ioctl(c->fd, FIONREAD, &n))
 		return -EPIPE;
-	return n;
+	return c->tls ? n + (int)km_tls_unread(c->tls) : n;
 }
 
 int km_read_full(int fd, void *buf, size_t len)
@@ -178,25 +210,54 @@ int km_write_full(int fd, const void *buf, size_t len)
 	return len ? km_writev_full(fd, &iov, 1) : 0;
 }
 
+/* A record has room for the header and what fits besides: what is short goes as one. */
+#define TLS_RECORD 16384
+
+static int write_tls(struct km_conn *c, const uint8_t *head, const uint8_t *payload, size_t len)
+{
+	uint8_t record[TLS_RECORD];
+	size_t n = len < sizeof(record) - KM_WIRE_HEADER_BYTES ?
+			   len :
+			   sizeof(record) - KM_WIRE_HEADER_BYTES;
+	int rc;
+
+	memcpy(record, head, KM_WIRE_HEADER_BYTES);
+	if (n)
+		memcpy(record + KM_WIRE_HEADER_BYTES, payload, n);
+	rc = km_tls_write(c->tls, record, KM_WIRE_HEADER_BYTES + n, c->peer_ms);
+	return rc || n == len ? rc : km_tls_write(c->tls, payload + n, len - n, c->peer_ms);
+}
+
+static int write_plain(struct km_conn *c, const uint8_t *head, const void *payload, size_t len)
+{
+	struct iovec iov[2] = {
+		{ .iov_base = (void *)(uintptr_t)head, .iov_len = KM_WIRE_HEADER_BYTES },
+		{ .iov_base = (void *)(uintptr_t)payload, .iov_len = len },
+	};
+
+	atomic_fetch_add(&c->plain_bytes, KM_WIRE_HEADER_BYTES + len);
+	return km_writev_full(c->fd, iov, len ? 2 : 1);
+}
+
+static const char *why(const struct km_conn *c, int rc)
+{
+	return c->tls ? km_tls_why(c->tls, rc) : strerror(-rc);
+}
+
 int km_send(struct km_conn *c, enum km_op op, uint64_t seq, const void *payload, size_t len,
 	    struct km_err *err)
 {
 	uint8_t head[KM_WIRE_HEADER_BYTES];
-	struct iovec iov[2] = {
-		{ .iov_base = head, .iov_len = sizeof(head) },
-		{ .iov_base = (void *)(uintptr_t)payload, .iov_len = len },
-	};
 	int rc;
 
 	if (len > KM_WIRE_PAYLOAD_MAX)
 		return km_err_set(err, -EMSGSIZE, "%s message of %zu bytes", km_op_name(op), len);
 	km_wire_seal(head, op, seq, payload, (uint32_t)len);
 	pthread_mutex_lock(&c->wlock);
-	rc = km_writev_full(c->fd, iov, len ? 2 : 1);
+	rc = c->tls ? write_tls(c, head, payload, len) : write_plain(c, head, payload, len);
 	pthread_mutex_unlock(&c->wlock);
-	atomic_fetch_add(&c->written_bytes, sizeof(head) + len);
 	if (rc)
-		km_err_set(err, rc, "sending %s to the peer: %s", km_op_name(op), strerror(-rc));
+		km_err_set(err, rc, "sending %s to the peer: %s", km_op_name(op), why(c, rc));
 	return rc;
 }
 
@@ -213,15 +274,22 @@ int km_send_json(struct km_conn *c, enum km_op op, json_t *j, struct km_err *err
 	return rc;
 }
 
+static int read_conn(struct km_conn *c, void *buf, size_t len)
+{
+	return c->tls ? km_tls_read(c->tls, buf, len, c->recv_ms) : km_read_full(c->fd, buf, len);
+}
+
 static int recv_one(struct km_conn *c, struct km_msg *m, struct km_err *err)
 {
 	uint8_t head[KM_WIRE_HEADER_BYTES];
-	int rc = km_read_full(c->fd, head, sizeof(head));
+	int rc = read_conn(c, head, sizeof(head));
 
 	if (rc == -EPIPE)
 		return km_err_set(err, rc, "the peer closed the connection");
+	if (rc == -EACCES)
+		return km_err_set(err, rc, "the peer refused TLS (alert: %s)", why(c, rc));
 	if (rc)
-		return km_err_set(err, rc, "no word from the peer: %s", strerror(-rc));
+		return km_err_set(err, rc, "no word from the peer: %s", why(c, rc));
 	rc = km_wire_open(head, m, err);
 	if (rc)
 		return rc;
@@ -233,10 +301,10 @@ static int recv_one(struct km_conn *c, struct km_msg *m, struct km_err *err)
 		c->buf = bigger;
 		c->cap = m->len + 1u;
 	}
-	rc = km_read_full(c->fd, c->buf, m->len);
+	rc = read_conn(c, c->buf, m->len);
 	if (rc)
 		return km_err_set(err, rc, "a %s message broke off: %s", km_op_name(m->op),
-				  strerror(-rc));
+				  why(c, rc));
 	c->buf[m->len] = '\0';
 	return km_wire_check(head, m, c->buf, err);
 }
@@ -277,4 +345,11 @@ int km_recv_json(struct km_conn *c, enum km_op *op, json_t **j, struct km_err *e
 				  km_op_name(m.op));
 	}
 	return 0;
+}
+
+const char *km_msg_error(const json_t *j, const char *otherwise)
+{
+	const char *text = json_string_value(json_object_get(j, "error"));
+
+	return text ? text : otherwise;
 }

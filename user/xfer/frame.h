@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Messages on sockets: whole messages in, whole messages out, checked (wire.h).
- * Every wait is bounded: a peer that is silent for peer_ms is dead.
+ * Messages on connections, TLS's or plain: whole messages in, whole messages out, checked
+ * (wire.h).  Every wait is bounded: a peer that is silent for peer_ms is dead.
  *
- * A struct km_conn may be written by several threads (one lock) and read by one.
+ * A struct km_conn may be written by several threads (one lock) and read by one, at the same
+ * time (tls.h).
  */
 #ifndef KM_FRAME_H
 #define KM_FRAME_H
@@ -12,16 +13,21 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/uio.h>
+#include "creds.h"
 #include "wire.h"
 
 struct km_clocks;
+struct km_tls;
 
 struct km_conn {
 	int fd;
+	struct km_tls *tls; /* NULL: plain TCP; goes with the connection */
+	char who[80];	    /* the peer's address, of one that came in by a door */
 	int peer_ms;
+	int recv_ms; /* how long to wait for the peer's next word; 0 = for ever */
 	pthread_mutex_t wlock;
-	_Atomic uint64_t written_bytes;
-	uint8_t *buf; /* the payload of the last message received */
+	_Atomic uint64_t plain_bytes; /* written without TLS */
+	uint8_t *buf;		      /* the payload of the last message received */
 	size_t cap;
 	struct km_clocks *clocks; /* asks or answers by PING; NULL = PING only says "alive" */
 };
@@ -29,9 +35,13 @@ struct km_conn {
 void km_conn_init(struct km_conn *c, int fd, int peer_ms);
 void km_conn_close(struct km_conn *c);	  /* idempotent */
 void km_conn_shutdown(struct km_conn *c); /* wakes who reads or writes it */
+/* Who reads it waits for ever: somebody else watches the peer. Before any thread reads. */
+void km_conn_be_patient(struct km_conn *c);
+uint64_t km_conn_written(const struct km_conn *c); /* bytes, into the socket */
 
-int km_conn_dial(struct km_conn *c, const char *host, const char *port, int peer_ms,
-		 struct km_err *err);
+/* creds: NULL for plain TCP. */
+int km_conn_dial(struct km_conn *c, const char *host, const char *port,
+		 const struct km_creds *creds, int peer_ms, struct km_err *err);
 /* -EADDRINUSE and the like with the address named. Prints nothing. */
 int km_listen_tcp(const char *host, const char *port, unsigned int *got_port, struct km_err *err);
 
@@ -45,6 +55,8 @@ int km_recv_json(struct km_conn *c, enum km_op *op, json_t **j, struct km_err *e
 /* For who waits for something else than its next message: what has come and was not read yet.
  * It grows while the peer says "alive".  -EPIPE when the peer has closed or is gone. */
 int km_conn_unread(const struct km_conn *c);
+/* A JSON message's "error", or what stands in for it. */
+const char *km_msg_error(const json_t *j, const char *otherwise);
 
 int km_read_full(int fd, void *buf, size_t len); /* 0, -EPIPE at the end, or -errno */
 int km_write_full(int fd, const void *buf, size_t len);

@@ -20,7 +20,7 @@ static enum km_verdict ask_once(const char *host, const char *port, const char *
 	struct km_conn c;
 	struct km_msg m;
 
-	if (km_conn_dial(&c, host, port, CALL_MS, err))
+	if (km_conn_dial(&c, host, port, NULL, CALL_MS, err))
 		return v;
 	if (!km_send_json(&c, KM_OP_OUTCOME, json_pack("{s:s}", "session", session), err) &&
 	    !km_recv(&c, &m, err)) {

@@ -64,15 +64,13 @@ static void heard_verified(struct source *s, const json_t *j)
  * out they mean the same (sink.c). */
 static int heard_end(struct source *s, const json_t *j, struct km_err *err)
 {
-	const char *text = json_string_value(json_object_get(j, "error"));
-
 	if (s->go_sent) {
 		snprintf(s->why_dead, sizeof(s->why_dead), "%.400s",
-			 text ? text : "no reason given");
+			 km_msg_error(j, "no reason given"));
 		s->dead = true;
 		return 0;
 	}
-	return km_err_set(err, -EREMOTEIO, "destination: %.400s", text ? text : "failed");
+	return km_err_set(err, -EREMOTEIO, "destination: %.400s", km_msg_error(j, "failed"));
 }
 
 static void heard_loaded(struct source *s)

@@ -80,7 +80,8 @@ static int open_lanes(struct source *s, struct km_err *err)
 
 		l->move = &s->m;
 		l->index = i;
-		rc = km_conn_dial(&l->conn, s->o->host, s->o->port, (int)s->o->peer_ms, err);
+		rc = km_conn_dial(&l->conn, s->o->host, s->o->port, NULL, (int)s->o->peer_ms,
+				  err);
 		if (rc)
 			break;
 		s->m.nlanes = i + 1;
@@ -242,7 +243,8 @@ int km_source_set_up(struct source *s, struct km_err *err)
 	if (!rc)
 		rc = km_ramblocks_read(s->qmp, s->vm->pid, &s->m.where, err);
 	if (!rc)
-		rc = km_conn_dial(&s->m.control, s->o->host, s->o->port, (int)s->o->peer_ms, err);
+		rc = km_conn_dial(&s->m.control, s->o->host, s->o->port, NULL,
+				  (int)s->o->peer_ms, err);
 	s->m.control.clocks = &s->clocks;
 	if (!rc)
 		rc = km_pinger_start(&s->pinger, &s->m.control, err);

@@ -27,9 +27,9 @@ void km_source_snapshot(struct source *s)
 	c->device_bytes = m->device_bytes;
 	c->acked_pages = km_move_acked(m);
 	c->backlog_pages = km_move_backlog(m);
-	c->wire_bytes = m->control.written_bytes;
+	c->wire_bytes = km_conn_written(&m->control);
 	for (unsigned int i = 0; i < m->nlanes; i++)
-		c->wire_bytes += m->lanes[i].conn.written_bytes;
+		c->wire_bytes += km_conn_written(&m->lanes[i].conn);
 }
 
 /* Zero pages cost the link next to nothing: while most are, it isn't the link that sets the

@@ -39,11 +39,19 @@ void km_wire_seal(uint8_t head[KM_WIRE_HEADER_BYTES], enum km_op op, uint64_t se
 	km_put_le64(head + H_SUM, checksum(head, payload, len));
 }
 
+bool km_wire_is_ours(const uint8_t first[4])
+{
+	return km_get_le32(first) == MAGIC;
+}
+
 int km_wire_open(const uint8_t head[KM_WIRE_HEADER_BYTES], struct km_msg *m, struct km_err *err)
 {
 	unsigned int op = km_get_le16(head + H_OP);
 
-	if (km_get_le32(head + H_MAGIC) != MAGIC)
+	if (head[0] == 22 && head[1] == 3) /* a handshake's record: RFC 8446, 5.1 */
+		return km_err_set(err, -EPROTO,
+				  "the peer speaks TLS, and this end was told --insecure");
+	if (!km_wire_is_ours(head))
 		return km_err_set(err, -EPROTO, "the peer does not speak kmigrate's protocol");
 	if (km_get_le16(head + H_ABI) != KM_WIRE_ABI)
 		return km_err_set(err, -EPROTO,

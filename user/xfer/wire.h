@@ -28,10 +28,17 @@
  *                                  <-------------------------  WELCOME | REFUSE
  *     PAGES (pack.h)               ------------------------->
  *                                  <-------------------------  ACK
+ *
+ * Each connection is TLS's (tls.h) unless both ends were told --insecure, so the sums below are
+ * against mistakes, not against attackers; those of TLS's records are.  What makes a connection
+ * a part of this move is the session's number, random and said in WELCOME alone, on top of TLS.
+ * To a peer that speaks without TLS to an end that does, and the other way round, FAILED is said
+ * in the clear, and nothing else (door.h).
  */
 #ifndef KM_WIRE_H
 #define KM_WIRE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include "ledger.h"
 
@@ -79,6 +86,8 @@ const char *km_op_name(enum km_op op);
 /* Builds the header of a message with this payload (may be NULL when len is 0). */
 void km_wire_seal(uint8_t head[KM_WIRE_HEADER_BYTES], enum km_op op, uint64_t seq,
 		  const void *payload, uint32_t len);
+/* A message begins like this. */
+bool km_wire_is_ours(const uint8_t first[4]);
 /* Checks magic, version, opcode and length. */
 int km_wire_open(const uint8_t head[KM_WIRE_HEADER_BYTES], struct km_msg *m, struct km_err *err);
 /* Checks the payload against the header's sum. */
