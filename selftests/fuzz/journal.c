@@ -16,7 +16,8 @@ size_t fuzz_seed(unsigned int i, uint8_t buf[FUZZ_MAX])
 		"{\"id\": \"0123456789ab\", \"side\": \"source\", \"step\": \"go\", \"vm\": \"web\",\n"
 		" \"uuid\": \"01234567-89ab-cdef-0123-456789abcdef\", \"pid\": 4711,\n"
 		" \"qmp\": \"/run/web.qmp\", \"was_running\": true, \"host\": \"::1\", \"port\": \"4777\",\n"
-		" \"session\": \"00ff\", \"note\": \"a \\\"note\\\"\", \"owner_pid\": 12,\n"
+		" \"session\": \"00ff\", \"secure\": \"x509\", \"tls_dir\": \"/etc/pki/qemu\",\n"
+		" \"tls_name\": \"b.example\", \"note\": \"a \\\"note\\\"\", \"owner_pid\": 12,\n"
 		" \"updated_s\": 1700000000}",
 		"{\"id\": \"ab\", \"side\": \"destination\", \"step\": \"stayed\"}",
 		/* An id and a note that are too long by one, and half a character at a cut. */
@@ -50,6 +51,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	text(j.host, sizeof(j.host));
 	text(j.port, sizeof(j.port));
 	text(j.session, sizeof(j.session));
+	text(j.secure, sizeof(j.secure));
+	text(j.tls_dir, sizeof(j.tls_dir));
+	text(j.tls_name, sizeof(j.tls_name));
 	text(j.note, sizeof(j.note));
 	must(j.id[0] && strspn(j.id, "0123456789abcdef") == strlen(j.id));
 	must(km_step_name(j.step)[0]);

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
-#include "frame.h"
+#include "keep.h"
 
 #define KEEP_S	  (30 * 24 * 3600)
 #define ENTRY_MAX 65536
@@ -61,8 +61,8 @@ static bool plain(const char *id)
 	return *id && strspn(id, "0123456789abcdef") == strlen(id);
 }
 
-static int entry_path(char path[PATH_MAX], const char *id, bool destination, const char *suffix,
-		      struct km_err *err)
+int km_journal_path(char path[PATH_MAX], const char *id, bool destination, const char *suffix,
+		    struct km_err *err)
 {
 	if (!plain(id))
 		return km_err_set(err, -EINVAL, "'%s' is not the id of a move", id);
@@ -90,14 +90,15 @@ static json_t *json_text(const char *text)
 
 char *km_journal_text(const struct km_journal *j)
 {
-	json_t *o = json_pack("{s:s,s:s,s:s,s:o,s:o,s:i,s:o,s:b,s:o,s:o,s:o,s:o,s:i,s:I}", "id",
-			      j->id, "side", side(j->destination), "step", km_step_name(j->step),
-			      "vm", json_text(j->vm_name), "uuid", json_text(j->uuid), "pid",
-			      (int)j->vm_pid, "qmp", json_text(j->qmp), "was_running",
-			      j->was_running, "host", json_text(j->host), "port",
-			      json_text(j->port), "session", json_text(j->session), "note",
-			      json_text(j->note), "owner_pid", (int)j->owner_pid, "updated_s",
-			      (json_int_t)j->updated_s);
+	json_t *o = json_pack(
+		"{s:s,s:s,s:s,s:o,s:o,s:i,s:o,s:b,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:i,s:I}", "id",
+		j->id, "side", side(j->destination), "step", km_step_name(j->step), "vm",
+		json_text(j->vm_name), "uuid", json_text(j->uuid), "pid", (int)j->vm_pid, "qmp",
+		json_text(j->qmp), "was_running", j->was_running, "host", json_text(j->host),
+		"port", json_text(j->port), "session", json_text(j->session), "secure",
+		json_text(j->secure), "tls_dir", json_text(j->tls_dir), "tls_name",
+		json_text(j->tls_name), "note", json_text(j->note), "owner_pid", (int)j->owner_pid,
+		"updated_s", (json_int_t)j->updated_s);
 	char *text = o ? json_dumps(o, JSON_INDENT(1)) : NULL;
 
 	json_decref(o);
@@ -149,6 +150,9 @@ int km_journal_parse(struct km_journal *j, const char *text, size_t len)
 	copy(j->host, sizeof(j->host), o, "host");
 	copy(j->port, sizeof(j->port), o, "port");
 	copy(j->session, sizeof(j->session), o, "session");
+	copy(j->secure, sizeof(j->secure), o, "secure");
+	copy(j->tls_dir, sizeof(j->tls_dir), o, "tls_dir");
+	copy(j->tls_name, sizeof(j->tls_name), o, "tls_name");
 	copy(j->note, sizeof(j->note), o, "note");
 	j->vm_pid = pid_of(o, "pid", &rc);
 	j->owner_pid = pid_of(o, "owner_pid", &rc);
@@ -176,10 +180,10 @@ static int write_file(const char *path, const char *text, bool to_disk)
 int km_journal_write(struct km_journal *j, bool to_disk, struct km_err *err)
 {
 	char path[PATH_MAX], temp[PATH_MAX], *text;
-	int rc = entry_path(path, j->id, j->destination, "", err);
+	int rc = km_journal_path(path, j->id, j->destination, "", err);
 
 	if (!rc)
-		rc = entry_path(temp, j->id, j->destination, ".new", err);
+		rc = km_journal_path(temp, j->id, j->destination, ".new", err);
 	if (rc)
 		return rc;
 	j->updated_s = time(NULL);
@@ -197,6 +201,8 @@ int km_journal_write(struct km_journal *j, bool to_disk, struct km_err *err)
 		unlink(temp);
 		return km_err_set(err, rc, "cannot write the journal %s: %s", path, strerror(-rc));
 	}
+	if (!j->destination && !km_journal_open(j))
+		km_keep_wipe(j);
 	return 0;
 }
 
@@ -221,7 +227,7 @@ static int read_path(struct km_journal *j, const char *path)
 int km_journal_read(struct km_journal *j, const char *id, bool destination, struct km_err *err)
 {
 	char path[PATH_MAX];
-	int rc = entry_path(path, id, destination, "", err);
+	int rc = km_journal_path(path, id, destination, "", err);
 
 	if (rc)
 		return rc;
@@ -280,8 +286,10 @@ static void prune(void)
 		return;
 	for (size_t i = 0; i < n; i++)
 		if (!km_journal_open(&list[i]) && list[i].updated_s + KEEP_S < time(NULL) &&
-		    !entry_path(path, list[i].id, list[i].destination, "", NULL))
+		    !km_journal_path(path, list[i].id, list[i].destination, "", NULL)) {
+			km_keep_wipe(&list[i]);
 			unlink(path);
+		}
 	free(list);
 }
 

@@ -34,12 +34,15 @@ struct km_journal {
 	bool was_running;
 	char host[256], port[32]; /* of the destination */
 	char session[64];	  /* what the destination answers to */
+	char secure[8];		  /* how the two know each other: keep.h */
+	char tls_dir[PATH_MAX], tls_name[256];
 	char note[KM_ERR_MAX];
 	int64_t updated_s; /* Unix time; set by km_journal_write() */
 };
 
-/* A fresh id; also removes entries of finished moves older than 30 days. */
+/* A fresh id; also removes entries of finished moves older than 30 days, and their keys. */
 void km_journal_new_id(char id[40]);
+/* The source's key goes with the entry that says where the guest is (keep.h). */
 int km_journal_write(struct km_journal *j, bool to_disk, struct km_err *err);
 int km_journal_read(struct km_journal *j, const char *id, bool destination, struct km_err *err);
 /* All entries, the oldest first; malloc'ed. */
@@ -47,6 +50,9 @@ int km_journal_list(struct km_journal **list, size_t *n, struct km_err *err);
 /* An entry as its file has it: malloc'ed text, and back (-EBADMSG). */
 char *km_journal_text(const struct km_journal *j);
 int km_journal_parse(struct km_journal *j, const char *text, size_t len);
+/* Of a file that goes with an entry; suffix "": the entry itself. */
+int km_journal_path(char path[PATH_MAX], const char *id, bool destination, const char *suffix,
+		    struct km_err *err);
 const char *km_step_name(enum km_step s);
 /* It is not known yet where the guest is. */
 bool km_journal_open(const struct km_journal *j);
