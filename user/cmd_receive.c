@@ -11,16 +11,19 @@
 #include "opts.h"
 #include "report/hold.h"
 #include "report/placed.h"
+#include "tlsopts.h"
 #include "xfer/attach.h"
 #include "xfer/frame.h"
+#include "xfer/keep.h"
 #include "xfer/sink.h"
 
 struct receive_opts {
-	const char *listen, *port, *token, *attach;
+	const char *listen, *port, *attach;
 	unsigned int peer_ms;
 	struct km_opt_list replace, append;
 	bool no_place, json;
 	struct km_hold_opts hold;
+	struct km_tls_opts tls;
 };
 
 static const struct km_opt opts[] = {
@@ -28,9 +31,7 @@ static const struct km_opt opts[] = {
 	  "address to listen on (default: all)", 0, 0, NULL, false },
 	{ "port", KM_OPT_STRING, offsetof(struct receive_opts, port), "PORT",
 	  "TCP port, 0 for any (default 4777)", 0, 0, NULL, false },
-	{ "token", KM_OPT_STRING, offsetof(struct receive_opts, token), "TEXT",
-	  "serve only a source that gives this token; - reads it from standard input", 0, 0, NULL,
-	  false },
+	KM_TLS_OPTS(struct receive_opts),
 	{ "peer-timeout", KM_OPT_MS, offsetof(struct receive_opts, peer_ms), "TIME",
 	  "give up a silent source after this (default 15s)", 1000, 600000, NULL, false },
 	{ "replace", KM_OPT_LIST, offsetof(struct receive_opts, replace), "OLD=NEW",
@@ -91,58 +92,83 @@ static void say_result(void *ctx, const struct km_sink_result *res, const struct
 			res->waits ? "the QEMU waits as before" : "no guest was left here");
 }
 
+static void say_refused(void *ctx, const struct km_err *err)
+{
+	(void)ctx;
+	fprintf(stderr, "kmigrate receive: %s; waiting on\n", err->text);
+}
+
+/* What needs no look at this host. */
+static int check(const struct receive_opts *o, struct km_sink_opts *so, struct km_creds_wish *tls)
+{
+	int rc;
+
+	if (o->attach && (o->replace.n || o->append.n)) {
+		fprintf(stderr,
+			"kmigrate receive: --attach takes no --replace and no --append: the "
+			"QEMU has its arguments already\n");
+		return -EINVAL;
+	}
+	if (km_hold_wish_of("receive", &o->hold, &so->hold))
+		return -EINVAL;
+	rc = km_tls_wish_of("receive", &o->tls, tls);
+	return rc > 0 ? km_tls_none("receive") : rc;
+}
+
+static int serve(const struct receive_opts *o, struct km_sink_opts *so)
+{
+	struct km_sink_result res = { 0 };
+	struct km_err err = { 0 };
+	int rc;
+
+	so->peer_ms = o->peer_ms;
+	so->no_place = o->no_place;
+	so->replace = o->replace;
+	so->append = o->append;
+	so->refused = say_refused;
+	so->ended = say_result;
+	so->ctx = (void *)(uintptr_t)o;
+	rc = km_sink_serve(so, &res, &err);
+	if (rc)
+		return res.waits || res.refused ? KM_EXIT_REFUSED : KM_EXIT_FAILED;
+	return KM_EXIT_OK;
+}
+
 static int run(const struct km_cmd *cmd, int argc, char **argv)
 {
 	struct receive_opts o = { .port = "4777", .peer_ms = 15000, .hold = KM_HOLD_DEFAULTS };
-	struct km_sink_opts so = { 0 };
-	struct km_sink_result res = { 0 };
+	struct km_sink_opts so = { .listen_fd = -1 };
+	struct km_creds_wish tls;
+	struct km_creds *creds = NULL;
+	struct km_attached attached;
 	struct km_err err = { 0 };
 	unsigned int npos, port;
-	struct km_attached attached;
-	char token[256];
 	int rc = km_opts_parse(cmd, argc, argv, &o, NULL, 0, &npos);
 
 	if (rc)
 		return rc > 0 ? KM_EXIT_OK : KM_EXIT_USAGE;
-	if (o.attach && (o.replace.n || o.append.n)) {
-		fprintf(stderr,
-			"kmigrate receive: --attach takes no --replace and no --append: the "
-			"QEMU has its arguments already\n");
+	if (check(&o, &so, &tls))
 		return KM_EXIT_USAGE;
-	}
-	if (km_hold_wish_of("receive", &o.hold, &so.hold))
-		return KM_EXIT_USAGE;
-	if (o.token && !strcmp(o.token, "-")) {
-		if (!fgets(token, sizeof(token), stdin)) {
-			fprintf(stderr, "kmigrate receive: no token on standard input\n");
-			return KM_EXIT_USAGE;
-		}
-		token[strcspn(token, "\n")] = '\0';
-		o.token = token;
-	}
 	signal(SIGPIPE, SIG_IGN);
-	rc = o.attach ? km_attach_open(&attached, o.attach, &err) : 0;
-	so.listen_fd = rc ? -1 : km_listen_tcp(o.listen, o.port, &port, &err);
+	rc = km_creds_open(&creds, &tls, km_keep_find, &err);
+	if (!rc && o.attach)
+		rc = km_attach_open(&attached, o.attach, &err);
+	if (!rc)
+		so.listen_fd = km_listen_tcp(o.listen, o.port, &port, &err);
 	if (so.listen_fd < 0) {
 		fprintf(stderr, "kmigrate receive: %s\n", err.text);
+		km_creds_free(creds);
 		return KM_EXIT_REFUSED;
 	}
 	so.attach = o.attach ? &attached : NULL;
-	so.peer_ms = o.peer_ms;
-	so.no_place = o.no_place;
-	so.token = o.token;
-	so.replace = o.replace;
-	so.append = o.append;
-	so.ended = say_result;
-	so.ctx = &o;
+	so.creds = creds;
 	say_listening(&o, port);
-	rc = km_sink_serve(&so, &res, &err);
+	rc = serve(&o, &so);
 	close(so.listen_fd);
 	if (o.attach)
 		km_attach_close(&attached);
-	if (rc)
-		return res.waits || res.refused ? KM_EXIT_REFUSED : KM_EXIT_FAILED;
-	return KM_EXIT_OK;
+	km_creds_free(creds);
+	return rc;
 }
 
 const struct km_cmd km_cmd_receive = {

@@ -13,14 +13,16 @@
 #include "model.h"
 #include "opts.h"
 #include "report/report.h"
+#include "tlsopts.h"
 #include "xfer/source.h"
 
 struct run_opts {
-	const char *vm, *to, *token, *engine, *ssh, *pin, *html, *on_stall;
+	const char *vm, *to, *engine, *ssh, *pin, *html, *on_stall;
 	struct km_opt_list receive_args;
 	unsigned int streams, max_pause_ms, deadline_ms, peer_ms, cpu_weight;
 	bool verify, explain, no_place, trace, json;
 	struct km_hold_opts hold;
+	struct km_tls_opts tls;
 };
 
 static const char *const engines[] = { "relay", "qemu", NULL };
@@ -37,8 +39,8 @@ static const struct km_opt opts[] = {
 	  "with ssh://: the ssh to use, and its options (default ssh)", 0, 0, NULL, false },
 	{ "receive-arg", KM_OPT_LIST, offsetof(struct run_opts, receive_args), "ARG",
 	  "with ssh://: an argument for the receiver; may be repeated", 0, 0, NULL, false },
-	{ "token", KM_OPT_STRING, offsetof(struct run_opts, token), "TEXT", "the receiver's token",
-	  0, 0, NULL, false },
+	KM_TLS_OPTS(struct run_opts),
+	KM_TLS_NAME_OPT(struct run_opts),
 	{ "engine", KM_OPT_CHOICE, offsetof(struct run_opts, engine), "ENGINE",
 	  "relay, or qemu: QEMU's own data path (default: relay where it knows the QEMU)", 0, 0,
 	  engines, false },
@@ -148,7 +150,8 @@ static bool relay_knows(const struct km_vm *vm)
 	return (major == 7 && minor >= 2) || (major == 8 && minor == 0);
 }
 
-static int choose_engine(struct run_opts *o, const struct km_vm *vm, struct km_run *r)
+static int choose_engine(struct run_opts *o, const struct km_vm *vm, struct km_run *r,
+			 struct km_err *err)
 {
 	bool known = relay_knows(vm);
 
@@ -157,11 +160,16 @@ static int choose_engine(struct run_opts *o, const struct km_vm *vm, struct km_r
 			 "the relay knows QEMU 7.2 to 8.0, and this is %s",
 			 vm->qemu_version[0] ? vm->qemu_version : "of unknown version");
 	if (o->engine && !strcmp(o->engine, "relay") && !known)
-		return -ENOTSUP;
+		return km_err_set(err, -ENOTSUP, "%s", r->engine_why);
 	if (!o->engine)
 		o->engine = known ? "relay" : "qemu";
 	else if (!strcmp(o->engine, "qemu"))
 		snprintf(r->engine_why, sizeof(r->engine_why), "asked for");
+	if (!strcmp(o->engine, "qemu") && !o->tls.insecure)
+		return km_err_set(err, -ENOTSUP,
+				  "QEMU's own engine (%s) does not encrypt the guest: it takes "
+				  "--insecure, at both ends",
+				  r->engine_why);
 	return 0;
 }
 
@@ -192,18 +200,38 @@ static int move(const struct run_opts *o, const struct km_source_opts *so, const
 	return exit_code(r, rc);
 }
 
+static bool by_ssh(const struct run_opts *o)
+{
+	return o->to && !strncmp(o->to, "ssh://", 6);
+}
+
 /* The receiver that listens, or one that is started over ssh. */
 static int reach(const struct run_opts *o, struct km_source_opts *so, struct km_remote *remote,
 		 struct km_err *err)
 {
-	if (strncmp(o->to, "ssh://", 6))
+	if (!by_ssh(o))
 		return 0;
-	if (km_remote_start(remote, o->ssh, o->to + 6, &o->receive_args, err))
+	if (km_remote_start(remote, o->ssh, o->to + 6, so->creds, &o->receive_args, err))
 		return err->code;
 	so->host = remote->host;
 	so->port = remote->port;
-	so->token = remote->token;
 	return 0;
+}
+
+/* Over ssh both ends can have a key of their own, for this move alone. */
+static int open_creds(const struct run_opts *o, const struct km_creds_wish *wish,
+		      struct km_creds **creds, struct km_err *err)
+{
+	struct km_psk k;
+	int rc;
+
+	if (wish->kind != KM_SECURE_NOT || o->tls.insecure)
+		return km_creds_open(creds, wish, NULL, err);
+	rc = km_psk_new(&k, err);
+	if (!rc)
+		rc = km_creds_of_key(creds, &k, NULL, err);
+	km_wipe(&k, sizeof(k));
+	return rc;
 }
 
 static int find(const struct run_opts *o, struct km_vm *vm, struct km_err *err)
@@ -226,7 +254,7 @@ static int explain(const struct run_opts *o, const char *host)
 	struct km_err err = { 0 };
 	const char *at;
 
-	if (o->to && !strncmp(o->to, "ssh://", 6)) {
+	if (by_ssh(o)) {
 		at = strrchr(o->to, '@');
 		host = at ? at + 1 : o->to + 6;
 	}
@@ -236,19 +264,19 @@ static int explain(const struct run_opts *o, const char *host)
 }
 
 /* What needs no look at any guest. -EINVAL has been told. */
-static int check(struct run_opts *o, struct km_source_opts *so, char *host, size_t hlen, char *port,
-		 size_t plen)
+static int check(struct run_opts *o, struct km_source_opts *so, struct km_creds_wish *tls,
+		 char *host, size_t hlen, char *port, size_t plen)
 {
 	char why[KM_ERR_MAX];
+	int rc;
 
 	if (!o->to && !o->explain)
 		return complain("--to is required (see kmigrate run --help)", -EINVAL);
-	if (o->to && strncmp(o->to, "ssh://", 6) && split_to(o->to, host, hlen, port, plen))
+	if (o->to && !by_ssh(o) && split_to(o->to, host, hlen, port, plen))
 		return complain("--to takes HOST, HOST:PORT, [ADDRESS]:PORT or ssh://[USER@]HOST",
 				-EINVAL);
 	so->host = host;
 	so->port = port;
-	so->token = o->token;
 	so->pin = o->pin;
 	so->max_pause_ms = o->max_pause_ms;
 	so->deadline_ms = o->deadline_ms;
@@ -259,7 +287,10 @@ static int check(struct run_opts *o, struct km_source_opts *so, char *host, size
 	so->place.off = o->no_place;
 	if (km_on_stall_parse(o->on_stall, &so->on_stall, why))
 		return complain(why, -EINVAL);
-	return km_hold_wish_of("run", &o->hold, &so->hold);
+	rc = km_tls_wish_of("run", &o->tls, tls);
+	if (rc > 0 && !o->explain && !by_ssh(o))
+		rc = km_tls_none("run");
+	return rc < 0 ? rc : km_hold_wish_of("run", &o->hold, &so->hold);
 }
 
 /* The other side is there, and the page can be written. */
@@ -294,6 +325,8 @@ static int run(const struct km_cmd *cmd, int argc, char **argv)
 	static struct km_run_show show; /* large */
 	struct km_source_opts so = { .tick = tick, .ctx = &show };
 	struct km_remote remote = { 0 };
+	struct km_creds_wish tls;
+	struct km_creds *creds = NULL;
 	struct km_run r = { 0 };
 	struct km_vm vm = { 0 };
 	struct km_err err = { 0 };
@@ -303,18 +336,21 @@ static int run(const struct km_cmd *cmd, int argc, char **argv)
 
 	if (rc)
 		return rc > 0 ? KM_EXIT_OK : KM_EXIT_USAGE;
-	if (check(&o, &so, host, sizeof(host), port, sizeof(port)))
+	if (check(&o, &so, &tls, host, sizeof(host), port, sizeof(port)))
 		return KM_EXIT_USAGE;
 	if (o.explain)
 		return explain(&o, o.to ? host : NULL);
 	if (find(&o, &vm, &err))
 		return complain(err.text, KM_EXIT_REFUSED);
-	if (choose_engine(&o, &vm, &r))
-		return complain(r.engine_why, KM_EXIT_REFUSED);
-	if (begin(&o, &so, &vm, &remote, &err))
+	if (choose_engine(&o, &vm, &r, &err) || open_creds(&o, &tls, &creds, &err))
 		return complain(err.text, KM_EXIT_REFUSED);
-	rc = move(&o, &so, &vm, &r);
+	so.creds = creds;
+	if (begin(&o, &so, &vm, &remote, &err))
+		rc = complain(err.text, KM_EXIT_REFUSED);
+	else
+		rc = move(&o, &so, &vm, &r);
 	km_remote_end(&remote);
+	km_creds_free(creds);
 	return rc;
 }
 

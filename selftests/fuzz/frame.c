@@ -24,8 +24,7 @@ size_t fuzz_seed(unsigned int i, uint8_t buf[FUZZ_MAX])
 	if (i >= 3)
 		return 0;
 	buf[0] = (uint8_t)i;
-	len += put_message(buf + len, KM_OP_HELLO,
-			   "{\"token\": \"x\", \"argv\": [\"qemu\", \"-S\"]}");
+	len += put_message(buf + len, KM_OP_HELLO, "{\"id\": \"x\", \"argv\": [\"qemu\", \"-S\"]}");
 	len += put_message(buf + len, KM_OP_PING, "");
 	len += put_message(buf + len, KM_OP_BLOCKS,
 			   "{\"blocks\": [{\"name\": \"a\", \"bytes\": 4096}]}");

@@ -122,14 +122,14 @@ completes_options() {
 	for c in $("$tool" complete | grep -vxE 'help|version'); do
 		offered "$(help_options "$c" | xargs)" "$c" -- || return 1
 	done
-	offered "--streams" run --st && offered "--peer-timeout --port" receive --p
+	offered "--streams" run --st && offered "--peer-timeout --port --psk-file" receive --p
 }
 
 completes_values() {
 	# With a space, and with the = that bash makes a word of its own.
 	offered "qemu relay" run --engine '' && offered "relay" run --engine r &&
 		offered "qemu relay" run --engine = && offered "qemu" run --engine = q &&
-		offered "" run --token '' && offered "--verify" run --json --ver &&
+		offered "" run --tls-name '' && offered "--verify" run --json --ver &&
 		offered "power" trace po && offered "dirtying" trace --json d
 }
 

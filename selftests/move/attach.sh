@@ -46,9 +46,11 @@ still_waits() {
 }
 
 attach() { # [ARGUMENT...]: receive runs in the background, PORT is set
+	local options
+	secured "$@"
 	# A shell has SIGINT ignored by what it starts in the background.
 	env --default-signal=INT "$km" receive --json --listen 127.0.0.1 --port 0 \
-		--attach "$b/qmp.sock" --peer-timeout $patience "$@" \
+		--attach "$b/qmp.sock" --peer-timeout $patience "${options[@]}" "$@" \
 		>"$b/receive.log" 2>"$b/receive.err" &
 	receiver=$!
 	for _ in $(seq 100); do
@@ -62,9 +64,12 @@ attach() { # [ARGUMENT...]: receive runs in the background, PORT is set
 }
 
 run() { # [ARGUMENT...]: in the background
+	local options
+	secured "$@"
 	watch_both &
 	sampler=$!
-	"$km" run --vm "$a/qmp.sock" --to "127.0.0.1:$port" --json --peer-timeout $patience "$@" \
+	"$km" run --vm "$a/qmp.sock" --to "127.0.0.1:$port" --json --peer-timeout $patience \
+		"${options[@]}" "$@" \
 		>"$a/run.json" 2>"$a/run.err" &
 	mover=$!
 }
@@ -252,11 +257,14 @@ ends_early() {
 	over $? "the QEMU ends before a source comes"
 }
 
-wrong_token() {
+# It is no source that may come here: the right one may.
+wrong_key() {
 	fresh
-	source_guest && waiting && attach --token right && run --token wrong && ended 1 &&
-		received 3 "token" && still_waits
-	over $? "wrong token: the QEMU waits"
+	new_psk "$dir/other"
+	source_guest && waiting && attach && run --psk-file "$dir/other" && ended 1 &&
+		grep -q "has another pre-shared key; waiting on" "$b/receive.err" && still_waits &&
+		rm "$KMIGRATE_STATE_DIR"/* && { kill "$sampler"; wait "$sampler"; run && ended 0; } && at B && says moved
+	over $? "a source with a wrong key, then one with the right one"
 }
 
 other_guest() { # NAME TEXT OPTION...: of the QEMU that waits
@@ -283,9 +291,10 @@ socket_refused() {
 }
 
 refuses() { # EXIT TEXT ARGUMENT...: one line, and nothing listens
-	local want=$1 text=$2 out rc
+	local want=$1 text=$2 out rc options
 	shift 2
-	out=$(timeout 60 "$km" receive --listen 127.0.0.1 --port 0 "$@" 2>&1)
+	secured "$@"
+	out=$(timeout 60 "$km" receive --listen 127.0.0.1 --port 0 "${options[@]}" "$@" 2>&1)
 	rc=$?
 	[ $rc = "$want" ] && [ "$(printf '%s\n' "$out" | wc -l)" = 1 ] && [[ $out == *"$text"* ]] &&
 		return 0
@@ -328,7 +337,9 @@ make -s -C "$guest" >&2 || exit 1
 verified
 moves "a guest that runs, QEMU started with -S" "" --paused
 moves "a guest that runs, QEMU started without -S" ""
+secure=(--insecure)
 moves "QEMU's own engine" "--engine qemu"
+secure=(--psk-file "$dir/psk")
 loaded_and_stands
 other_user
 kill_prepared
@@ -346,7 +357,7 @@ left_behind
 successor
 interrupted
 ends_early
-wrong_token
+wrong_key
 other_guest "another guest's UUID: the QEMU waits" "UUID" --name "${dir##*/}-x"
 other_guest "another machine: the QEMU waits" "pc-i440fx-7.1" --machine pc-i440fx-7.1
 other_guest "less RAM: the QEMU waits" "32 MiB of RAM" --mem 16M

@@ -114,7 +114,9 @@ begin 14
 move_stopped "relay, memfd: every page is there" memfd --verify
 move_stopped "relay, anonymous RAM: every page is there" anon --verify
 move_stopped "relay, eight streams: every page is there" memfd --streams 8
-move_stopped "QEMU's own engine, same orchestration" memfd --engine qemu
+secure=(--insecure)
+move_stopped "QEMU's own engine, same orchestration, without encryption" memfd --engine qemu
+secure=(--psk-file "$dir/psk")
 fault "kill -9 of the receiver" receiver
 fault "kill -9 of the destination QEMU" qemu
 fault "kill -9 of the source" source

@@ -96,6 +96,7 @@ verified() {
 }
 
 own_engine() {
+	local secure=(--insecure)
 	move --engine qemu && clocks 0 && ticked &&
 		says '.pause.parts | map(.name) - ["stop"] ==
 			["sync", "load", "loaded said", "settle", "go", "resume"]'

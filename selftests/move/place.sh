@@ -211,7 +211,7 @@ waits_unpinned() { # DIR
 waiting() {
 	start "$dir/g3" --incoming || die "the QEMU does not start"
 	KM_FAULT=prepared "$km" receive --json --listen "$address" --port 0 --attach "$dir/g3/qmp.sock" \
-		--peer-timeout 120s >"$dir/g3/receive.log" 2>"$dir/g3/receive.err" &
+		"${secure[@]}" --peer-timeout 120s >"$dir/g3/receive.log" 2>"$dir/g3/receive.err" &
 	receiver=$!
 	for _ in $(seq 300); do
 		port=$(jq -r 'select(.event == "listening").port' "$dir/g3/receive.log")

@@ -77,7 +77,7 @@ fake_qemu() { # MAJOR MINOR
 engine_for() { # MAJOR MINOR ENGINE WHY
 	local got
 	fake_qemu "$1" "$2"
-	got=$(timeout 60 "$km" run --json --vm "$dir/fake.sock" --to 127.0.0.1:1 2>/dev/null |
+	got=$(timeout 60 "$km" run --json --vm "$dir/fake.sock" --to 127.0.0.1:1 --insecure 2>/dev/null |
 		jq -r '.engine, .engine_why' | xargs)
 	peer_gone
 	[ "$got" = "$3 $4" ] && return 0
@@ -87,7 +87,7 @@ engine_for() { # MAJOR MINOR ENGINE WHY
 
 peer_gone() { kill $helper; wait $helper 2>/dev/null; helper=''; }
 
-begin 25
+begin 32
 
 one_line 3 "no guest nobody" run --vm nobody --to 127.0.0.1
 result $? "unknown guest"
@@ -154,26 +154,33 @@ listening && one_line 3 "cannot listen on 127.0.0.1 port $port" receive --listen
 result $? "port in use"
 kill -9 $receiver; wait $receiver 2>/dev/null
 
-listening --token right && refused 1 "does not know this receiver's token" --to "127.0.0.1:$port" --token wrong && gone
-result $? "wrong token"
-
 printf 'HTTP/1.1 400 Bad Request\r\n\r\nand so on' >"$dir/http"
 peer "$dir/http"
-refused 1 "does not speak kmigrate's protocol" --to "127.0.0.1:$port"
+refused 1 "does not speak kmigrate's protocol" --to "127.0.0.1:$port" --insecure
 result $? "another protocol"
 peer_gone
 
 # user/xfer/wire.c: magic, then the ABI's number
 printf '\001KMG\011\000\002\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000' >"$dir/abi"
 peer "$dir/abi"
-refused 1 "install the same version at both ends" --to "127.0.0.1:$port"
+refused 1 "install the same version at both ends" --to "127.0.0.1:$port" --insecure
 result $? "another version of the protocol"
 peer_gone
 
 : >"$dir/nothing"
 peer "$dir/nothing"
-refused 1 "no word from the peer" --to "127.0.0.1:$port"
+refused 1 "no word from the peer" --to "127.0.0.1:$port" --insecure
 result $? "a destination that never answers"
+peer_gone
+
+peer "$dir/nothing"
+refused 1 "no word from the peer in the TLS handshake" --to "127.0.0.1:$port"
+result $? "a destination that never answers the TLS handshake"
+peer_gone
+
+peer "$dir/http"
+refused 1 "the destination does not speak TLS" --to "127.0.0.1:$port"
+result $? "another protocol, and not TLS"
 peer_gone
 
 listening --replace pc-i440fx-7.2=pc-i440fx-7.1 &&
@@ -203,6 +210,52 @@ else
 	skip "no such QEMU at the destination" "no mount namespaces here"
 fi
 
+# ---- keys ----
+
+neither() {
+	local secure=()
+	one_line 2 "--psk-file FILE or --tls-dir DIR (TLS 1.3), or --insecure" \
+		run --vm "$a/qmp.sock" --to 127.0.0.1:1 &&
+		one_line 2 "--psk-file FILE or --tls-dir DIR (TLS 1.3), or --insecure" \
+			receive --listen 127.0.0.1 --port 0
+}
+neither
+result $? "nothing said of encryption"
+one_line 2 "exclude each other" run --vm "$a/qmp.sock" --to 127.0.0.1:1 --insecure \
+	--psk-file "$dir/psk" && one_line 2 "exclude each other" receive --tls-dir "$dir" --insecure &&
+	one_line 2 "--tls-name goes with --tls-dir" run --vm "$a/qmp.sock" --to 127.0.0.1:1 \
+		--psk-file "$dir/psk" --tls-name b
+result $? "two ways of encryption at once"
+
+bad_key() { # TEXT: in FILE; at both ends
+	refused 3 "$1" --to 127.0.0.1:1 --psk-file "$dir/bad" &&
+		one_line 3 "$1" receive --listen 127.0.0.1 --port 0 --psk-file "$dir/bad"
+}
+keys() {
+	bad_key "cannot read $dir/bad: No such file" && cp "$dir/psk" "$dir/bad" &&
+		chmod 644 "$dir/bad" && bad_key "$dir/bad is open to others (mode 0644)" &&
+		chmod 600 "$dir/bad" && echo 00ff >"$dir/bad" &&
+		bad_key "$dir/bad: a pre-shared key is 64 hexadecimal digits" &&
+		one_line 3 "standard input: a pre-shared key is 64" receive --psk-file -
+}
+keys
+result $? "pre-shared keys: missing, open to others, no key, nothing on standard input"
+
+folders() {
+	mkdir "$dir/pki"
+	refused 3 "--tls-dir $dir/none: No such file" --to 127.0.0.1:1 --tls-dir "$dir/none" &&
+		refused 3 "cannot read $dir/pki/ca-cert.pem: No such file" --to 127.0.0.1:1 \
+			--tls-dir "$dir/pki" &&
+		one_line 3 "cannot read $dir/pki/ca-cert.pem: No such file" receive \
+			--listen 127.0.0.1 --port 0 --tls-dir "$dir/pki"
+}
+folders
+result $? "folders of certificates: missing, empty"
+
+refused 3 "QEMU's own engine (asked for) does not encrypt the guest: it takes --insecure" \
+	--to 127.0.0.1:1 --engine qemu
+result $? "QEMU's own engine, and it is to be encrypted"
+
 mkdir "$dir/full"
 if mount -t tmpfs -o size=4k none "$dir/full" 2>/dev/null && echo x >"$dir/full/x"; then
 	KMIGRATE_STATE_DIR=$dir/full refused 1 "cannot write the journal" --to 127.0.0.1:1
@@ -223,12 +276,19 @@ hostile() {
 		head -c 4096 /dev/urandom >"/dev/tcp/127.0.0.1/$port"
 		cat "$dir/abi" >"/dev/tcp/127.0.0.1/$port"
 	done 2>/dev/null
-	timeout 120 "$km" run --vm "$a/qmp.sock" --to "127.0.0.1:$port" >"$dir/report" 2>"$dir/err" ||
+	timeout 120 "$km" run --vm "$a/qmp.sock" --to "127.0.0.1:$port" "${secure[@]}" \
+		>"$dir/report" 2>"$dir/err" ||
 		{ sed 's/^/# /' "$dir/err"; return 1; }
 	wait $receiver
 }
 hostile
 result $? "hostile bytes first, then a move"
+end "$a" "$b"
+
+secure=(--insecure)
+start "$a" && hostile
+result $? "hostile bytes first, then a move, without TLS"
+secure=(--psk-file "$dir/psk")
 end "$a" "$b"
 
 # The other half of it, a module of another ABI, is in unit/knetabi.c.

@@ -62,7 +62,7 @@ stop_and_cont() {
 move() {
 	local source receiver destination
 	mkdir b
-	KMIGRATE_STATE_DIR=$PWD "$km" receive --json --listen 127.0.0.1 --port 4777 \
+	KMIGRATE_STATE_DIR=$PWD "$km" receive --json --listen 127.0.0.1 --port 4777 --insecure \
 		--replace "$PWD/a=$PWD/b" >receive.log 2>&1 &
 	receiver=$!
 	until grep -q listening receive.log; do sleep 0.1; done
@@ -70,7 +70,7 @@ move() {
 	source=$tracer
 	# The destination's QEMU is there before the guest is.
 	KMIGRATE_STATE_DIR=$PWD KM_FAULT=set-up "$root/build/faults/kmigrate" run \
-		--vm "$PWD/a/qmp.sock" --to 127.0.0.1 --json >run.json 2>run.err &
+		--vm "$PWD/a/qmp.sock" --to 127.0.0.1 --insecure --json >run.json 2>run.err &
 	run=$!
 	until [ "$(sed 's/.*) //; s/ .*//' /proc/$run/stat)" = T ]; do sleep 0.1; done
 	ask destination "$(pgrep -f "qemu-system.*$PWD/b/qmp.sock")"

@@ -25,7 +25,7 @@ static void add_quoted(FILE *f, const char *word)
 	fputc('\'', f);
 }
 
-static char *command_line(const struct km_opt_list *args)
+static char *command_line(const struct km_creds *creds, const struct km_opt_list *args)
 {
 	char *text = NULL;
 	size_t len;
@@ -33,7 +33,19 @@ static char *command_line(const struct km_opt_list *args)
 
 	if (!f)
 		return NULL;
-	fputs("kmigrate receive --json --port 0 --token -", f);
+	fputs("kmigrate receive --json --port 0", f);
+	switch (km_creds_kind(creds)) {
+	case KM_SECURE_NOT:
+		fputs(" --insecure", f);
+		break;
+	case KM_SECURE_PSK:
+		fputs(" --psk-file -", f);
+		break;
+	case KM_SECURE_X509:
+		fputs(" --tls-dir", f);
+		add_quoted(f, creds->path);
+		break;
+	}
 	for (unsigned int i = 0; i < args->n; i++)
 		add_quoted(f, args->v[i]);
 	fclose(f);
@@ -59,15 +71,17 @@ static void exec_ssh(const char *ssh, const char *target, char *command, int in,
 	_exit(127);
 }
 
-static int new_token(struct km_remote *r, struct km_err *err)
+static void hand_over_key(int fd, const struct km_creds *creds)
 {
-	unsigned char rnd[16];
+	char line[2 * KM_PSK_BYTES + 2];
 
-	if (getentropy(rnd, sizeof(rnd)))
-		return km_err_set(err, -errno, "no random numbers");
-	for (size_t i = 0; i < sizeof(rnd); i++)
-		snprintf(r->token + 2 * i, 3, "%02x", rnd[i]);
-	return 0;
+	if (km_creds_kind(creds) != KM_SECURE_PSK)
+		return;
+	km_psk_text(&creds->psk, line);
+	strcat(line, "\n");
+	if (write(fd, line, strlen(line)) < 0)
+		errno = 0; /* the receiver misses it, and says so */
+	km_wipe(line, sizeof(line));
 }
 
 /* What is no event is ssh's or a shell's, and the last such line says why. */
@@ -96,15 +110,14 @@ static int wait_listening(struct km_remote *r, const char *target, struct km_err
 }
 
 int km_remote_start(struct km_remote *r, const char *ssh, const char *target,
-		    const struct km_opt_list *args, struct km_err *err)
+		    const struct km_creds *creds, const struct km_opt_list *args,
+		    struct km_err *err)
 {
 	const char *at = strrchr(target, '@');
-	char *command = command_line(args);
-	int in[2], out[2], rc = new_token(r, err);
+	char *command = command_line(creds, args);
+	int in[2], out[2], rc;
 
 	snprintf(r->host, sizeof(r->host), "%s", at ? at + 1 : target);
-	if (rc)
-		return rc;
 	/* A target with a dash in front would be an option of ssh. */
 	if (!command || target[0] == '-' || pipe2(in, O_CLOEXEC) || pipe2(out, O_CLOEXEC)) {
 		free(command);
@@ -116,7 +129,7 @@ int km_remote_start(struct km_remote *r, const char *ssh, const char *target,
 	free(command);
 	close(in[0]);
 	close(out[1]);
-	dprintf(in[1], "%s\n", r->token);
+	hand_over_key(in[1], creds);
 	close(in[1]);
 	r->says = fdopen(out[0], "r");
 	rc = r->pid > 0 && r->says ? wait_listening(r, target, err) :

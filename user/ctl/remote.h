@@ -6,19 +6,22 @@
 #include <stdio.h>
 #include "../model.h"
 #include "../opts.h"
+#include "../xfer/creds.h"
 
 struct km_remote {
 	pid_t pid; /* of ssh, 0 = none */
 	FILE *says;
 	char host[256]; /* where to connect to: without USER@ */
 	char port[8];
-	char token[40]; /* this receiver serves only us; it never is on a command line */
 };
 
 /* ssh: a command and its arguments, separated by blanks.  target: HOST or
- * USER@HOST.  args: further arguments of receive.  Returns when it listens. */
+ * USER@HOST.  creds: how the receiver is to know us; a key goes to its standard input and
+ * nowhere else, a folder of certificates has the same path there.  args: further arguments of
+ * receive.  Returns when it listens. */
 int km_remote_start(struct km_remote *r, const char *ssh, const char *target,
-		    const struct km_opt_list *args, struct km_err *err);
+		    const struct km_creds *creds, const struct km_opt_list *args,
+		    struct km_err *err);
 /* Waits for its end, for two seconds at most. */
 void km_remote_end(struct km_remote *r);
 

@@ -2,25 +2,23 @@
 #include "outcome.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 #include "clock.h"
-#include "frame.h"
+#include "door.h"
 
 #define TRY_MS	500
 #define CALL_MS 5000
 
-static enum km_verdict ask_once(const char *host, const char *port, const char *session,
-				struct km_err *err)
+static enum km_verdict ask_once(const char *host, const char *port, const struct km_creds *creds,
+				const char *session, struct km_err *err)
 {
 	enum km_verdict v = KM_VERDICT_NONE;
 	struct km_conn c;
 	struct km_msg m;
 
-	if (km_conn_dial(&c, host, port, NULL, CALL_MS, err))
+	if (km_conn_dial(&c, host, port, creds, CALL_MS, err))
 		return v;
 	if (!km_send_json(&c, KM_OP_OUTCOME, json_pack("{s:s}", "session", session), err) &&
 	    !km_recv(&c, &m, err)) {
@@ -28,6 +26,8 @@ static enum km_verdict ask_once(const char *host, const char *port, const char *
 			v = KM_VERDICT_RUNNING;
 		else if (m.op == KM_OP_DEAD)
 			v = KM_VERDICT_DEAD;
+		else if (m.op == KM_OP_FAILED)
+			km_err_set(err, -EPROTO, "destination: %.400s", (char *)c.buf);
 		else
 			km_err_set(err, -EPROTO, "the destination does not know this move");
 	}
@@ -37,15 +37,15 @@ static enum km_verdict ask_once(const char *host, const char *port, const char *
 	return v;
 }
 
-enum km_verdict km_outcome_ask(const char *host, const char *port, const char *session, int ms,
-			       char why[KM_ERR_MAX])
+enum km_verdict km_outcome_ask(const char *host, const char *port, const struct km_creds *creds,
+			       const char *session, int ms, char why[KM_ERR_MAX])
 {
 	double end = km_now_ms() + ms;
 	struct km_err err = { 0 };
 	enum km_verdict v;
 
 	do {
-		v = ask_once(host, port, session, &err);
+		v = ask_once(host, port, creds, session, &err);
 		snprintf(why, KM_ERR_MAX, "%s", err.text);
 		if (v == KM_VERDICT_NONE)
 			usleep(TRY_MS * 1000);
@@ -81,25 +81,20 @@ static bool answer(struct km_conn *c, const char *session, enum km_verdict v, co
 	return !km_recv(c, &m, NULL) && m.op == KM_OP_BYE;
 }
 
-bool km_outcome_serve(int listen_fd, const char *session, enum km_verdict v, const char *why,
-		      int ms)
+bool km_outcome_serve(int listen_fd, const struct km_creds *creds, const char *session,
+		      enum km_verdict v, const char *why, int ms)
 {
+	struct km_door door = { .listen_fd = listen_fd, .creds = creds };
 	double end = km_now_ms() + ms, left;
 	bool understood = false;
+	struct km_conn c;
 
 	while (!understood && (left = end - km_now_ms()) > 0) {
-		struct pollfd p = { .fd = listen_fd, .events = POLLIN };
-		struct km_conn c;
-		int fd;
-
-		if (poll(&p, 1, (int)left) <= 0)
+		if (km_door_wait(&door, &c, CALL_MS, NULL, (int)left, NULL))
 			continue;
-		fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
-		if (fd < 0)
-			continue;
-		km_conn_init(&c, fd, CALL_MS);
 		understood = answer(&c, session, v, why);
 		km_conn_close(&c);
 	}
+	km_door_clear(&door);
 	return understood;
 }

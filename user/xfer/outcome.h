@@ -7,7 +7,7 @@
 #ifndef KM_OUTCOME_H
 #define KM_OUTCOME_H
 
-#include "../model.h"
+#include "creds.h"
 
 enum km_verdict {
 	KM_VERDICT_NONE, /* nobody answers */
@@ -16,12 +16,12 @@ enum km_verdict {
 };
 
 /* Asks every half second, for ms in all; why says what the last try met. */
-enum km_verdict km_outcome_ask(const char *host, const char *port, const char *session, int ms,
-			       char why[KM_ERR_MAX]);
+enum km_verdict km_outcome_ask(const char *host, const char *port, const struct km_creds *creds,
+			       const char *session, int ms, char why[KM_ERR_MAX]);
 
 /* Answers on listen_fd until the source says BYE, or for ms. Other callers are
  * refused. Returns true when the source has understood. */
-bool km_outcome_serve(int listen_fd, const char *session, enum km_verdict v, const char *why,
-		      int ms);
+bool km_outcome_serve(int listen_fd, const struct km_creds *creds, const char *session,
+		      enum km_verdict v, const char *why, int ms);
 
 #endif

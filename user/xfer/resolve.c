@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include "../ctl/vms.h"
 #include "goback.h"
+#include "keep.h"
 #include "outcome.h"
 
 static int settle(struct km_journal *j, enum km_step step, const char *note, struct km_err *err)
@@ -31,6 +32,21 @@ static int run_here(struct km_journal *j, struct km_err *err)
 	return settle(j, KM_STEP_LOST, "the source's QEMU does not run the guest", err);
 }
 
+static enum km_verdict ask(const struct km_journal *j, int wait_ms, char why[KM_ERR_MAX])
+{
+	struct km_err err = { 0 };
+	struct km_creds *creds;
+	enum km_verdict v;
+
+	if (km_keep_open(j, &creds, &err)) {
+		snprintf(why, KM_ERR_MAX, "%s", err.text);
+		return KM_VERDICT_NONE;
+	}
+	v = km_outcome_ask(j->host, j->port, creds, j->session, wait_ms, why);
+	km_creds_free(creds);
+	return v;
+}
+
 static int resolve_source(struct km_journal *j, enum km_assume assume, int wait_ms,
 			  struct km_err *err)
 {
@@ -40,7 +56,7 @@ static int resolve_source(struct km_journal *j, enum km_assume assume, int wait_
 	if (assume == KM_ASSUME_MOVED)
 		v = KM_VERDICT_RUNNING;
 	else if (assume == KM_ASSUME_NOTHING && j->step == KM_STEP_GO)
-		v = km_outcome_ask(j->host, j->port, j->session, wait_ms, why);
+		v = ask(j, wait_ms, why);
 	if (v == KM_VERDICT_DEAD)
 		return run_here(j, err);
 	if (v == KM_VERDICT_RUNNING)

@@ -21,6 +21,7 @@
 #include <unistd.h>
 #include "cond.h"
 #include "fault.h"
+#include "keep.h"
 #include "sink_priv.h"
 
 int km_sink_fail(struct sink *s, const struct km_err *err)
@@ -214,6 +215,12 @@ int km_sink_serve(const struct km_sink_opts *o, struct km_sink_result *res, stru
 	if (rc)
 		return rc;
 	s->o = o;
+	s->door = (struct km_door){
+		.listen_fd = o->listen_fd,
+		.creds = o->creds,
+		.refused = o->refused,
+		.ctx = o->ctx,
+	};
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_mutex_init(&s->inject, NULL);
 	km_clocks_init(&s->clocks, false);
@@ -228,6 +235,7 @@ int km_sink_serve(const struct km_sink_opts *o, struct km_sink_result *res, stru
 	km_sink_arrival_close(s);
 	if (res->waits)
 		km_sink_pins_undo(s);
+	km_door_clear(&s->door);
 	stop_threads(s);
 	km_holding_end(&s->holding, &s->held);
 	km_placing_end(&s->placing, &s->placed);
@@ -243,9 +251,11 @@ int km_sink_serve(const struct km_sink_opts *o, struct km_sink_result *res, stru
 	if (o->ended)
 		o->ended(o->ctx, res, err);
 	if (s->loaded && !s->understood)
-		km_outcome_serve(o->listen_fd, s->journal.session,
-				 rc ? KM_VERDICT_DEAD : KM_VERDICT_RUNNING, err->text,
-				 4 * (int)o->peer_ms);
+		s->understood = km_outcome_serve(o->listen_fd, o->creds, s->journal.session,
+						 rc ? KM_VERDICT_DEAD : KM_VERDICT_RUNNING,
+						 err->text, 4 * (int)o->peer_ms);
+	if (s->journal.id[0] && (s->understood || !s->loaded)) /* nobody will ask */
+		km_keep_wipe(&s->journal);
 	km_guard_dismiss(&s->guard);
 	km_sink_pins_free(s);
 	km_guestmem_close(s->mem);

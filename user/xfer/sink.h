@@ -5,6 +5,7 @@
 
 #include "../model.h"
 #include "../opts.h"
+#include "creds.h"
 
 struct km_attached;
 
@@ -25,9 +26,11 @@ struct km_sink_opts {
 	unsigned int peer_ms;
 	struct km_hold_wish hold;
 	bool no_place;
-	const char *token; /* asked of the source, NULL = none */
+	const struct km_creds *creds; /* NULL: plain TCP */
 	struct km_opt_list replace, append;
 	struct km_attached *attach; /* take this QEMU (attach.h), NULL = start one */
+	/* Somebody was sent away who is no source that may come here. */
+	void (*refused)(void *ctx, const struct km_err *err);
 	/* Called as soon as it is known how it ended; the source may still have to
 	 * learn of it (sink.c). */
 	void (*ended)(void *ctx, const struct km_sink_result *res, const struct km_err *err);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <syslog.h>
 #include <unistd.h>
+#include "keep.h"
 #include "sink_priv.h"
 
 /* What attach.c and destqemu.c say of a QEMU that is not ours. */
@@ -158,9 +159,11 @@ static void on_orphaned(void *ctx, const int *fds, unsigned int nfds)
 		note(s, KM_STEP_STAYED, "its QEMU is gone, the guest belongs to the source");
 	else
 		note(s, KM_STEP_GO, "its QEMU's monitor does not answer");
-	if (s->loaded && v != KM_VERDICT_NONE)
-		km_outcome_serve(s->o->listen_fd, s->journal.session, v,
-				 "kmigrate receive was killed", 4 * (int)s->o->peer_ms);
+	if (v == KM_VERDICT_NONE)
+		return;
+	if (!s->loaded || km_outcome_serve(s->o->listen_fd, s->o->creds, s->journal.session, v,
+					   "kmigrate receive was killed", 4 * (int)s->o->peer_ms))
+		km_keep_wipe(&s->journal); /* nobody will ask */
 }
 
 int km_sink_guard_start(struct sink *s, struct km_err *err)

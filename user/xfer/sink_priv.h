@@ -19,6 +19,7 @@
 
 #include "blackout.h"
 #include "destqemu.h"
+#include "door.h"
 #include "frame.h"
 #include "guard.h"
 #include "guestmem.h"
@@ -49,6 +50,7 @@ struct sink {
 	_Atomic bool failed, done, loaded;
 	pthread_mutex_t inject;
 	struct km_destqemu q;
+	struct km_door door;
 	struct km_conn control;
 	struct km_pinger pinger;
 	struct km_clocks clocks;
@@ -82,7 +84,6 @@ struct sink {
 int km_sink_fail(struct sink *s, const struct km_err *err);
 
 /* sink_setup.c. -EAGAIN: the caller was not a source, the next one may be. */
-int km_sink_accept(struct sink *s, struct km_conn *c, int peer_ms, int wait_ms, struct km_err *err);
 int km_sink_set_up(struct sink *s, struct km_err *err);
 
 /* sink_pins.c: laid before anything is touched (refused: it can't be), in force before QEMU's

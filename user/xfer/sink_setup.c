@@ -4,11 +4,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 #include "bytes.h"
+#include "clock.h"
 #include "fault.h"
+#include "keep.h"
 #include "sink_priv.h"
+#include "tls.h"
 
 static int parse_uuid(const char *text, uint8_t uuid[16])
 {
@@ -52,57 +54,77 @@ static int start_guest(struct sink *s, const json_t *hello, json_t *welcome, str
 	return rc;
 }
 
-int km_sink_accept(struct sink *s, struct km_conn *c, int peer_ms, int wait_ms, struct km_err *err)
+/* The next one who gets through the door. */
+static int await(struct sink *s, struct km_conn *c, int wait_ms, struct km_err *err)
 {
-	struct pollfd p[] = {
-		{ .fd = s->o->listen_fd, .events = POLLIN },
+	struct pollfd more[KM_DOOR_MORE] = {
 		{ .fd = s->control.fd > 0 ? s->control.fd : -1, .events = POLLRDHUP },
 		{ .fd = s->q.attached ? s->q.attached->pidfd : -1, .events = POLLIN },
 	};
-	int fd;
+	int rc = km_door_wait(&s->door, c, (int)s->o->peer_ms, more, wait_ms, err);
 
-	if (poll(p, 3, wait_ms) <= 0)
-		return km_err_set(err, -ETIMEDOUT, "the source did not open its streams");
-	if (p[1].revents)
+	if (rc == -ETIMEDOUT)
+		return km_err_set(err, rc, "the source did not open its streams");
+	if (rc <= 0)
+		return rc;
+	if (more[0].revents)
 		return km_err_set(err, -EPIPE, "the source went away before it opened its streams");
-	if (p[2].revents)
-		return km_err_set(err, -ECHILD, "QEMU %d, which was to take the guest, has ended",
-				  s->q.pid);
-	fd = accept4(s->o->listen_fd, NULL, NULL, SOCK_CLOEXEC);
-	if (fd < 0)
-		return km_err_set(err, -errno, "accept: %s", strerror(errno));
-	km_conn_init(c, fd, peer_ms);
-	return 0;
+	return km_err_set(err, -ECHILD, "QEMU %d, which was to take the guest, has ended",
+			  s->q.pid);
 }
 
-static int accept_lanes(struct sink *s, const char *session, struct km_err *err)
+/* It is told, and so is the user; the next one may be better. */
+static void send_away(struct sink *s, struct km_conn *c, const char *why)
 {
+	struct km_err err;
+
+	km_err_set(&err, -EACCES, "refused %s: %s", c->who, why);
+	km_send_json(c, KM_OP_FAILED, json_pack("{s:s}", "error", why), NULL);
+	if (s->o->refused)
+		s->o->refused(s->o->ctx, &err);
+}
+
+/* Which of this move's streams the connection is; -1: none. */
+static int lane_of(const struct sink *s, enum km_op op, const json_t *j)
+{
+	const char *given = json_string_value(json_object_get(j, "session"));
+	json_int_t k = json_integer_value(json_object_get(j, "stream"));
+
+	if (op != KM_OP_STREAM || !given || strcmp(given, s->journal.session) || k < 0 ||
+	    k >= s->nlanes || s->lanes[k].s)
+		return -1;
+	return (int)k;
+}
+
+static int accept_lanes(struct sink *s, struct km_err *err)
+{
+	double end = km_now_ms() + s->o->peer_ms, left;
+	unsigned int open = 0;
 	int rc = 0;
 
-	for (unsigned int i = 0; !rc && i < s->nlanes; i++) {
+	while (!rc && open < s->nlanes) {
 		struct km_conn c;
 		json_t *j = NULL;
-		json_int_t k;
-		enum km_op op;
-		const char *given;
+		enum km_op op = KM_OP_LAST;
+		int k = -1;
 
-		rc = km_sink_accept(s, &c, 0, (int)s->o->peer_ms, err);
-		if (!rc)
-			rc = km_recv_json(&c, &op, &j, err);
+		left = end - km_now_ms();
+		rc = await(s, &c, left > 0 ? (int)left : 0, err);
 		if (rc)
 			break;
-		given = json_string_value(json_object_get(j, "session"));
-		k = json_integer_value(json_object_get(j, "stream"));
-		if (op != KM_OP_STREAM || !given || strcmp(given, session) || k < 0 ||
-		    k >= s->nlanes || s->lanes[k].s)
-			rc = km_err_set(err, -EPROTO, "a stranger's stream");
+		if (!km_recv_json(&c, &op, &j, NULL))
+			k = lane_of(s, op, j);
 		json_decref(j);
-		if (rc) {
+		if (k < 0) {
+			send_away(s, &c, "it waits for another source's streams");
 			km_conn_close(&c);
-			break;
+			continue;
 		}
+		km_conn_be_patient(&c);
 		s->lanes[k].conn = c;
 		s->lanes[k].s = s;
+		open++;
+		end = km_now_ms() + s->o->peer_ms;
 		rc = km_send(&s->lanes[k].conn, KM_OP_WELCOME, 0, NULL, 0, err);
 	}
 	return rc;
@@ -115,6 +137,7 @@ static void answer_outcome(struct sink *s, const json_t *ask)
 	const char *session = json_string_value(json_object_get(ask, "session"));
 	struct km_journal *list;
 	enum km_op op = KM_OP_REFUSE;
+	ssize_t its = -1;
 	struct km_msg m;
 	size_t n;
 
@@ -123,26 +146,30 @@ static void answer_outcome(struct sink *s, const json_t *ask)
 	for (size_t i = 0; session && *session && i < n; i++)
 		if (list[i].destination && !strcmp(list[i].session, session) &&
 		    !km_journal_open(&list[i]))
-			op = list[i].step == KM_STEP_MOVED ? KM_OP_RUNNING : KM_OP_DEAD;
-	free(list);
+			its = (ssize_t)i;
+	if (its >= 0)
+		op = list[its].step == KM_STEP_MOVED ? KM_OP_RUNNING : KM_OP_DEAD;
 	if (op == KM_OP_RUNNING)
 		km_send(&s->control, op, 0, NULL, 0, NULL);
 	else
 		km_send_json(&s->control, op, json_pack("{s:s}", "error", "by the journal"), NULL);
-	km_recv(&s->control, &m, NULL); /* BYE */
+	if (!km_recv(&s->control, &m, NULL) && m.op == KM_OP_BYE && its >= 0)
+		km_keep_wipe(&list[its]);
+	free(list);
 }
 
 static int read_hello(struct sink *s, const json_t *hello, struct km_err *err)
 {
-	const char *t = json_string_value(json_object_get(hello, "token"));
 	struct km_journal *j = &s->journal;
+	const char *t;
 
-	if (s->o->token && (!t || strcmp(t, s->o->token)))
-		return km_err_set(err, -EACCES, "the source does not know this receiver's token");
 	s->nlanes = (unsigned int)json_integer_value(json_object_get(hello, "streams"));
 	t = json_string_value(json_object_get(hello, "engine"));
 	s->relay = t && !strcmp(t, "relay");
 	s->paused = json_is_true(json_object_get(hello, "paused"));
+	if (!s->relay && s->o->creds)
+		return km_err_set(err, -ENOTSUP,
+				  "QEMU's own engine is not encrypted: it takes --insecure");
 	if (!s->nlanes || s->nlanes > KM_STREAMS_MAX) {
 		s->nlanes = 0;
 		return km_err_set(err, -EPROTO, "HELLO without a usable number of streams");
@@ -181,7 +208,9 @@ static int be_ready(struct sink *s, const json_t *hello, struct km_err *err)
 	if (!rc)
 		rc = new_session(s, err);
 	if (!rc) {
-		rc = km_journal_write(&s->journal, true, err);
+		rc = km_keep(&s->journal, s->o->creds, err);
+		if (!rc)
+			rc = km_journal_write(&s->journal, true, err);
 		if (rc)
 			s->journal.id[0] = '\0';
 	}
@@ -207,7 +236,8 @@ static int be_ready(struct sink *s, const json_t *hello, struct km_err *err)
 	if (!rc)
 		rc = km_send_json(&s->control, KM_OP_WELCOME, json_incref(welcome), err);
 	if (!rc && s->relay)
-		rc = accept_lanes(s, s->journal.session, err);
+		rc = accept_lanes(s, err);
+	km_door_clear(&s->door);
 	if (!rc)
 		rc = pthread_create(s->relay ? &s->rp : &s->watch, NULL,
 				    s->relay ? km_sink_rp_main : km_sink_watch_main, s);
@@ -215,32 +245,45 @@ static int be_ready(struct sink *s, const json_t *hello, struct km_err *err)
 	return rc > 0 ? km_err_set(err, -rc, "cannot start a thread") : rc;
 }
 
+/* 0: it is a source that may come here, and this is its HELLO. -EAGAIN: it is not, and has been
+ * told so; a port scanner or a health check is no reason to stop serving. */
+static int meet(struct sink *s, json_t **hello)
+{
+	struct km_err err = { 0 };
+	enum km_op op;
+	int rc = km_recv_json(&s->control, &op, hello, &err);
+
+	if (rc) {
+		if (rc != -EPIPE)
+			send_away(s, &s->control, err.text);
+	} else if (op == KM_OP_OUTCOME) {
+		answer_outcome(s, *hello);
+	} else if (op != KM_OP_HELLO) {
+		send_away(s, &s->control, "it waits for a source's first word");
+	} else if (s->control.tls && km_tls_by_older_key(s->control.tls)) {
+		send_away(s, &s->control, "this pre-shared key was for an earlier move");
+	} else {
+		return 0;
+	}
+	return -EAGAIN;
+}
+
 int km_sink_set_up(struct sink *s, struct km_err *err)
 {
 	json_t *hello = NULL;
-	enum km_op op;
-	int rc = km_sink_accept(s, &s->control, (int)s->o->peer_ms, -1, err);
+	int rc = await(s, &s->control, -1, err);
 
 	if (rc)
 		return rc;
-	rc = km_recv_json(&s->control, &op, &hello, err);
-	if (rc) {
-		/* A port scanner, a health check: not a reason to stop serving. */
-		rc = -EAGAIN;
-	} else if (op == KM_OP_OUTCOME) {
-		answer_outcome(s, hello);
-		rc = -EAGAIN;
-	} else if (op != KM_OP_HELLO) {
-		rc = -EAGAIN;
-	} else {
+	rc = meet(s, &hello);
+	if (!rc) {
 		rc = be_ready(s, hello, err);
 		if (rc == -EAGAIN)
 			rc = err->code = -EIO;
-	}
-	json_decref(hello);
-	if (rc == -EAGAIN) {
+	} else {
 		km_conn_close(&s->control);
 		memset(err, 0, sizeof(*err));
 	}
+	json_decref(hello);
 	return rc;
 }

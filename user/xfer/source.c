@@ -55,8 +55,8 @@ static int ask_again(struct source *s, struct km_err *err)
 {
 	char why[KM_ERR_MAX];
 
-	switch (km_outcome_ask(s->o->host, s->o->port, s->journal.session, (int)s->o->peer_ms,
-			       why)) {
+	switch (km_outcome_ask(s->o->host, s->o->port, s->o->creds, s->journal.session,
+			       (int)s->o->peer_ms, why)) {
 	case KM_VERDICT_RUNNING:
 		s->running = true;
 		return 0;

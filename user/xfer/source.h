@@ -3,6 +3,7 @@
 #ifndef KM_SOURCE_H
 #define KM_SOURCE_H
 
+#include "creds.h"
 #include "placing.h"
 
 /* What may be done, in this order, once the guest's rounds don't get smaller. Zeroes: wait. */
@@ -12,7 +13,8 @@ struct km_on_stall {
 };
 
 struct km_source_opts {
-	const char *host, *port, *token;
+	const char *host, *port;
+	const struct km_creds *creds; /* NULL: plain TCP */
 	unsigned int streams, max_pause_ms, peer_ms;
 	unsigned int deadline_ms; /* for the guest to be stopped, from the beginning; 0 = none */
 	bool verify;

@@ -71,8 +71,8 @@ static void on_orphaned(void *ctx, const int *fds, unsigned int nfds)
 	km_weight_end(&s->weight, NULL);
 	km_drain_all(fds, nfds); /* QEMU's sockets, see drain.h */
 	if (s->go_sent)
-		v = km_outcome_ask(s->o->host, s->o->port, s->journal.session, (int)s->o->peer_ms,
-				   why);
+		v = km_outcome_ask(s->o->host, s->o->port, s->o->creds, s->journal.session,
+				   (int)s->o->peer_ms, why);
 	if (v == KM_VERDICT_NONE)
 		note(s, KM_STEP_GO, "the destination does not say whether the guest runs there");
 	else if (v == KM_VERDICT_RUNNING)

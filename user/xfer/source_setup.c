@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include "../ctl/ramblocks.h"
 #include "../ctl/vms.h"
+#include "keep.h"
 #include "multifd.h"
 #include "rundir.h"
 #include "source_priv.h"
@@ -28,13 +29,12 @@ static int build_hello(struct source *s, json_t **hello, struct km_err *err)
 		json_decref(args);
 		return rc;
 	}
-	*hello = json_pack("{s:s,s:s,s:s,s:s,s:o,s:i,s:s,s:b,s:s*,s:s,s:I,s:i,s:o*,s:o*}", "id",
+	*hello = json_pack("{s:s,s:s,s:s,s:s,s:o,s:i,s:s,s:b,s:s,s:I,s:i,s:o*,s:o*}", "id",
 			   s->run->id, "name", s->vm->name, "exe", s->vm->exe, "uuid", s->vm->uuid,
 			   "argv", args, "streams", (int)s->o->streams, "engine", s->o->engine,
-			   "paused", !s->was_running, "token", s->o->token, "machine",
-			   s->vm->machine, "ram_bytes", (json_int_t)s->vm->ram_bytes, "vcpus",
-			   (int)s->vm->vcpus, "pinning", pinning, "watch",
-			   km_source_arrival_offer(s));
+			   "paused", !s->was_running, "machine", s->vm->machine, "ram_bytes",
+			   (json_int_t)s->vm->ram_bytes, "vcpus", (int)s->vm->vcpus, "pinning",
+			   pinning, "watch", km_source_arrival_offer(s));
 	return 0;
 }
 
@@ -51,9 +51,7 @@ static int say_hello(struct source *s, struct km_err *err)
 		rc = km_recv_json(&s->m.control, &op, &j, err);
 	if (rc)
 		return rc;
-	text = json_string_value(json_object_get(j, "error"));
-	if (!text)
-		text = "refused the guest";
+	text = km_msg_error(j, "refused the guest");
 	if (op == KM_OP_REFUSE)
 		rc = km_source_pins_refused(s, text, err);
 	else if (op != KM_OP_WELCOME)
@@ -80,7 +78,7 @@ static int open_lanes(struct source *s, struct km_err *err)
 
 		l->move = &s->m;
 		l->index = i;
-		rc = km_conn_dial(&l->conn, s->o->host, s->o->port, NULL, (int)s->o->peer_ms,
+		rc = km_conn_dial(&l->conn, s->o->host, s->o->port, s->o->creds, (int)s->o->peer_ms,
 				  err);
 		if (rc)
 			break;
@@ -93,11 +91,8 @@ static int open_lanes(struct source *s, struct km_err *err)
 			rc = km_recv(&l->conn, &msg, err);
 		if (!rc && msg.op != KM_OP_WELCOME)
 			rc = km_err_set(err, -EPROTO, "the destination refused a stream");
-		if (!rc) { /* liveness is the control connection's job */
-			struct timeval forever = { 0 };
-
-			setsockopt(l->conn.fd, SOL_SOCKET, SO_RCVTIMEO, &forever, sizeof(forever));
-		}
+		if (!rc) /* liveness is the control connection's job */
+			km_conn_be_patient(&l->conn);
 	}
 	return rc;
 }
@@ -215,6 +210,8 @@ static int open_journal(struct source *s, struct km_err *err)
 	snprintf(j->port, sizeof(j->port), "%s", s->o->port);
 	j->vm_pid = s->vm->pid;
 	j->was_running = s->was_running;
+	if (km_keep(j, s->o->creds, err))
+		return err->code;
 	return km_journal_write(j, true, err);
 }
 
@@ -243,7 +240,7 @@ int km_source_set_up(struct source *s, struct km_err *err)
 	if (!rc)
 		rc = km_ramblocks_read(s->qmp, s->vm->pid, &s->m.where, err);
 	if (!rc)
-		rc = km_conn_dial(&s->m.control, s->o->host, s->o->port, NULL,
+		rc = km_conn_dial(&s->m.control, s->o->host, s->o->port, s->o->creds,
 				  (int)s->o->peer_ms, err);
 	s->m.control.clocks = &s->clocks;
 	if (!rc)
