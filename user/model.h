@@ -347,6 +347,8 @@ struct km_run {
 	char destination[PATH_MAX];
 	char engine[16];	     /* relay or qemu */
 	char engine_why[KM_ERR_MAX]; /* when it isn't the default */
+	char encryption[8];	     /* none, psk or x509; "" when there was no connection */
+	char cipher[32];	     /* of the control connection */
 	unsigned int streams;
 	uint64_t ram_bytes;
 	enum km_phase phase;

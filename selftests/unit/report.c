@@ -16,6 +16,8 @@ static void moved(void)
 	strcpy(run.vm_name, "web01");
 	strcpy(run.destination, "hostb:4777");
 	strcpy(run.engine, "relay");
+	strcpy(run.encryption, "psk");
+	strcpy(run.cipher, "AES-128-GCM");
 	strcpy(run.held, "QEMU's migration settings; put back");
 	run.vm_pid = 4242;
 	run.streams = 2;
@@ -74,6 +76,7 @@ static void text_moved(bool *ok)
 		"pause       38.2 ms; the destination's parts of it are unknown: it is too old",
 		"    stop          38.2 ms  source      |@",
 		"1.42 GiB on the wire, 2 streams",
+		"encrypted   TLS 1.3, by a pre-shared key; AES-128-GCM",
 		"1.41 GiB  370 k pages",
 		"12.9 MiB  10.0 k pages, compressed to 33 %",
 		"812 k pages, by name only",
@@ -114,23 +117,27 @@ static void text_others(bool *ok)
 	CHECK(strstr(text, "the link?[2J broke") && !strstr(text, "verify"));
 	free(text);
 
+	strcpy(run.encryption, "x509");
 	run.outcome = KM_OUT_DOUBT;
 	text = text_of(&run);
 	CHECK(strstr(text, "look at both ends"));
+	CHECK(strstr(text, "encrypted   TLS 1.3, by certificates; AES-128-GCM"));
 	CHECK(!strstr(text, "kmigrate resolve"));
 	free(text);
 
+	strcpy(run.encryption, "none");
 	run.outcome = KM_OUT_LOST;
 	run.verify.done = true;
 	run.verify.differing = 3;
 	run.verify.allowed = 1;
 	text = text_of(&run);
+	CHECK(strstr(text, "encrypted   no (--insecure)"));
 	CHECK(strstr(text, "neither end") && strstr(text, "2 of 1.18 M pages DIFFER"));
 	free(text);
 
 	memset(&run, 0, sizeof(run)); /* nothing known: still a report */
 	text = text_of(&run);
-	CHECK(strlen(text) > 50);
+	CHECK(strlen(text) > 50 && !strstr(text, "encrypted"));
 	free(text);
 }
 
@@ -143,6 +150,7 @@ static void json_run(bool *ok)
 	j = km_json_run(&run);
 	CHECK(!strcmp(json_string_value(json_object_get(j, "outcome")), "moved"));
 	CHECK(json_is_null(json_object_get(j, "error")));
+	CHECK(!strcmp(json_string_value(json_object_get(j, "encryption")), "psk"));
 	c = json_object_get(j, "counters");
 	CHECK(json_integer_value(json_object_get(c, "zero_pages")) == 812345);
 	CHECK(json_integer_value(json_object_get(c, "packed_pages")) == 10000);

@@ -139,6 +139,8 @@ json_t *km_json_run(const struct km_run *r)
 	km_j_put(o, "destination", km_j_text(r->destination));
 	km_j_put(o, "engine", km_j_text(r->engine));
 	km_j_put(o, "engine_why", km_j_text_or_null(r->engine_why));
+	km_j_put(o, "encryption", km_j_text_or_null(r->encryption));
+	km_j_put(o, "cipher", km_j_text_or_null(r->cipher));
 	km_j_put(o, "streams", km_j_number(r->streams));
 	km_j_put(o, "ram_bytes", km_j_number(r->ram_bytes));
 	km_j_put(o, "times", times(r));

@@ -250,6 +250,16 @@ static void put_stall(FILE *f, const struct km_stall_facts *s)
 		     km_fmt_bytes(b, (double)s->region_bytes), s->region, s->region_offset);
 }
 
+static void put_encryption(FILE *f, const struct km_run *r)
+{
+	if (!strcmp(r->encryption, "psk"))
+		line(f, "encrypted", "TLS 1.3, by a pre-shared key; %s", r->cipher);
+	else if (!strcmp(r->encryption, "x509"))
+		line(f, "encrypted", "TLS 1.3, by certificates; %s", r->cipher);
+	else if (r->encryption[0])
+		line(f, "encrypted", "no (--insecure)");
+}
+
 void km_text_run(FILE *f, const struct km_run *r)
 {
 	char held[KM_HELD_TEXT], placed[KM_PLACED_TEXT], pinned[KM_PINNED_TEXT];
@@ -260,6 +270,7 @@ void km_text_run(FILE *f, const struct km_run *r)
 		line(f, "because", "%s", r->error);
 	put_times(f, r);
 	put_bytes(f, r);
+	put_encryption(f, r);
 	put_module(f, r);
 	if (r->engine_why[0])
 		line(f, "engine", "%s: %s", r->engine, r->engine_why);

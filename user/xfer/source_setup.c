@@ -13,6 +13,7 @@
 #include "multifd.h"
 #include "rundir.h"
 #include "source_priv.h"
+#include "tls.h"
 
 static int build_hello(struct source *s, json_t **hello, struct km_err *err)
 {
@@ -225,6 +226,16 @@ static int tell_settings(struct source *s, struct km_err *err)
 	return rc ? km_err_set(err, rc, "the guard process is gone") : 0;
 }
 
+static void tell_secured(struct source *s)
+{
+	struct km_run *r = s->run;
+
+	snprintf(r->encryption, sizeof(r->encryption), "%s",
+		 km_secure_name(km_creds_kind(s->o->creds)));
+	if (s->m.control.tls)
+		snprintf(r->cipher, sizeof(r->cipher), "%s", km_tls_cipher(s->m.control.tls));
+}
+
 int km_source_set_up(struct source *s, struct km_err *err)
 {
 	int rc = km_qmp_open(&s->qmp, s->vm->qmp, KM_QMP_MS, err);
@@ -242,6 +253,8 @@ int km_source_set_up(struct source *s, struct km_err *err)
 	if (!rc)
 		rc = km_conn_dial(&s->m.control, s->o->host, s->o->port, s->o->creds,
 				  (int)s->o->peer_ms, err);
+	if (!rc)
+		tell_secured(s);
 	s->m.control.clocks = &s->clocks;
 	if (!rc)
 		rc = km_pinger_start(&s->pinger, &s->m.control, err);
