@@ -19,6 +19,7 @@
 struct run_opts {
 	const char *vm, *to, *engine, *ssh, *pin, *html, *on_stall;
 	struct km_opt_list receive_args;
+	uint64_t bandwidth;
 	unsigned int streams, max_pause_ms, deadline_ms, peer_ms, cpu_weight;
 	bool verify, explain, no_place, trace, json;
 	struct km_hold_opts hold;
@@ -52,6 +53,9 @@ static const struct km_opt opts[] = {
 	{ "deadline", KM_OPT_MS, offsetof(struct run_opts, deadline_ms), "TIME",
 	  "give up if the guest has not been stopped by then (default: go on for ever)", 1, 0, NULL,
 	  false },
+	{ "bandwidth", KM_OPT_RATE, offsetof(struct run_opts, bandwidth), "RATE",
+	  "send no more than this, as 5Gbit or 200MB a second (default: what the link carries)",
+	  125000, 0, NULL, false },
 	{ "peer-timeout", KM_OPT_MS, offsetof(struct run_opts, peer_ms), "TIME",
 	  "give up a silent destination after this (default 15s)", 1000, 600000, NULL, false },
 	{ "verify", KM_OPT_FLAG, offsetof(struct run_opts, verify), NULL,
@@ -280,6 +284,7 @@ static int check(struct run_opts *o, struct km_source_opts *so, struct km_creds_
 	so->pin = o->pin;
 	so->max_pause_ms = o->max_pause_ms;
 	so->deadline_ms = o->deadline_ms;
+	so->bandwidth_bytes_per_s = o->bandwidth;
 	so->peer_ms = o->peer_ms;
 	so->cpu_weight = o->cpu_weight;
 	so->verify = o->verify;

@@ -52,6 +52,14 @@ short_cut() {
 	over $? "link cut for a second: the move goes on"
 }
 
+limited() {
+	asks=(--bandwidth 40Mbit)
+	setup '' '' && ended 0 && at B && says moved &&
+		jq -e '.counters.wire_bytes * 8000 / .times.total_ms <= 44e6' "$a/run.json" >/dev/null
+	over $? "--bandwidth is kept, of a link that carries five times as much"
+	asks=()
+}
+
 # How long a move takes on this machine, for any_moment.
 undisturbed() {
 	setup '' '' && ended 0 && at B && says moved &&
@@ -111,8 +119,9 @@ late() {
 }
 
 length_ms=1000
-begin 11
+begin 12
 undisturbed
+limited
 cut_before_go
 go_lost
 answer_lost

@@ -49,6 +49,14 @@ void km_conn_shutdown(struct km_conn *c)
 		shutdown(c->fd, SHUT_RDWR);
 }
 
+/* By TCP's own pacing (net/core/sock.c, sk_pacing_status), whatever the queueing discipline. */
+int km_conn_limit(struct km_conn *c, uint64_t bytes_per_s, struct km_err *err)
+{
+	if (setsockopt(c->fd, SOL_SOCKET, SO_MAX_PACING_RATE, &bytes_per_s, sizeof(bytes_per_s)))
+		return km_err_set(err, -errno, "--bandwidth can't be kept: %s", strerror(errno));
+	return 0;
+}
+
 void km_conn_be_patient(struct km_conn *c)
 {
 	struct timeval forever = { 0 };

@@ -37,6 +37,8 @@ void km_conn_close(struct km_conn *c);	  /* idempotent */
 void km_conn_shutdown(struct km_conn *c); /* wakes who reads or writes it */
 /* Who reads it waits for ever: somebody else watches the peer. Before any thread reads. */
 void km_conn_be_patient(struct km_conn *c);
+/* The kernel sends no more than that on it. */
+int km_conn_limit(struct km_conn *c, uint64_t bytes_per_s, struct km_err *err);
 uint64_t km_conn_written(const struct km_conn *c); /* bytes, into the socket */
 
 /* creds: NULL for plain TCP. */

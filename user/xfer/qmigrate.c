@@ -92,7 +92,7 @@ int km_qmig_saved_parse(struct km_qmig_saved *saved, const char *text)
 }
 
 int km_qmig_prepare_source(struct km_qmp *q, bool multifd, unsigned int channels,
-			   struct km_qmig_saved *saved, struct km_err *err)
+			   uint64_t bytes_per_s, struct km_qmig_saved *saved, struct km_err *err)
 {
 	json_t *p;
 	int rc = set_caps(q, wanted_caps(saved->caps, multifd, false), err);
@@ -101,7 +101,8 @@ int km_qmig_prepare_source(struct km_qmp *q, bool multifd, unsigned int channels
 		return rc;
 	/* QEMU 7.2's max-bandwidth is 128 MiB/s unless told otherwise; the relay
 	 * throttles by not reading, so QEMU must not. */
-	p = json_pack("{s:I}", "max-bandwidth", (json_int_t)1 << 40);
+	p = json_pack("{s:I}", "max-bandwidth",
+		      multifd || !bytes_per_s ? (json_int_t)1 << 40 : (json_int_t)bytes_per_s);
 	if (multifd) {
 		json_object_set_new(p, "multifd-channels", json_integer(channels));
 		json_object_set_new(p, "downtime-limit", json_integer(1));

@@ -21,10 +21,10 @@ int km_qmig_save(struct km_qmp *q, struct km_qmig_saved *saved, struct km_err *e
 char *km_qmig_saved_text(const struct km_qmig_saved *saved);
 int km_qmig_saved_parse(struct km_qmig_saved *saved, const char *text);
 
-/* Sets what the relay (multifd) or QEMU's own path (plain) needs.  Nothing stays
+/* bytes_per_s: at most, on QEMU's own path; 0 = no limit.  Sets what the relay (multifd) or QEMU's own path (plain) needs.  Nothing stays
  * changed when it fails. */
 int km_qmig_prepare_source(struct km_qmp *q, bool multifd, unsigned int channels,
-			   struct km_qmig_saved *saved, struct km_err *err);
+			   uint64_t bytes_per_s, struct km_qmig_saved *saved, struct km_err *err);
 /* Waits until QEMU has done with its migration. Frees saved when it is restored. */
 int km_qmig_restore(struct km_qmp *q, struct km_qmig_saved *saved, struct km_err *err);
 

@@ -94,6 +94,9 @@ static int open_lanes(struct source *s, struct km_err *err)
 			rc = km_err_set(err, -EPROTO, "the destination refused a stream");
 		if (!rc) /* liveness is the control connection's job */
 			km_conn_be_patient(&l->conn);
+		if (!rc && s->o->bandwidth_bytes_per_s)
+			rc = km_conn_limit(&l->conn, s->o->bandwidth_bytes_per_s / s->o->streams,
+					   err);
 	}
 	return rc;
 }
@@ -265,7 +268,8 @@ int km_source_set_up(struct source *s, struct km_err *err)
 	if (!rc)
 		rc = tell_settings(s, err);
 	if (!rc)
-		rc = km_qmig_prepare_source(s->qmp, s->relay, s->o->streams, &s->saved, err);
+		rc = km_qmig_prepare_source(s->qmp, s->relay, s->o->streams,
+					    s->o->bandwidth_bytes_per_s, &s->saved, err);
 	if (!rc) {
 		km_source_module_open(s);
 		km_source_impact_open(s);
