@@ -57,10 +57,10 @@ DEPS := build-essential pkg-config libjansson-dev libmnl-dev libxxhash-dev libzs
 	iproute2 procps xz-utils zstd util-linux
 # And building a kernel, which check-debug-kernel does.
 DEBUG_DEPS := bc flex bison libelf-dev
-TEST_DEPS := man-db dkms valgrind python3-yaml python3-jsonschema bochs bochs-term bpftrace openssh-client openssh-server gnutls-bin chromium poppler-utils
+TEST_DEPS := man-db dkms valgrind python3-yaml python3-jsonschema bochs bochs-term bpftrace openssh-client openssh-server faketime gnutls-bin chromium poppler-utils
 
 .PHONY: all user bpf module no-module faults install uninstall unit-tests fuzz check check-unit \
-	check-pml check-debug-kernel bench-dirty bench-hold bench-trace bench-ledger demo deps demo-deps debug-deps help clean
+	check-pml check-faults check-debug-kernel bench-dirty bench-hold bench-trace bench-ledger demo deps demo-deps debug-deps help clean
 all: user $(if $(KDIRS),module,no-module)
 
 user: $(BUILD)/kmigrate
@@ -141,6 +141,10 @@ check: user unit-tests faults
 check-pml: user
 	@selftests/run selftests/pml/pml.sh
 
+# Two hundred moves in which something goes wrong. make check has eight of them.
+check-faults: user faults
+	@MOVES=$${MOVES:-200} selftests/run selftests/move/faults.sh
+
 # On a kernel with KASAN, lockdep and kmemleak. Not a part of check, since that kernel is
 # built first, which took 33 minutes on two busy CPUs (23 minutes of CPU time); once.
 check-debug-kernel:
@@ -182,6 +186,7 @@ help:
 	@echo "make uninstall   removes them"
 	@echo "make check       every test that can run here"
 	@echo "make check-pml   the module on a CPU with Intel PML, in Bochs"
+	@echo "make check-faults  200 moves in which something goes wrong (SEED=, MOVES=)"
 	@echo "make check-debug-kernel"
 	@echo "                 the module on a kernel with KASAN, lockdep, kmemleak, which it builds (long)"
 	@echo "make bench-dirty what dirty tracking costs (BENCH='--count --json -k 6.1')"
