@@ -7,14 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "bits.h"
-
-#define GROUP_SHIFT 6 /* pages of one group keep to one stream */
-#define GROUP_PAGES (1u << GROUP_SHIFT)
-
-/* A group is hot from two pages on that were left, or listed again after they were taken: one
- * can be chance. */
-#define HOT	 2
-#define HEAT_MAX 64
+#include "heat.h"
 
 enum set { COLD, HOT_SET, OWED, SETS };
 
@@ -23,7 +16,7 @@ struct block {
 	uint64_t pages;
 	struct km_sum *sums; /* 0, 0: nothing sent yet */
 	uint32_t *handed;    /* 0: never listed */
-	uint8_t *heat;	     /* of each group */
+	struct km_heat heat;
 };
 
 /* A stream's part of the ledger; a page's slot in its sets is slot_of(). */
@@ -67,7 +60,7 @@ static void free_block(struct km_ledger *l, unsigned int nr)
 			km_bits_free(&l->stream[i].set[k][nr]);
 	free(b->sums);
 	free(b->handed);
-	free(b->heat);
+	km_heat_free(&b->heat);
 	memset(b, 0, sizeof(*b));
 }
 
@@ -82,23 +75,16 @@ void km_ledger_free(struct km_ledger *l)
 	free(l);
 }
 
-static uint64_t groups_of(const struct block *b)
-{
-	return (b->pages + GROUP_PAGES - 1) / GROUP_PAGES;
-}
-
 /* calloc() maps large blocks: what is never touched takes no memory. */
 static int fill_block(struct km_ledger *l, unsigned int nr)
 {
 	struct block *b = &l->blocks[nr];
-	uint64_t groups = groups_of(b);
-	uint64_t slots = (groups + l->streams - 1) / l->streams * GROUP_PAGES;
-	int rc = 0;
+	int rc = km_heat_init(&b->heat, b->pages);
+	uint64_t slots = (b->heat.groups + l->streams - 1) / l->streams * KM_GROUP_PAGES;
 
 	b->sums = calloc(b->pages, sizeof(*b->sums));
 	b->handed = calloc(b->pages, sizeof(*b->handed));
-	b->heat = calloc(groups, sizeof(*b->heat));
-	if (!b->sums || !b->handed || !b->heat)
+	if (!b->sums || !b->handed)
 		rc = -ENOMEM;
 	for (unsigned int i = 0; !rc && i < l->streams; i++)
 		for (unsigned int k = 0; !rc && k < SETS; k++)
@@ -153,17 +139,18 @@ uint64_t km_ledger_block_pages(const struct km_ledger *l, uint32_t block)
 
 unsigned int km_ledger_stream_of(const struct km_ledger *l, struct km_page p)
 {
-	return (unsigned int)((p.index >> GROUP_SHIFT) % l->streams);
+	return (unsigned int)((p.index >> KM_GROUP_SHIFT) % l->streams);
 }
 
 static uint64_t slot_of(const struct km_ledger *l, uint64_t index)
 {
-	return (index >> GROUP_SHIFT) / l->streams * GROUP_PAGES + index % GROUP_PAGES;
+	return (index >> KM_GROUP_SHIFT) / l->streams * KM_GROUP_PAGES + index % KM_GROUP_PAGES;
 }
 
 static uint64_t index_of(const struct km_ledger *l, unsigned int stream, uint64_t slot)
 {
-	return ((slot >> GROUP_SHIFT) * l->streams + stream) * GROUP_PAGES + slot % GROUP_PAGES;
+	return ((slot >> KM_GROUP_SHIFT) * l->streams + stream) * KM_GROUP_PAGES +
+	       slot % KM_GROUP_PAGES;
 }
 
 /* ---- under the stream's lock ---- */
@@ -191,17 +178,9 @@ static bool not_owed(struct km_ledger *l, struct stream *s, struct km_page p)
 	return true;
 }
 
-static void warm(struct block *b, uint64_t index)
-{
-	uint8_t *heat = &b->heat[index >> GROUP_SHIFT];
-
-	if (*heat < HEAT_MAX)
-		++*heat;
-}
-
 static void wait_again(struct km_ledger *l, struct stream *s, struct km_page p)
 {
-	bool hot = l->blocks[p.block].heat[p.index >> GROUP_SHIFT] >= HOT;
+	bool hot = km_heat_is_hot(&l->blocks[p.block].heat, p.index);
 
 	if (add(l, s, hot ? HOT_SET : COLD, p))
 		s->open++;
@@ -267,7 +246,7 @@ int km_ledger_list(struct km_ledger *l, struct km_page p, uint32_t handed)
 	b->handed[p.index] = handed;
 	fresh = !waits(l, s, p);
 	if (!not_owed(l, s, p) && fresh && again) /* what is owed was warmed when it was left */
-		warm(b, p.index);
+		km_heat_warm(&b->heat, p.index);
 	if (fresh)
 		wait_again(l, s, p);
 	pthread_mutex_unlock(&s->lock);
@@ -301,7 +280,7 @@ bool km_ledger_leave(struct km_ledger *l, struct km_page p)
 	struct stream *s = lock_of(l, p);
 	bool left = !s->recalled;
 
-	warm(&l->blocks[p.block], p.index);
+	km_heat_warm(&l->blocks[p.block].heat, p.index);
 	if (!left)
 		wait_again(l, s, p);
 	else if (!waits(l, s, p) && add(l, s, OWED, p))
@@ -350,48 +329,36 @@ void km_ledger_set_sum(struct km_ledger *l, struct km_page p, struct km_sum sum)
 	l->blocks[p.block].sums[p.index] = sum;
 }
 
-static void cool(struct km_ledger *l, unsigned int stream, struct block *b)
-{
-	uint64_t groups = groups_of(b);
-
-	for (uint64_t g = stream; g < groups; g += l->streams)
-		if (b->heat[g]) /* a group that was never listed keeps its zero page */
-			b->heat[g] /= 2;
-}
-
 void km_ledger_cool(struct km_ledger *l)
 {
 	for (unsigned int i = 0; i < l->streams; i++) {
 		pthread_mutex_lock(&l->stream[i].lock);
 		for (unsigned int b = 0; b < l->nblocks; b++)
-			cool(l, i, &l->blocks[b]);
+			km_heat_cool(&l->blocks[b].heat, i, l->streams);
 		pthread_mutex_unlock(&l->stream[i].lock);
 	}
 }
 
 uint64_t km_ledger_hottest(struct km_ledger *l, struct km_page *at)
 {
-	uint64_t best = 0;
+	uint64_t best = 0, pages, first;
 
 	for (unsigned int i = 0; i < l->streams; i++)
 		pthread_mutex_lock(&l->stream[i].lock);
-	for (uint32_t nr = 0; nr < l->nblocks; nr++) {
-		const struct block *b = &l->blocks[nr];
-		uint64_t groups = groups_of(b), run = 0;
-
-		for (uint64_t g = 0; g < groups; g++) {
-			run = b->heat[g] >= HOT ? run + 1 : 0;
-			if (run <= best)
-				continue;
-			best = run;
-			*at = (struct km_page){ nr, (g + 1 - run) * GROUP_PAGES };
-		}
+	for (uint32_t b = 0; b < l->nblocks; b++) {
+		first = 0;
+		pages = km_heat_longest(&l->blocks[b].heat, &first) * KM_GROUP_PAGES;
+		first *= KM_GROUP_PAGES;
+		if (first + pages > l->blocks[b].pages) /* the last group may be no whole one */
+			pages = l->blocks[b].pages - first;
+		if (pages <= best)
+			continue;
+		best = pages;
+		*at = (struct km_page){ b, first };
 	}
 	for (unsigned int i = 0; i < l->streams; i++)
 		pthread_mutex_unlock(&l->stream[i].lock);
-	if (best && at->index + best * GROUP_PAGES > l->blocks[at->block].pages)
-		return l->blocks[at->block].pages - at->index;
-	return best * GROUP_PAGES;
+	return best;
 }
 
 uint64_t km_ledger_stream_open(const struct km_ledger *l, unsigned int stream)

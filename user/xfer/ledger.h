@@ -25,7 +25,7 @@
  * of 64 pages, dealt out in turn), a stream's pages are read and sent by one thread, and TCP
  * keeps their order.
  *
- * Which first: pages of groups that get dirty again and again (hot) wait until no other does,
+ * Which first: pages of groups that get dirty again and again (heat.h) wait until no other does,
  * since a page that is read late is sent less often.  Within each kind by address, in turn.
  *
  * Memory: 20.5 bytes a page, 0.5 % of the guest's: a sum of 16, 4 of what QEMU handed over,
