@@ -33,6 +33,7 @@ static const struct unit size_units[] = {
 	{ "tib", 1099511627776. },
 	{ 0 },
 };
+static const struct unit percent_units[] = { { "%", 1e6 }, { 0 } };
 static const struct unit rate_units[] = {
 	{ "bit", 1 / 8. }, { "kbit", 1e3 / 8 }, { "mbit", 1e6 / 8 },	{ "gbit", 1e9 / 8 },
 	{ "b", 1 },	   { "kb", 1e3 },	{ "mb", 1e6 },		{ "gb", 1e9 },
@@ -105,6 +106,8 @@ static const char *what_it_takes(const struct km_opt *o)
 		return "a time such as 50ms, 10s or 5m";
 	case KM_OPT_SIZE:
 		return "a size such as 4096, 64K, 1M or 2G";
+	case KM_OPT_SHARE:
+		return "a size such as 512M, or a share up to 100%, such as 10%";
 	case KM_OPT_RATE:
 		return "a rate such as 200Mbit, 5Gbit or 25MB";
 	default:
@@ -188,6 +191,26 @@ static int set_choice(const struct km_cmd *cmd, const struct km_opt *o, const ch
 	return complain(cmd, "--%s takes one of %s, not '%s'", o->name, list, value);
 }
 
+static int set_share(const struct km_cmd *cmd, const struct km_opt *o, const char *value,
+		     struct km_opt_share *share)
+{
+	uint64_t percent = 0, bytes = 0;
+
+	/* 0 needs no unit and is one as well as the other. */
+	if (!parse_scaled(value, percent_units, &percent) &&
+	    !parse_scaled(value, size_units, &bytes))
+		return complain(cmd, "--%s takes %s, not '%s'", o->name, what_it_takes(o), value);
+	if (percent > 100000000)
+		return complain(cmd, "--%s takes %s, not %s", o->name, what_it_takes(o), value);
+	*share = (struct km_opt_share){ .bytes = bytes, .percent = (double)percent / 1e6 };
+	return 0;
+}
+
+uint64_t km_opt_share_of(const struct km_opt_share *s, uint64_t all_bytes)
+{
+	return s->percent > 0 ? (uint64_t)((double)all_bytes * s->percent / 100) : s->bytes;
+}
+
 static int set(const struct km_cmd *cmd, const struct km_opt *o, const char *value, void *out)
 {
 	void *field = (char *)out + o->offset;
@@ -202,6 +225,8 @@ static int set(const struct km_cmd *cmd, const struct km_opt *o, const char *val
 		return 0;
 	case KM_OPT_CHOICE:
 		return set_choice(cmd, o, value, field);
+	case KM_OPT_SHARE:
+		return set_share(cmd, o, value, field);
 	case KM_OPT_LIST:
 		list = field;
 		if (list->n == KM_OPT_LIST_MAX)
@@ -230,7 +255,7 @@ static void format_default(const struct km_opt *o, const void *defaults, char *b
 	uint64_t v = 0;
 
 	buf[0] = '\0';
-	if (!field || o->kind == KM_OPT_FLAG || o->kind == KM_OPT_LIST)
+	if (!field || o->kind == KM_OPT_FLAG || o->kind == KM_OPT_LIST || o->kind == KM_OPT_SHARE)
 		return;
 	if (strstr(o->help, "(default"))
 		return; /* said in words */

@@ -17,8 +17,14 @@ enum km_opt_kind {
 	KM_OPT_MS,     /* unsigned int milliseconds: 50ms, 10s, 5m, 1h, 0 */
 	KM_OPT_SIZE,   /* uint64_t bytes: 4096, 64K, 1M, 2G; K is 1024 */
 	KM_OPT_RATE,   /* uint64_t bytes per second: 200Mbit, 5Gbit, 25MB, 25MiB */
+	KM_OPT_SHARE,  /* struct km_opt_share: a size, or 0% to 100% */
 	KM_OPT_CHOICE, /* const char *, one of choices[] */
 	KM_OPT_LIST,   /* struct km_opt_list: may be repeated */
+};
+
+struct km_opt_share {
+	uint64_t bytes; /* 0 when it was given in percent */
+	double percent;
 };
 
 #define KM_OPT_LIST_MAX 32
@@ -37,6 +43,9 @@ struct km_opt {
 	const char *const *choices; /* CHOICE, NULL-terminated */
 	bool required;
 };
+
+/* In bytes. */
+uint64_t km_opt_share_of(const struct km_opt_share *s, uint64_t all_bytes);
 
 struct km_cmd {
 	const char *name;

@@ -12,6 +12,7 @@ struct o {
 	const char *string;
 	unsigned int n, ms;
 	uint64_t size, rate;
+	struct km_opt_share share;
 	const char *choice;
 	struct km_opt_list list;
 };
@@ -25,6 +26,7 @@ static const struct km_opt table[] = {
 	{ "ms", KM_OPT_MS, offsetof(struct o, ms), "TIME", "a time", 0, 0, NULL, false },
 	{ "size", KM_OPT_SIZE, offsetof(struct o, size), "SIZE", "a size", 4096, 0, NULL, false },
 	{ "rate", KM_OPT_RATE, offsetof(struct o, rate), "RATE", "a rate", 0, 0, NULL, false },
+	{ "share", KM_OPT_SHARE, offsetof(struct o, share), "SHARE", "a share", 0, 0, NULL, false },
 	{ "choice", KM_OPT_CHOICE, offsetof(struct o, choice), "WHICH", "a choice", 0, 0, choices,
 	  false },
 	{ "list", KM_OPT_LIST, offsetof(struct o, list), "X", "a list", 0, 0, NULL, false },
@@ -111,6 +113,27 @@ static void units(bool *ok)
 	}
 }
 
+static void shares(bool *ok)
+{
+	static const struct {
+		const char *line;
+		uint64_t want;
+	} good[] = {
+		{ "--share 10%", 400 },	 { "--share 0", 0 },	{ "--share 0%", 0 },
+		{ "--share 0.5%", 20 },	 { "--share 2K", 2048 }, { "--share 100%", 4000 },
+		{ "--share=77", 77 },
+	};
+	struct o o;
+	char said[4096];
+	char line[128];
+
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		snprintf(line, sizeof(line), "--string s %s", good[i].line);
+		CHECK(parse(line, &o, said) == 0);
+		CHECK(km_opt_share_of(&o.share, 4000) == good[i].want);
+	}
+}
+
 static void mistakes(bool *ok)
 {
 	static const char *const bad[] = {
@@ -120,7 +143,8 @@ static void mistakes(bool *ok)
 		"--size 1K",	"--size 99999999T", "--size 5Q",     "--size .5G",    "--rate 100",
 		"--rate 5Gbits", "--choice qemux", "--choice=",	     "--nope",	      "-n 4",
 		"--flag=1",	"--list=",	"a b c",	     "--n 4294967297",
-		"--n 99999999999999999999999", "--fla",		     "--",
+		"--n 99999999999999999999999", "--fla",		     "--share 101%",
+		"--share 5%%",	"--share -1",	"--share ten", "--",
 	};
 	struct o o;
 	char said[4096];
@@ -170,6 +194,7 @@ static void help(bool *ok)
 static const struct ktap_case cases[] = {
 	{ "values of every kind", values },
 	{ "units of times, sizes and rates", units },
+	{ "a share is a size or a percentage", shares },
 	{ "mistakes are refused in one line", mistakes },
 	{ "a list has an end", too_many },
 	{ "help comes from the table", help },
