@@ -22,6 +22,7 @@ struct run_opts {
 	uint64_t bandwidth;
 	unsigned int streams, max_pause_ms, deadline_ms, peer_ms, cpu_weight;
 	bool verify, explain, no_place, trace, json;
+	struct km_opt_share delta_memory;
 	struct km_hold_opts hold;
 	struct km_tls_opts tls;
 };
@@ -56,6 +57,10 @@ static const struct km_opt opts[] = {
 	{ "bandwidth", KM_OPT_RATE, offsetof(struct run_opts, bandwidth), "RATE",
 	  "send no more than this, as 5Gbit or 200MB a second (default: what the link carries)",
 	  125000, 0, NULL, false },
+	{ "delta-memory", KM_OPT_SHARE, offsetof(struct run_opts, delta_memory), "BYTES|PERCENT%",
+	  "memory to remember what is sent again and again, of which then only what has changed is "
+	  "sent; 0: none (default 10% of the guest's RAM)",
+	  0, 0, NULL, false },
 	{ "peer-timeout", KM_OPT_MS, offsetof(struct run_opts, peer_ms), "TIME",
 	  "give up a silent destination after this (default 15s)", 1000, 600000, NULL, false },
 	{ "verify", KM_OPT_FLAG, offsetof(struct run_opts, verify), NULL,
@@ -316,6 +321,7 @@ static int begin(struct run_opts *o, struct km_source_opts *so, struct km_vm *vm
 	}
 	km_run_place(vm, so->host, &o->streams, &so->place);
 	so->engine = o->engine;
+	so->delta_bytes = km_opt_share_of(&o->delta_memory, vm->ram_bytes);
 	so->streams = o->streams;
 	return 0;
 }
@@ -326,6 +332,7 @@ static int run(const struct km_cmd *cmd, int argc, char **argv)
 			      .pin = "keep",
 			      .max_pause_ms = 100,
 			      .peer_ms = 15000,
+			      .delta_memory = { .percent = 10 },
 			      .hold = KM_HOLD_DEFAULTS };
 	static struct km_run_show show; /* large */
 	struct km_source_opts so = { .tick = tick, .ctx = &show };

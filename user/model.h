@@ -147,12 +147,14 @@ struct km_dirty {
 struct km_counters {
 	uint64_t listed_pages; /* page names QEMU handed over, repeats counted */
 	uint64_t merged_pages; /* listed again while still waiting: sent once */
-	uint64_t sent_pages;   /* records sent: zero + raw + packed */
+	uint64_t sent_pages;   /* records sent: zero + raw + packed + delta */
 	uint64_t zero_pages;
 	uint64_t raw_pages;
-	uint64_t packed_pages;	/* compressed with others of their message */
-	uint64_t packed_bytes;	/* what they were on the wire */
-	uint64_t codec_ms;	/* CPU time for that, of all streams */
+	uint64_t packed_pages; /* compressed with others of their message */
+	uint64_t packed_bytes; /* what they were on the wire */
+	uint64_t delta_pages;  /* sent as what had changed since they were last sent */
+	uint64_t delta_bytes;
+	uint64_t codec_ms;	/* CPU time for both, of all streams */
 	uint64_t same_pages;	/* not sent: the destination held that content */
 	uint64_t later_pages;	/* not sent: changed since QEMU listed them, so listed again */
 	uint64_t payload_bytes; /* page content on the wire, in whatever form */

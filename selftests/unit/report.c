@@ -36,9 +36,11 @@ static void moved(void)
 	run.c.packed_pages = 10000;
 	run.c.packed_bytes = 13516800;
 	run.c.codec_ms = 123;
-	run.c.sent_pages = 1192345;
+	run.c.delta_pages = 20000;
+	run.c.delta_bytes = 1048576;
+	run.c.sent_pages = 1212345;
 	run.c.merged_pages = 12034;
-	run.c.payload_bytes = 1515520000 + 13516800;
+	run.c.payload_bytes = 1515520000 + 13516800 + 1048576;
 	run.c.device_bytes = 421888;
 	run.c.wire_bytes = 1524432000;
 	run.c.goodput_bytes_per_s = 122000000;
@@ -79,6 +81,7 @@ static void text_moved(bool *ok)
 		"encrypted   TLS 1.3, by a pre-shared key; AES-128-GCM",
 		"1.41 GiB  370 k pages",
 		"12.9 MiB  10.0 k pages, compressed to 33 %",
+		"1.00 MiB  20.0 k pages, as what had changed in them",
 		"812 k pages, by name only",
 		"412 KiB  QEMU's own state",
 		"8123 pages/s (31.7 MiB/s), by kmigrate.ko through pml",
@@ -155,6 +158,8 @@ static void json_run(bool *ok)
 	CHECK(json_integer_value(json_object_get(c, "zero_pages")) == 812345);
 	CHECK(json_integer_value(json_object_get(c, "packed_pages")) == 10000);
 	CHECK(json_integer_value(json_object_get(c, "packed_bytes")) == 13516800);
+	CHECK(json_integer_value(json_object_get(c, "delta_pages")) == 20000);
+	CHECK(json_integer_value(json_object_get(c, "delta_bytes")) == 1048576);
 	CHECK(json_integer_value(json_object_get(c, "codec_ms")) == 123);
 	CHECK(json_real_value(json_object_get(json_object_get(j, "times"), "pause_ms")) > 38);
 	CHECK(json_array_size(json_object_get(json_object_get(j, "module"), "dirtied_by_vcpu")) ==

@@ -6,6 +6,7 @@
 #include <zstd.h>
 #include "ktap.h"
 #include "xfer/bytes.h"
+#include "xfer/delta.h"
 #include "xfer/pack.h"
 
 #define BLOCK_PAGES 1000
@@ -16,7 +17,7 @@ struct bench {
 	struct km_unpacker *unpacker;
 	struct km_ledger *blocks;
 	struct km_pages in, out;
-	uint8_t content[N][KM_PAGE_SIZE];
+	uint8_t content[N][KM_PAGE_SIZE]; /* of a delta, the delta */
 	uint8_t msg[KM_PACK_BYTES_MAX + KM_PAGE_SIZE];
 };
 
@@ -48,6 +49,20 @@ static void fill(uint8_t *page, unsigned int values)
 		page[i] = (uint8_t)((unsigned int)random() % values);
 }
 
+/* 0 to 299 bytes at the page's begin. */
+static void make_delta(struct bench *b, unsigned int i)
+{
+	uint8_t was[KM_PAGE_SIZE], now[KM_PAGE_SIZE];
+	size_t len;
+
+	memset(was, 0, sizeof(was));
+	memcpy(now, was, sizeof(now));
+	memset(now, 1, i % 300);
+	len = km_delta_build(was, now, b->content[i], KM_PAGE_SIZE);
+	b->in.delta_bytes[i] = (uint16_t)len;
+	b->in.base[i] = 0xfffffff0 + i;
+}
+
 /* Pages of these kinds by turns; packed ones shrink. */
 static void lay_out(struct bench *b, unsigned int n, const uint8_t *kinds, unsigned int nkinds)
 {
@@ -61,6 +76,8 @@ static void lay_out(struct bench *b, unsigned int n, const uint8_t *kinds, unsig
 			memset(b->content[i], 0, KM_PAGE_SIZE);
 		else
 			fill(b->content[i], b->in.kind[i] == KM_KIND_PACKED ? 4 : 256);
+		if (b->in.kind[i] == KM_KIND_DELTA)
+			make_delta(b, i);
 	}
 }
 
@@ -76,6 +93,11 @@ static size_t build(struct bench *b, size_t *frame)
 	return len;
 }
 
+static size_t bytes(const struct bench *b, unsigned int i)
+{
+	return b->out.kind[i] == KM_KIND_DELTA ? b->out.delta_bytes[i] : KM_PAGE_SIZE;
+}
+
 static int parse(struct bench *b, size_t len)
 {
 	/* In a block of its own, so that ASan sees a byte too far. */
@@ -88,7 +110,7 @@ static int parse(struct bench *b, size_t len)
 	if (!rc)
 		for (unsigned int i = 0; i < b->out.n; i++)
 			if (b->out.content[i] &&
-			    memcmp(b->out.content[i], b->content[i], KM_PAGE_SIZE))
+			    memcmp(b->out.content[i], b->content[i], bytes(b, i)))
 				rc = 1;
 	free(copy);
 	return rc < 0 && !err.text[0] ? 2 : rc;
@@ -96,6 +118,10 @@ static int parse(struct bench *b, size_t len)
 
 static bool same(const struct km_pages *a, const struct km_pages *b)
 {
+	for (unsigned int i = 0; i < a->n; i++)
+		if (a->kind[i] == KM_KIND_DELTA &&
+		    (a->base[i] != b->base[i] || a->delta_bytes[i] != b->delta_bytes[i]))
+			return false;
 	return a->block == b->block && a->n == b->n &&
 	       !memcmp(a->count, b->count, sizeof(a->count)) &&
 	       !memcmp(a->index, b->index, a->n * sizeof(*a->index)) &&
@@ -110,19 +136,25 @@ static void round_trip(bool *ok)
 		{ KM_KIND_PACKED, KM_KIND_PACKED, KM_KIND_PACKED, KM_KIND_PACKED },
 		{ KM_KIND_PACKED, KM_KIND_RAW, KM_KIND_ZERO, KM_KIND_PACKED },
 		{ KM_KIND_ZERO, KM_KIND_RAW, KM_KIND_PACKED, KM_KIND_RAW },
+		{ KM_KIND_DELTA, KM_KIND_DELTA, KM_KIND_DELTA, KM_KIND_DELTA },
+		{ KM_KIND_DELTA, KM_KIND_PACKED, KM_KIND_ZERO, KM_KIND_RAW },
+		{ KM_KIND_RAW, KM_KIND_DELTA, KM_KIND_PACKED, KM_KIND_DELTA },
 	};
 	static const unsigned int sizes[] = { 1, 2, 5, 127, N };
 	struct bench *b = set_up();
 
 	for (unsigned int m = 0; m < sizeof(mixtures) / sizeof(mixtures[0]); m++) {
 		for (unsigned int s = 0; s < sizeof(sizes) / sizeof(sizes[0]); s++) {
-			size_t frame, len;
+			size_t frame, len, deltas = 0;
 
 			lay_out(b, sizes[s], mixtures[m], 4);
 			len = build(b, &frame);
 			CHECK(!parse(b, len) && same(&b->in, &b->out));
-			CHECK(len ==
-			      8 + 8 * (size_t)sizes[s] + b->in.count[KM_KIND_RAW] * 4096ul + frame);
+			for (unsigned int i = 0; i < b->in.n; i++)
+				if (b->in.kind[i] == KM_KIND_DELTA)
+					deltas += 6u + b->in.delta_bytes[i];
+			CHECK(len == 8 + 8 * (size_t)sizes[s] + b->in.count[KM_KIND_RAW] * 4096ul +
+					     deltas + frame);
 			/* Four values: two bits each. */
 			CHECK(frame < b->in.count[KM_KIND_PACKED] * 4096ul / 3 + 1);
 			for (unsigned int i = 0; i < b->out.n; i++)
@@ -204,46 +236,79 @@ static void bad_frames(bool *ok)
 	tear_down(b);
 }
 
-static void bad_messages(bool *ok)
-{
-	static const uint8_t kinds[] = { KM_KIND_RAW, KM_KIND_PACKED, KM_KIND_ZERO };
-	static const struct {
-		size_t at;
-		uint32_t value;
-		int want;
-	} bad[] = {
-		{ 0, 2, -EPROTO }, /* no such block */
-		{ 0, 0, -ERANGE }, /* a block of one page */
-		{ 4, 0, -EPROTO }, /* no pages */
-		{ 4, N + 1, -EPROTO },
-		{ 4, 0xffffffff, -EPROTO },
-		{ 8, BLOCK_PAGES << 2 | 1, -ERANGE },
-		{ 12, 0x80000000, -ERANGE },	       /* the index's upper half */
-		{ 8, 5 << 2 | 3, -EPROTO },	       /* no such kind */
-		{ 8, 5 << 2 | KM_KIND_ZERO, -EPROTO }, /* a raw page that nobody claims */
-		{ 8, 5 << 2 | KM_KIND_PACKED, -EPROTO },
-		{ 16, 5 << 2 | KM_KIND_RAW, -EPROTO }, /* the frame is shorter than a page */
-		{ 16, 5 << 2 | KM_KIND_ZERO, -EPROTO },
-		{ 24, 5 << 2 | 3, -EPROTO },
-		{ 24, 5 << 2 | KM_KIND_RAW, -EPROTO },
-		{ 24, 5 << 2 | KM_KIND_PACKED, -EPROTO },
-	};
-	struct bench *b = set_up();
-	size_t frame, len;
+/* Puts each in turn into a message that was good. */
+struct damage {
+	size_t at;
+	uint32_t value;
+	int want;
+};
 
-	lay_out(b, 3, kinds, 3);
-	len = build(b, &frame);
+static void refused(struct bench *b, size_t len, const struct damage *bad, unsigned int n, bool *ok)
+{
 	CHECK(!parse(b, len));
-	for (unsigned int i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+	for (unsigned int i = 0; i < n; i++) {
 		uint32_t was = km_get_le32(b->msg + bad[i].at);
 
 		km_put_le32(b->msg + bad[i].at, bad[i].value);
+		if (parse(b, len) != bad[i].want)
+			printf("# damage %u\n", i);
 		CHECK(parse(b, len) == bad[i].want);
 		km_put_le32(b->msg + bad[i].at, was);
 	}
 	for (size_t cut = 0; cut < len; cut += cut < 100 || len - cut < 100 ? 1 : 61)
 		CHECK(parse(b, cut) == -EPROTO);
 	CHECK(parse(b, len + 1) == -EPROTO);
+}
+
+static void bad_messages(bool *ok)
+{
+	static const uint8_t kinds[] = { KM_KIND_RAW, KM_KIND_PACKED, KM_KIND_ZERO };
+	static const struct damage bad[] = {
+		{ 0, 2, -EPROTO }, /* no such block */
+		{ 0, 0, -ERANGE }, /* a block of one page */
+		{ 4, 0, -EPROTO }, /* no pages */
+		{ 4, N + 1, -EPROTO },
+		{ 4, 0xffffffff, -EPROTO },
+		{ 8, BLOCK_PAGES << 2 | KM_KIND_RAW, -ERANGE },
+		{ 12, 0x80000000, -ERANGE },	       /* the index's upper half */
+		{ 8, 5 << 2 | KM_KIND_ZERO, -EPROTO }, /* a raw page that nobody claims */
+		{ 8, 5 << 2 | KM_KIND_PACKED, -EPROTO },
+		{ 16, 5 << 2 | KM_KIND_RAW, -EPROTO }, /* the frame is shorter than a page */
+		{ 16, 5 << 2 | KM_KIND_ZERO, -EPROTO },
+		{ 24, 5 << 2 | KM_KIND_RAW, -EPROTO },
+		{ 24, 5 << 2 | KM_KIND_PACKED, -EPROTO },
+		{ 24, 5 << 2 | KM_KIND_DELTA, -EPROTO }, /* the frame's begin is none */
+	};
+	struct bench *b = set_up();
+	size_t frame, len;
+
+	lay_out(b, 3, kinds, 3);
+	len = build(b, &frame);
+	refused(b, len, bad, sizeof(bad) / sizeof(bad[0]), ok);
+	tear_down(b);
+}
+
+/* Records of 6 + 0, 6 + 3 and 6 + 4 bytes from 32 on: le32 sum, le16 length, the delta. */
+static void bad_deltas(bool *ok)
+{
+	static const uint8_t kinds[] = { KM_KIND_DELTA };
+	static const struct damage bad[] = {
+		{ 36, 1, -EPROTO },			/* takes a byte of the next one's sum */
+		{ 36, 0xffff, -EPROTO },		/* over the end */
+		{ 42, 0x01000002, -EPROTO },		/* of 2 bytes: nothing follows the length */
+		{ 42, 0x02000003, -EPROTO },		/* two bytes follow, and there is one */
+		{ 42, 0x00000003, -EPROTO },		/* none */
+		{ 24, 5 << 2 | KM_KIND_ZERO, -EPROTO }, /* a record that nobody claims */
+		{ 24, 5 << 2 | KM_KIND_PACKED, -EPROTO },
+		{ 24, 5 << 2 | KM_KIND_RAW, -EPROTO },
+	};
+	struct bench *b = set_up();
+	size_t frame, len;
+
+	lay_out(b, 3, kinds, 1);
+	len = build(b, &frame);
+	CHECK(len == 32 + 6 + 6 + 3 + 6 + 4);
+	refused(b, len, bad, sizeof(bad) / sizeof(bad[0]), ok);
 	tear_down(b);
 }
 
@@ -276,6 +341,7 @@ static const struct ktap_case cases[] = {
 	{ "what doesn't shrink goes raw", stays_raw },
 	{ "frames: size, number and format are checked", bad_frames },
 	{ "messages: each bad field is refused", bad_messages },
+	{ "deltas: each bad record is refused", bad_deltas },
 	{ "3000 damaged frames", damaged },
 };
 KTAP_MAIN(cases)

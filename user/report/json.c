@@ -43,6 +43,8 @@ static json_t *counters(const struct km_counters *c)
 	km_j_put(o, "raw_pages", km_j_number(c->raw_pages));
 	km_j_put(o, "packed_pages", km_j_number(c->packed_pages));
 	km_j_put(o, "packed_bytes", km_j_number(c->packed_bytes));
+	km_j_put(o, "delta_pages", km_j_number(c->delta_pages));
+	km_j_put(o, "delta_bytes", km_j_number(c->delta_bytes));
 	km_j_put(o, "codec_ms", km_j_number(c->codec_ms));
 	km_j_put(o, "same_pages", km_j_number(c->same_pages));
 	km_j_put(o, "later_pages", km_j_number(c->later_pages));

@@ -154,6 +154,10 @@ static void put_bytes(FILE *f, const struct km_run *r)
 		     km_fmt_bytes(a, (double)c->packed_bytes),
 		     km_fmt_count(b, (double)c->packed_pages),
 		     (double)c->packed_bytes * 100 / ((double)c->packed_pages * KM_PAGE_SIZE));
+	if (c->delta_pages)
+		line(f, "  delta", "%10s  %s pages, as what had changed in them",
+		     km_fmt_bytes(a, (double)c->delta_bytes),
+		     km_fmt_count(b, (double)c->delta_pages));
 	line(f, "  zero", "%10s  %s pages, by name only", "-",
 	     km_fmt_count(b, (double)c->zero_pages));
 	line(f, "  device", "%10s  QEMU's own state", km_fmt_bytes(a, (double)c->device_bytes));

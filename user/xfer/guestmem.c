@@ -164,3 +164,10 @@ int km_guestmem_write(struct km_guestmem *g, uint32_t block, uint64_t index, con
 				  strerror(errno));
 	return 0;
 }
+
+uint8_t *km_guestmem_page(struct km_guestmem *g, uint32_t block, uint64_t index)
+{
+	const struct region *r = &g->r[block];
+
+	return r->map ? r->map + index * KM_PAGE_SIZE : NULL;
+}

@@ -31,4 +31,7 @@ int km_guestmem_read(struct km_guestmem *g, uint32_t block, const uint64_t *inde
 int km_guestmem_write(struct km_guestmem *g, uint32_t block, uint64_t index, const uint8_t *data,
 		      struct km_err *err);
 
+/* Where a page is in this process; NULL: it isn't, or not for writing. */
+uint8_t *km_guestmem_page(struct km_guestmem *g, uint32_t block, uint64_t index);
+
 #endif

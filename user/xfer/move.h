@@ -66,9 +66,11 @@ struct km_move {
 	 * else until `listed` is this. */
 	_Atomic uint64_t backlog_cap, list_until;
 	_Atomic uint64_t listed, merged, sent, same, later, device_bytes;
-	struct km_pagesend_counts pages; /* sent */
-	_Atomic bool all_listed;	 /* RAM END was read: the guest is stopped */
-	struct km_marks marks;		 /* of the pause */
+	struct km_pagesend_counts pages;	  /* sent */
+	_Atomic bool takes_deltas[KM_BLOCKS_MAX]; /* the destination, by block */
+	uint64_t delta_bytes;			  /* memory for them, of all streams */
+	_Atomic bool all_listed;		  /* RAM END was read: the guest is stopped */
+	struct km_marks marks;			  /* of the pause */
 };
 
 /* The first error wins; every blocked thread wakes. Returns err's code. */

@@ -4,12 +4,16 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#define XXH_INLINE_ALL
+#include <xxhash.h>
 #include <zstd.h>
 #include "bytes.h"
+#include "delta.h"
 
 #define KIND_BITS 2
 #define KIND_MASK ((1u << KIND_BITS) - 1)
-#define HEAD	  8
+_Static_assert(KM_KINDS == KIND_MASK + 1, "each value of the bits is a kind");
+#define HEAD 8
 
 struct km_packer {
 	ZSTD_CCtx *zstd;
@@ -22,6 +26,11 @@ struct km_unpacker {
 	ZSTD_DCtx *zstd;
 	uint8_t plain[KM_PACK_CONTENT_MAX];
 };
+
+uint32_t km_page_sum(const uint8_t *page)
+{
+	return (uint32_t)XXH3_64bits(page, KM_PAGE_SIZE);
+}
 
 struct km_packer *km_packer_new(void)
 {
@@ -51,10 +60,21 @@ static void count(struct km_pages *p)
 		p->count[p->kind[i]]++;
 }
 
+/* Where the raw pages end. */
+static size_t raw_end(const struct km_pages *p)
+{
+	return HEAD + 8 * (size_t)p->n + p->count[KM_KIND_RAW] * (size_t)KM_PAGE_SIZE;
+}
+
 /* Where the frame begins. */
 static size_t frame_at(const struct km_pages *p)
 {
-	return HEAD + 8 * (size_t)p->n + p->count[KM_KIND_RAW] * (size_t)KM_PAGE_SIZE;
+	size_t at = raw_end(p);
+
+	for (unsigned int i = 0; i < p->n; i++)
+		if (p->kind[i] == KM_KIND_DELTA)
+			at += KM_PACK_DELTA_HEAD + (size_t)p->delta_bytes[i];
+	return at;
 }
 
 static size_t compress(struct km_packer *k, uint8_t *to, size_t n, int level)
@@ -89,19 +109,29 @@ size_t km_packer_pack(struct km_packer *k, struct km_pages *p, int level)
 	return k->frame_bytes;
 }
 
+static uint8_t *put(uint8_t *at, const void *from, size_t n)
+{
+	memcpy(at, from, n);
+	return at + n;
+}
+
 size_t km_packer_build(struct km_packer *k, struct km_pages *p, const uint8_t **msg)
 {
-	uint8_t *at = k->msg + HEAD + 8 * (size_t)p->n;
+	uint8_t *raw = k->msg + HEAD + 8 * (size_t)p->n, *delta;
 
 	count(p);
+	delta = k->msg + raw_end(p);
 	km_put_le32(k->msg, p->block);
 	km_put_le32(k->msg + 4, p->n);
 	for (unsigned int i = 0; i < p->n; i++) {
 		km_put_le64(k->msg + HEAD + 8 * i, p->index[i] << KIND_BITS | p->kind[i]);
-		if (p->kind[i] != KM_KIND_RAW)
+		if (p->kind[i] == KM_KIND_RAW)
+			raw = put(raw, p->content[i], KM_PAGE_SIZE);
+		if (p->kind[i] != KM_KIND_DELTA)
 			continue;
-		memcpy(at, p->content[i], KM_PAGE_SIZE);
-		at += KM_PAGE_SIZE;
+		km_put_le32(delta, p->base[i]);
+		km_put_le16(delta + 4, p->delta_bytes[i]);
+		delta = put(delta + KM_PACK_DELTA_HEAD, p->content[i], p->delta_bytes[i]);
 	}
 	*msg = k->msg;
 	return frame_at(p) + k->frame_bytes;
@@ -148,9 +178,6 @@ static int parse_names(const uint8_t *buf, size_t len, const struct km_ledger *b
 
 		p->kind[i] = v & KIND_MASK;
 		p->index[i] = v >> KIND_BITS;
-		if (p->kind[i] >= KM_KINDS)
-			return km_err_set(err, -EPROTO, "PAGES message: a page of kind %u",
-					  p->kind[i]);
 		if (p->index[i] >= pages)
 			return km_err_set(err, -ERANGE, "page %#llx is outside of block %s",
 					  (unsigned long long)p->index[i],
@@ -180,34 +207,63 @@ static int unpack(struct km_unpacker *u, const uint8_t *frame, size_t len, size_
 	return 0;
 }
 
+/* Moves *at behind the deltas. */
+static int take_deltas(const uint8_t **at, const uint8_t *end, struct km_pages *p,
+		       struct km_err *err)
+{
+	for (unsigned int i = 0; i < p->n; i++) {
+		if (p->kind[i] != KM_KIND_DELTA)
+			continue;
+		if ((size_t)(end - *at) < KM_PACK_DELTA_HEAD)
+			return km_err_set(err, -EPROTO, "PAGES message: it ends within a delta");
+		p->base[i] = km_get_le32(*at);
+		p->delta_bytes[i] = km_get_le16(*at + 4);
+		p->content[i] = *at + KM_PACK_DELTA_HEAD;
+		*at += KM_PACK_DELTA_HEAD;
+		if (p->delta_bytes[i] > (size_t)(end - *at) ||
+		    !km_delta_valid(*at, p->delta_bytes[i]))
+			return km_err_set(err, -EPROTO, "PAGES message: a bad delta of %u bytes",
+					  p->delta_bytes[i]);
+		*at += p->delta_bytes[i];
+	}
+	return 0;
+}
+
+static void take_pages(struct km_pages *p, enum km_kind kind, const uint8_t *content)
+{
+	for (unsigned int i = 0; i < p->n; i++) {
+		if (p->kind[i] != kind)
+			continue;
+		p->content[i] = content;
+		content += KM_PAGE_SIZE;
+	}
+}
+
 int km_unpacker_parse(struct km_unpacker *u, const uint8_t *buf, size_t len,
 		      const struct km_ledger *blocks, struct km_pages *p, struct km_err *err)
 {
-	const uint8_t *raw, *packed;
-	size_t head, want;
+	const uint8_t *at, *end = buf + len;
+	size_t want;
 	int rc = parse_names(buf, len, blocks, p, err);
 
 	if (rc)
 		return rc;
-	head = frame_at(p);
-	want = p->count[KM_KIND_PACKED] * (size_t)KM_PAGE_SIZE;
-	if (len < head || (!want && len != head))
+	if (len < raw_end(p))
 		return km_err_set(err, -EPROTO, "PAGES message: %zu bytes for %u raw pages", len,
 				  p->count[KM_KIND_RAW]);
-	if (want)
-		rc = unpack(u, buf + head, len - head, want, err);
+	memset(p->content, 0, sizeof(p->content));
+	take_pages(p, KM_KIND_RAW, buf + HEAD + 8 * (size_t)p->n);
+	at = buf + raw_end(p);
+	rc = take_deltas(&at, end, p, err);
 	if (rc)
 		return rc;
-	raw = buf + HEAD + 8 * (size_t)p->n;
-	packed = u->plain;
-	for (unsigned int i = 0; i < p->n; i++) {
-		const uint8_t **next = p->kind[i] == KM_KIND_RAW ? &raw : &packed;
-
-		p->content[i] = NULL;
-		if (p->kind[i] == KM_KIND_ZERO)
-			continue;
-		p->content[i] = *next;
-		*next += KM_PAGE_SIZE;
-	}
-	return 0;
+	want = p->count[KM_KIND_PACKED] * (size_t)KM_PAGE_SIZE;
+	if (want)
+		rc = unpack(u, at, (size_t)(end - at), want, err);
+	else if (at != end)
+		rc = km_err_set(err, -EPROTO, "PAGES message: %zu bytes too many",
+				(size_t)(end - at));
+	if (!rc)
+		take_pages(p, KM_KIND_PACKED, u->plain);
+	return rc;
 }

@@ -4,6 +4,8 @@
  *
  *   le32 block, le32 n (1..KM_WIRE_PAGES_MAX), n le64 (page index << 2 | kind)
  *   the raw pages' content, in that order
+ *   a record for each delta, in that order: le32 km_page_sum() of what the destination holds,
+ *     le16 bytes that follow (0..KM_PAGE_SIZE), those bytes (delta.h)
  *   the packed pages' content, in that order, as one zstd frame (RFC 8878), which ends the message
  *
  * Zero pages are their names alone.  Packed pages share one frame, since pages of a guest are
@@ -18,10 +20,12 @@
 
 #include "wire.h"
 
-enum km_kind { KM_KIND_ZERO, KM_KIND_RAW, KM_KIND_PACKED, KM_KINDS };
+enum km_kind { KM_KIND_ZERO, KM_KIND_RAW, KM_KIND_PACKED, KM_KIND_DELTA, KM_KINDS };
 
 #define KM_PACK_CONTENT_MAX ((size_t)KM_WIRE_PAGES_MAX * KM_PAGE_SIZE)
-#define KM_PACK_BYTES_MAX   (8 + 8 * (size_t)KM_WIRE_PAGES_MAX + KM_PACK_CONTENT_MAX)
+#define KM_PACK_DELTA_HEAD  6
+#define KM_PACK_BYTES_MAX \
+	(8 + (8 + KM_PACK_DELTA_HEAD) * (size_t)KM_WIRE_PAGES_MAX + KM_PACK_CONTENT_MAX)
 
 /* A frame that is not smaller than this of its pages is not worth unpacking. */
 #define KM_PACK_RATIO_MAX 0.95
@@ -33,8 +37,14 @@ struct km_pages {
 	unsigned int count[KM_KINDS];
 	uint64_t index[KM_WIRE_PAGES_MAX];
 	uint8_t kind[KM_WIRE_PAGES_MAX];	   /* enum km_kind */
-	const uint8_t *content[KM_WIRE_PAGES_MAX]; /* not of zero pages */
+	const uint8_t *content[KM_WIRE_PAGES_MAX]; /* not of zero pages; of a delta the delta */
+	uint16_t delta_bytes[KM_WIRE_PAGES_MAX];   /* of deltas, as are these: */
+	uint32_t base[KM_WIRE_PAGES_MAX];	   /* km_page_sum() of what they change */
 };
+
+/* What tells whether a delta fits. It guards against mistakes, not against forgery: the source
+ * could send any content anyhow. */
+uint32_t km_page_sum(const uint8_t *page);
 
 /* One a stream, used by one thread. */
 struct km_packer;

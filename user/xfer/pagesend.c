@@ -5,6 +5,7 @@
 #include <string.h>
 #include "clock.h"
 #include "dense.h"
+#include "differ.h"
 #include "sockstat.h"
 #include "worth.h"
 
@@ -14,9 +15,9 @@
 #define FEW	8
 
 struct km_pagesend {
-	struct km_conn *conn;
-	struct km_pagesend_counts *counts;
+	struct km_pagesend_setup o;
 	struct km_packer *packer;
+	struct km_differ *differ; /* NULL: no deltas */
 	struct km_worth worth;
 	struct km_pages pages;
 	bool dense[KM_WIRE_PAGES_MAX];
@@ -24,15 +25,17 @@ struct km_pagesend {
 	uint64_t idle_ns, looked_ns;
 };
 
-struct km_pagesend *km_pagesend_new(struct km_conn *conn, struct km_pagesend_counts *counts)
+struct km_pagesend *km_pagesend_new(const struct km_pagesend_setup *setup)
 {
 	struct km_pagesend *s = calloc(1, sizeof(*s));
 
 	if (!s)
 		return NULL;
-	s->conn = conn;
-	s->counts = counts;
+	s->o = *setup;
 	s->packer = km_packer_new();
+	/* Too little memory for deltas is a reason to do without. */
+	if (s->packer)
+		s->differ = km_differ_new(setup->delta_bytes, setup->blocks);
 	if (s->packer)
 		return s;
 	free(s);
@@ -41,8 +44,10 @@ struct km_pagesend *km_pagesend_new(struct km_conn *conn, struct km_pagesend_cou
 
 void km_pagesend_free(struct km_pagesend *s)
 {
-	if (s)
-		km_packer_free(s->packer);
+	if (!s)
+		return;
+	km_packer_free(s->packer);
+	km_differ_free(s->differ);
 	free(s);
 }
 
@@ -65,6 +70,15 @@ static void lay_out(struct km_pages *p, uint32_t block, unsigned int n, const ui
 		p->content[i] = content + (size_t)i * KM_PAGE_SIZE;
 		p->kind[i] = is_zero(p->content[i]) ? KM_KIND_ZERO : KM_KIND_RAW;
 	}
+}
+
+/* A delta must be clearly less than what the page would take otherwise. */
+static void make_deltas(struct km_pagesend *s)
+{
+	size_t max = km_worth_page_bytes(&s->worth) / 4 * 3;
+
+	if (s->differ)
+		km_differ_see(s->differ, &s->pages, s->o.takes_deltas[s->pages.block], max);
 }
 
 /* Which pages are to be packed, and how; r says how many. */
@@ -98,15 +112,19 @@ static size_t pack(struct km_pagesend *s)
 {
 	struct km_stamp from = km_stamp_now(), to;
 	struct km_worth_result r = { 0 };
-	struct km_worth_plan plan = choose(s, &r);
-	uint64_t begun = km_now_ns();
-	size_t n = km_packer_pack(s->packer, &s->pages, km_worth_zstd_level(plan.level));
+	struct km_worth_plan plan;
+	uint64_t begun;
+	size_t n;
 
+	make_deltas(s);
+	plan = choose(s, &r);
+	begun = km_now_ns();
+	n = km_packer_pack(s->packer, &s->pages, km_worth_zstd_level(plan.level));
 	to = km_stamp_now();
 	r.bytes = n ? n : (r.light + r.dense) * (uint64_t)KM_PAGE_SIZE;
 	r.ns = to.wall_ns - begun;
 	km_worth_packed(&s->worth, plan, &r);
-	atomic_fetch_add(&s->counts->codec_ns, to.cpu_ns - from.cpu_ns);
+	atomic_fetch_add(&s->o.counts->codec_ns, to.cpu_ns - from.cpu_ns);
 	return n;
 }
 
@@ -118,7 +136,7 @@ static void look(struct km_pagesend *s)
 
 	if (now - s->looked_ns < LOOK_NS)
 		return;
-	st = km_sockstat(s->conn->fd);
+	st = km_sockstat(s->o.conn->fd);
 	s->looked_ns = now;
 	km_worth_see(&s->worth, &(struct km_worth_look){ .now_ns = now,
 							 .idle_ns = s->idle_ns,
@@ -138,13 +156,18 @@ static void see_idle(struct km_pagesend *s)
 
 static void tally(struct km_pagesend *s, size_t frame_bytes)
 {
-	struct km_pagesend_counts *c = s->counts;
-	const unsigned int *n = s->pages.count;
+	struct km_pagesend_counts *c = s->o.counts;
+	const struct km_pages *p = &s->pages;
+	const unsigned int *n = p->count;
+	uint64_t deltas = n[KM_KIND_DELTA] * (uint64_t)KM_PACK_DELTA_HEAD;
 
 	for (int k = 0; k < KM_KINDS; k++)
 		atomic_fetch_add(&c->pages[k], n[k]);
 	atomic_fetch_add(&c->bytes[KM_KIND_RAW], (uint64_t)n[KM_KIND_RAW] * KM_PAGE_SIZE);
 	atomic_fetch_add(&c->bytes[KM_KIND_PACKED], frame_bytes);
+	for (unsigned int i = 0; i < p->n; i++)
+		deltas += p->kind[i] == KM_KIND_DELTA ? p->delta_bytes[i] : 0;
+	atomic_fetch_add(&c->bytes[KM_KIND_DELTA], deltas);
 }
 
 int km_pagesend(struct km_pagesend *s, uint64_t seq, uint32_t block, unsigned int n,
@@ -159,7 +182,7 @@ int km_pagesend(struct km_pagesend *s, uint64_t seq, uint32_t block, unsigned in
 	frame_bytes = pack(s);
 	len = km_packer_build(s->packer, &s->pages, &msg);
 	look(s);
-	rc = km_send(s->conn, KM_OP_PAGES, seq, msg, len, err);
+	rc = km_send(s->o.conn, KM_OP_PAGES, seq, msg, len, err);
 	s->sent = km_stamp_now();
 	if (!rc)
 		tally(s, frame_bytes);

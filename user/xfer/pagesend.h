@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The last step of a page's way at the source: in which form each goes (pack.h, worth.h), and
- * into the stream.  One a stream, used by its sender's thread.
+ * The last step of a page's way at the source: in which form each goes (pack.h, differ.h,
+ * worth.h), and into the stream.  One a stream, used by its sender's thread.
  */
 #ifndef KM_PAGESEND_H
 #define KM_PAGESEND_H
@@ -18,7 +18,16 @@ struct km_pagesend_counts {
 
 struct km_pagesend;
 
-struct km_pagesend *km_pagesend_new(struct km_conn *conn, struct km_pagesend_counts *counts);
+/* All but the number outlives it. */
+struct km_pagesend_setup {
+	struct km_conn *conn;
+	struct km_pagesend_counts *counts;
+	const struct km_ledger *blocks;
+	const _Atomic bool *takes_deltas; /* by block: the destination has said so */
+	uint64_t delta_bytes;		  /* of memory for them; 0: none */
+};
+
+struct km_pagesend *km_pagesend_new(const struct km_pagesend_setup *setup);
 void km_pagesend_free(struct km_pagesend *s);
 
 /* One PAGES message of n pages of a block; content: one page after the other. */

@@ -118,11 +118,17 @@ static void lane_broke(struct km_lane *lane, const struct km_err *err)
 static void *sender_main(void *arg)
 {
 	struct km_lane *lane = arg;
+	struct km_move *m = lane->move;
 	struct batch *b = calloc(1, sizeof(*b));
 	struct km_err err = { 0 };
 
 	if (b)
-		b->out = km_pagesend_new(&lane->conn, &lane->move->pages);
+		b->out = km_pagesend_new(
+			&(struct km_pagesend_setup){ .conn = &lane->conn,
+						     .counts = &m->pages,
+						     .blocks = m->ledger,
+						     .takes_deltas = m->takes_deltas,
+						     .delta_bytes = m->delta_bytes / m->nlanes });
 	if (!b || !b->out)
 		km_err_set(&err, -ENOMEM, "out of memory for a stream");
 	if (err.code || sender_run(lane, b, &err))

@@ -7,6 +7,7 @@
 #include "bytes.h"
 #include "clock.h"
 #include "cond.h"
+#include "delta.h"
 #include "fault.h"
 #include "pack.h"
 #include "sink_priv.h"
@@ -19,6 +20,37 @@ struct intake {
 	struct km_pages pages;
 };
 
+/* What a delta was made against must be what is here: if a page was lost, or anybody else wrote to
+ * it, the move ends, and the guest goes on at the source. */
+static int apply_delta(struct sink *s, const struct km_pages *p, unsigned int i, struct km_err *err)
+{
+	uint8_t copy[KM_PAGE_SIZE], *page = km_guestmem_page(s->mem, p->block, p->index[i]);
+	int rc = page ? 0 : km_guestmem_read(s->mem, p->block, &p->index[i], 1, copy, err);
+
+	if (rc)
+		return rc;
+	if (km_page_sum(page ? page : copy) != p->base[i])
+		return km_err_set(err, -EILSEQ,
+				  "page %#llx of block %s is not what the source takes it for",
+				  (unsigned long long)p->index[i],
+				  km_ledger_block_name(s->blocks, p->block));
+	km_delta_apply(page ? page : copy, p->content[i], p->delta_bytes[i]);
+	return page ? 0 : km_guestmem_write(s->mem, p->block, p->index[i], copy, err);
+}
+
+static int apply_page(struct sink *s, const struct km_pages *p, unsigned int i, struct km_err *err)
+{
+	int rc = km_guestmem_write(s->mem, p->block, p->index[i], p->content[i], err);
+
+	if (rc != -EOPNOTSUPP)
+		return rc;
+	pthread_mutex_lock(&s->inject);
+	rc = km_destqemu_page(&s->q, km_ledger_block_name(s->blocks, p->block), p->index[i],
+			      p->content[i], err);
+	pthread_mutex_unlock(&s->inject);
+	return rc;
+}
+
 static int apply(struct sink *s, struct intake *in, const uint8_t *buf, size_t len,
 		 struct km_err *err)
 {
@@ -28,13 +60,8 @@ static int apply(struct sink *s, struct intake *in, const uint8_t *buf, size_t l
 	if (rc)
 		return rc;
 	for (unsigned int i = 0; i < p->n; i++) {
-		rc = km_guestmem_write(s->mem, p->block, p->index[i], p->content[i], err);
-		if (rc == -EOPNOTSUPP) {
-			pthread_mutex_lock(&s->inject);
-			rc = km_destqemu_page(&s->q, km_ledger_block_name(s->blocks, p->block),
-					      p->index[i], p->content[i], err);
-			pthread_mutex_unlock(&s->inject);
-		}
+		rc = p->kind[i] == KM_KIND_DELTA ? apply_delta(s, p, i, err) :
+						   apply_page(s, p, i, err);
 		if (rc)
 			return rc;
 	}
@@ -143,6 +170,17 @@ int km_sink_wait_fence(struct sink *s, const uint8_t *buf, size_t len, struct km
 	return s->failed ? -ECANCELED : rc;
 }
 
+/* Blocks whose pages can be read and written from here can have deltas. */
+static int say_reach(struct sink *s, struct km_err *err)
+{
+	uint8_t reach[KM_BLOCKS_MAX];
+	unsigned int n = km_ledger_blocks(s->blocks);
+
+	for (unsigned int i = 0; i < n; i++)
+		reach[i] = km_guestmem_reach(s->mem, i) != KM_REACH_NONE;
+	return km_send(&s->control, KM_OP_REACH, 0, reach, n, err);
+}
+
 int km_sink_open_blocks(struct sink *s, const uint8_t *buf, size_t len, struct km_err *err)
 {
 	json_t *j = json_loadb((const char *)buf, len, 0, NULL), *b;
@@ -166,6 +204,8 @@ int km_sink_open_blocks(struct sink *s, const uint8_t *buf, size_t len, struct k
 		rc = km_err_set(err, -EPROTO, "BLOCKS message without blocks");
 	if (!rc)
 		rc = km_guestmem_open(&s->mem, s->q.pid, &where, s->blocks, false, err);
+	if (!rc)
+		rc = say_reach(s, err);
 	km_verifier_init(&s->verify, s->blocks, s->mem);
 	for (unsigned int k = 0; !rc && k < s->nlanes; k++)
 		rc = pthread_create(&s->lanes[k].thread, NULL, lane_main, &s->lanes[k]);

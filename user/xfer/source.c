@@ -234,6 +234,7 @@ static void init(struct source *s, const struct km_source_opts *o, const struct 
 	s->t0 = km_now_ms();
 	run->throttle.wanted = km_source_may_throttle(s);
 	s->m.pid = vm->pid;
+	s->m.delta_bytes = o->delta_bytes;
 	s->m.backlog_cap = km_pace_backlog_pages(&s->pace, o->max_pause_ms);
 	km_clocks_init(&s->clocks, true);
 	pthread_mutex_init(&s->rp_lock, NULL);

@@ -21,6 +21,7 @@ struct km_source_opts {
 	bool trace; /* keep the guest-impact ledger */
 	struct km_hold_wish hold;
 	struct km_placing_wish place;
+	uint64_t delta_bytes;		/* memory for deltas; 0 = none */
 	uint64_t bandwidth_bytes_per_s; /* of all streams; 0 = as much as there is */
 	unsigned int cpu_weight;	/* 0 = leave it alone */
 	struct km_on_stall on_stall;

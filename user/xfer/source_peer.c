@@ -85,6 +85,16 @@ static void heard_running(struct source *s, const uint8_t *buf, size_t len)
 	s->running = true;
 }
 
+static int heard_reach(struct source *s, const uint8_t *buf, size_t len, struct km_err *err)
+{
+	if (len > KM_BLOCKS_MAX)
+		return km_err_set(err, -EPROTO, "REACH of %zu blocks", len);
+	for (size_t i = 0; i < len; i++)
+		if (buf[i])
+			s->m.takes_deltas[i] = true;
+	return 0;
+}
+
 static int heard(struct source *s, const struct km_msg *msg, const uint8_t *buf, struct km_err *err)
 {
 	json_t *j = NULL;
@@ -94,6 +104,8 @@ static int heard(struct source *s, const struct km_msg *msg, const uint8_t *buf,
 		j = json_loadb((const char *)buf, msg->len, 0, NULL);
 	if (msg->op == KM_OP_RP && s->relay)
 		rc = heard_rp(s, buf, msg->len, err);
+	else if (msg->op == KM_OP_REACH)
+		rc = heard_reach(s, buf, msg->len, err);
 	else if (msg->op == KM_OP_LOADED)
 		heard_loaded(s);
 	else if (msg->op == KM_OP_RUNNING)

@@ -20,7 +20,9 @@ void km_source_snapshot(struct source *s)
 	c->raw_pages = m->pages.pages[KM_KIND_RAW];
 	c->packed_pages = m->pages.pages[KM_KIND_PACKED];
 	c->packed_bytes = m->pages.bytes[KM_KIND_PACKED];
-	c->payload_bytes = m->pages.bytes[KM_KIND_RAW] + c->packed_bytes;
+	c->delta_pages = m->pages.pages[KM_KIND_DELTA];
+	c->delta_bytes = m->pages.bytes[KM_KIND_DELTA];
+	c->payload_bytes = m->pages.bytes[KM_KIND_RAW] + c->packed_bytes + c->delta_bytes;
 	c->codec_ms = m->pages.codec_ns / 1000000;
 	c->same_pages = m->same;
 	c->later_pages = m->later;

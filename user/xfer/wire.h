@@ -8,7 +8,8 @@
  *                                  <-------------------------  WELCOME (json) | REFUSE (json)
  *     BLOCKS (json), MAIN, SYNC,
  *     FENCE                        ------------------------->
- *                                  <-------------------------  RP, LOADED, FAILED (json)
+ *                                  <-------------------------  REACH, RP, LOADED,
+ *                                                              FAILED (json)
  *     VERIFY (hashes)              ------------------------->
  *                                  <-------------------------  VERIFIED (json)
  *     GO                           ------------------------->  the commit point
@@ -71,6 +72,7 @@ enum km_op {
 	KM_OP_BLOCKS,  /* the RAMBlocks by number, before any page */
 	KM_OP_OUTCOME, /* on a new connection: what became of this session's guest? */
 	KM_OP_ARRIVAL,
+	KM_OP_REACH, /* a byte a block: 1 where the destination can apply deltas */
 	KM_OP_LAST,
 };
 

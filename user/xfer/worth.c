@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "worth.h"
 
+#include <stddef.h>
+
 #define PAGE 4096.0
 
 /* A window of the link's speed: long enough for several messages, and for a link that bunches. */
@@ -32,6 +34,13 @@ static const struct km_worth_level guess = { .ns = 8000, .ratio = 0.5 };
 int km_worth_zstd_level(int level)
 {
 	return zstd_level[level < 0 ? 0 : level];
+}
+
+unsigned int km_worth_page_bytes(const struct km_worth *w)
+{
+	const struct km_worth_level *l = w->on ? &w->level[w->on - 1] : NULL;
+
+	return (unsigned int)(l && l->known && l->ratio < 1 ? PAGE * l->ratio : PAGE);
 }
 
 static void end_window(struct km_worth *w, const struct km_worth_look *look)

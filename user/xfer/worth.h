@@ -72,6 +72,8 @@ struct km_worth {
 };
 
 int km_worth_zstd_level(int level);
+/* What a page that isn't dense takes on the wire at present. */
+unsigned int km_worth_page_bytes(const struct km_worth *w);
 
 void km_worth_see(struct km_worth *w, const struct km_worth_look *look);
 /* Whether packing could pay at all at this link's speed: else nobody need look at the pages. */
