@@ -18,10 +18,7 @@
  */
 #include "flat.h"
 
-#define MAGIC_WRITTEN	0x6b6d6731u
 #define MAGIC_FILLED	0x6b6d6632u
-#define GOLDEN		0x9e3779b9u
-#define HEAD_WORDS	4
 
 /* Text, eight bytes an entry. With three words of 16 random, zstd makes about a third of it. */
 static const char dictionary[64][9] = {
@@ -46,6 +43,16 @@ static void want_head(struct want *w, u32 magic, u32 iter)
 	w->head[3] = mix(w->head[0] + mix(params.seed + iter * GOLDEN));
 }
 
+/* How many words of PAGE after its head each write changes. */
+u32 want_changed(u32 page)
+{
+	u32 words = (params.bytes - 8) / 4;
+
+	if (words > PAGE_WORDS - HEAD_WORDS)
+		words = PAGE_WORDS - HEAD_WORDS;
+	return params.vary ? (page & 15) * (words + 1) >> 4 : words;
+}
+
 /* REF: the page of the file, or 0. Text is our own: that of the file need not be text. */
 void want_written(struct want *w, u32 page, u32 iter, const u32 *ref)
 {
@@ -58,9 +65,7 @@ void want_written(struct want *w, u32 page, u32 iter, const u32 *ref)
 	w->ref = w->text ? 0 : ref;
 	w->zero0 = params.content == CONTENT_ZERO;
 	w->zero = w->zero0 && even;
-	w->changed = (params.bytes - 8) / 4;
-	if (w->changed > PAGE_WORDS - HEAD_WORDS)
-		w->changed = PAGE_WORDS - HEAD_WORDS;
+	w->changed = want_changed(page);
 	w->base0 = mix(page ^ params.seed);
 	w->base = mix(w->base0 + iter * GOLDEN);
 	if (w->zero)
@@ -119,7 +124,7 @@ static u32 want_word(const struct want *w, u32 i)
 	if (w->text && i % 16 >= 3)
 		return ((const u32 *)(const void *)
 			dictionary[mix(base + (i >> 1) * GOLDEN) % 64])[i & 1];
-	return mix(base + i * GOLDEN);
+	return base + i * GOLDEN;
 }
 
 void want_store(const struct want *w, u32 *to, u32 words)

@@ -14,15 +14,18 @@ struct params {
 	u32 vram;	/* the same in the VGA's memory, when there is one */
 	u32 rate;	/* pages a second by the CPU, 0: as fast as it can */
 	u32 bytes;	/* bytes changed by each such write, 8 to 4096 */
+	u32 vary;	/* from 8 bytes to so many, by page */
 	u32 content;
 	u32 order;
 	u32 dma;	/* bytes of RAM that fw_cfg DMA overwrites */
 	u32 drate;	/* pages a second by DMA, 0: as fast as it can */
 	u32 batch;	/* pages a DMA request */
 	u32 dsilent;	/* DMA rewrites each page with what it holds already */
+	u32 dlast;	/* pages at the file's end that DMA alone copies, 0: all are everybody's */
 	u32 zero;	/* percentage of zero pages in the RAM that nobody writes */
 	u32 sweep;	/* pages a second checked by the rolling sweep */
 	u32 sample;	/* words of a page's body checked before each overwrite */
+	u32 quick;	/* few instructions a page: quick.c */
 	u32 tick;	/* ms between ticks */
 	u32 tickmode;
 	u32 status;	/* ms between status lines */
@@ -52,6 +55,8 @@ void die(const char *why) __attribute__((noreturn));
 /* tick.c */
 struct ticker {
 	volatile u32 count;	/* ticks since the start */
+	u32 time;		/* ticks that there should have been, by the TSC */
+	u32 rest;		/* and what is no whole one yet, in units of 1024 TSC cycles */
 	u32 maxgap;		/* greatest distance between two, in units of 1024 TSC cycles */
 	u32 last;		/* when the last was, in those units */
 	u32 next;		/* poll mode: when the next is due */
@@ -88,6 +93,9 @@ void fwcfg_clear(void *to, u32 len);
 u32 pci_vga_memory(void);
 
 #define CLUSTER		16	/* filled pages are zero or not in groups of so many */
+#define MAGIC_WRITTEN	0x6b6d6731u
+#define GOLDEN		0x9e3779b9u
+#define HEAD_WORDS	4
 
 /* content.c: what a page must hold */
 struct want {
@@ -105,6 +113,7 @@ struct want {
 void want_written(struct want *w, u32 page, u32 iter, const u32 *ref);
 void want_copied(struct want *w, u32 page, const u32 *ref, u32 file_page);
 void want_filled(struct want *w, u32 page, const u32 *ref);
+u32 want_changed(u32 page);
 void want_store(const struct want *w, u32 *to, u32 words);
 int want_check(const struct want *w, const u32 *at, u32 from, u32 step);
 
@@ -127,6 +136,9 @@ struct layout {
 	u32 *source;	/* what each copied page must hold: page of the file */
 	u32 *ref;	/* the fw_cfg file as read at the start */
 	u32 ref_pages;
+	u32 fill_pages;	/* of them, those from the start that pages begin as */
+	u32 dma_page;	/* from this one on DMA copies */
+	u32 dma_pages;
 	struct fwcfg_file file;
 };
 
@@ -139,11 +151,20 @@ const u32 *memory_ref(u32 page);
 u32 *memory_written_page(u32 index);
 struct segment *memory_segment(enum kind kind);
 
+/* quick.c */
+#define QUICK_RUN	8	/* pages a call of quick_write() */
+
+void quick_init(void);
+void quick_write(void);
+void quick_check_copied(u32 first);
+
 /* work.c */
 void work_init(void);
 void work_write(void);
 void work_copy(void);
 void work_sweep(void);
+
+u32 work_stride(void);
 
 static inline u32 mix(u32 x)
 {

@@ -86,6 +86,14 @@ static void lay_out_file(void)
 	if (pages < 2 * params.batch)
 		die("the fw_cfg file is too small");
 	layout.ref_pages = pages;
+	layout.fill_pages = layout.dma_pages = pages;
+	if (params.dlast) {
+		layout.dma_pages = params.dlast / params.batch * params.batch;
+		if (layout.dma_pages < 2 * params.batch || layout.dma_pages >= pages)
+			die("dlast= and the fw_cfg file don't fit");
+		layout.fill_pages = pages - layout.dma_pages;
+		layout.dma_page = layout.fill_pages;
+	}
 	layout.ref = take_table(pages * PAGE_WORDS);
 	fwcfg_select(&layout.file, 0);
 	fwcfg_read(layout.ref, pages * PAGE_SIZE);
@@ -138,7 +146,7 @@ struct segment *memory_segment(enum kind kind)
 /* The page of the file that PAGE begins as, or 0. */
 const u32 *memory_ref(u32 page)
 {
-	return layout.ref ? layout.ref + page % layout.ref_pages * PAGE_WORDS : 0;
+	return layout.ref ? layout.ref + page % layout.fill_pages * PAGE_WORDS : 0;
 }
 
 /* What page I of segment S must hold now. */
@@ -189,6 +197,16 @@ static u32 run_length(const struct segment *s, u32 i, u32 from)
 	return n;
 }
 
+/* Page I is zero already; so is the rest of its cluster, the last of which it returns, or I. */
+static u32 skip_zero(const struct segment *s, u32 i)
+{
+	u32 last = ((s->page + i) | (CLUSTER - 1)) - s->page;
+
+	if (s->kind != KIND_FILLED || i < BIOS_PAGES || last + BIOS_PAGES >= s->count)
+		return i;
+	return last;
+}
+
 static void fill_segment(const struct segment *s)
 {
 	u32 i, copied = 0, from;
@@ -198,6 +216,7 @@ static void fill_segment(const struct segment *s)
 		memory_want(&w, s, i);
 		if (w.zero && w.zero0) {
 			clear(s, i);
+			i = skip_zero(s, i);
 			continue;
 		}
 		if (!w.ref) {
@@ -218,7 +237,7 @@ void memory_fill(void)
 	u32 i;
 
 	for (i = 0; i < layout.copied; i++)
-		layout.source[i] = i % layout.ref_pages;
+		layout.source[i] = layout.dma_page + i % layout.dma_pages;
 	for (i = 0; i < layout.nseg; i++)
 		fill_segment(&layout.seg[i]);
 }

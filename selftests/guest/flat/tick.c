@@ -132,10 +132,15 @@ static void tick(u32 t)
 {
 	u32 gap = t - ticker.last;
 
-	if ((s32)gap < 0)
+	if ((s32)gap < 0) {
 		ticker.backward++;
-	else if (gap > ticker.maxgap)
+		gap = 0;
+	}
+	if (gap > ticker.maxgap)
 		ticker.maxgap = gap;
+	ticker.rest += gap;
+	ticker.time += ticker.rest / ticker.period;
+	ticker.rest %= ticker.period;
 	ticker.last = t;
 	ticker.count++;
 	outb(DEBUGCON, '0' + ticker.count % 64);

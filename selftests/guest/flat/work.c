@@ -23,17 +23,24 @@ static u32 gcd(u32 a, u32 b)
 	return a;
 }
 
+/* The golden section visits all pages once a round, each far from the last. */
+u32 work_stride(void)
+{
+	u32 n = layout.written, stride;
+
+	if (params.order != ORDER_SCATTER || n < 8)
+		return 1;
+	for (stride = n / 8 * 5; gcd(n, stride) != 1; stride++)
+		;
+	return stride;
+}
+
 void work_init(void)
 {
-	u32 n = layout.written;
-
 	work.copied = memory_segment(KIND_COPIED);
-	work.stride = 1;
-	if (params.order != ORDER_SCATTER || n < 8)
-		return;
-	/* The golden section visits all pages once a round, each far from the last. */
-	for (work.stride = n / 8 * 5; gcd(n, work.stride) != 1; work.stride++)
-		;
+	work.stride = work_stride();
+	if (params.quick)
+		quick_init();
 }
 
 static u32 sample_step(void)
@@ -74,14 +81,16 @@ void work_write(void)
  */
 void work_copy(void)
 {
-	u32 first = work.copy_next, i, from, batches = layout.ref_pages / params.batch;
+	u32 first = work.copy_next, i, from, batches = layout.dma_pages / params.batch;
 	struct want w;
 
-	for (i = first; i < first + params.batch; i++) {
+	if (params.quick)
+		quick_check_copied(first);
+	for (i = first; !params.quick && i < first + params.batch; i++) {
 		memory_want(&w, work.copied, i);
 		check(&w, page_pointer(work.copied->page + i), sample_step());
 	}
-	from = (work.round + first / params.batch) % batches * params.batch;
+	from = layout.dma_page + (work.round + first / params.batch) % batches * params.batch;
 	if (from != work.file_next || !from)
 		fwcfg_select(&layout.file, from * PAGE_SIZE);
 	fwcfg_read(page_pointer(work.copied->page + first), params.batch * PAGE_SIZE);

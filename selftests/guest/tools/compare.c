@@ -2,7 +2,8 @@
 /*
  * compare: are two stopped guests' memories equal, page by page? All that the guest's
  * physical address space shows as RAM or ROM (the VGA's memory included) is read by QEMU's
- * own pmemsave, so nothing of kmigrate takes part.
+ * own pmemsave, so nothing of kmigrate takes part. With --range it is that part alone, which
+ * the caller knows that nobody writes: then the guests may run.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -37,6 +38,7 @@ struct side {
 static struct side a, b;
 static unsigned long allowed[MAX_ALLOWED];
 static int nallowed;
+static struct range only;	/* --range, or empty */
 static unsigned long pages, differ, tolerated;
 
 static void die(const char *who, const char *why)
@@ -54,7 +56,7 @@ static void open_side(struct side *s, const char *path)
 	if (client_open(&s->client, path))
 		die(path, s->client.error);
 	reply = client_command(&s->client, "query-status", NULL);
-	if (!reply || json_is_true(json_object_get(reply, "running")))
+	if (!reply || (!only.end && json_is_true(json_object_get(reply, "running"))))
 		die(path, reply ? "the guest is running" : s->client.error);
 	json_decref(reply);
 	snprintf(s->file, sizeof(s->file), "/tmp/compare.XXXXXX");
@@ -102,6 +104,26 @@ static void find_ranges(struct side *s)
 	free(text);
 	if (!s->ranges)
 		die(s->path, "no memory found by info mtree");
+}
+
+/* The ranges as far as they lie in the one that was asked for. */
+static void narrow(struct side *s)
+{
+	int i, left = 0;
+
+	for (i = 0; i < s->ranges; i++) {
+		struct range r = s->range[i];
+
+		if (r.first < only.first)
+			r.first = only.first;
+		if (r.end > only.end)
+			r.end = only.end;
+		if (r.first < r.end)
+			s->range[left++] = r;
+	}
+	s->ranges = left;
+	if (!left)
+		die(s->path, "no memory in that range");
 }
 
 static void load(struct side *s, unsigned long from, unsigned long size)
@@ -196,17 +218,28 @@ static void remove_files(void)
 		unlink(b.file);
 }
 
+static void option(const char *name, const char *value)
+{
+	if (!strcmp(name, "--range")) {
+		if (sscanf(value, "%li-%li", (long *)&only.first, (long *)&only.end) != 2 ||
+		    only.first % PAGE || only.end % PAGE || only.first >= only.end)
+			die(value, "a range is FIRST-END, of whole pages");
+		return;
+	}
+	if (nallowed == MAX_ALLOWED)
+		die("--allow", "too many");
+	allowed[nallowed++] = strtoul(value, NULL, 0);
+}
+
 int main(int argc, char **argv)
 {
-	for (; argc > 2 && !strcmp(argv[1], "--allow"); argv += 2, argc -= 2) {
-		if (nallowed == MAX_ALLOWED)
-			die("--allow", "too many");
-		allowed[nallowed++] = strtoul(argv[2], NULL, 0);
-	}
+	for (; argc > 2 && (!strcmp(argv[1], "--allow") || !strcmp(argv[1], "--range"));
+	     argv += 2, argc -= 2)
+		option(argv[1], argv[2]);
 	if (argc != 3 || argv[1][0] == '-') {
-		fputs("usage: compare [--allow GUEST-PHYSICAL-ADDRESS]... QMP-SOCKET-A "
-		      "QMP-SOCKET-B\nExit status: 0 equal, 1 some page differs, 2 no "
-		      "comparison.\n", stderr);
+		fputs("usage: compare [--allow GUEST-PHYSICAL-ADDRESS]... [--range FIRST-END] "
+		      "QMP-SOCKET-A QMP-SOCKET-B\nExit status: 0 equal, 1 some page differs, "
+		      "2 no comparison.\n", stderr);
 		return 2;
 	}
 	atexit(remove_files);
@@ -214,6 +247,10 @@ int main(int argc, char **argv)
 	open_side(&b, argv[2]);
 	find_ranges(&a);
 	find_ranges(&b);
+	if (only.end) {
+		narrow(&a);
+		narrow(&b);
+	}
 	compare();
 	client_close(&a.client);
 	client_close(&b.client);
