@@ -60,7 +60,7 @@ DEBUG_DEPS := bc flex bison libelf-dev
 TEST_DEPS := man-db dkms valgrind python3-yaml python3-jsonschema bochs bochs-term bpftrace openssh-client openssh-server faketime gnutls-bin chromium poppler-utils
 
 .PHONY: all user bpf module no-module faults install uninstall unit-tests fuzz check check-unit \
-	check-pml check-faults check-debug-kernel bench-dirty bench-hold bench-trace bench-ledger demo deps demo-deps debug-deps help clean
+	check-pml check-faults check-debug-kernel bench bench-dirty bench-hold bench-trace bench-ledger demo deps demo-deps debug-deps help clean
 all: user $(if $(KDIRS),module,no-module)
 
 user: $(BUILD)/kmigrate
@@ -151,6 +151,10 @@ check-debug-kernel:
 	@selftests/vm/debugkernel
 	@selftests/run selftests/debug/debug.sh
 
+# Whole moves. WORKLOADS=, ENGINES=, LINKS=, RUNS=: selftests/bench/move says of what.
+bench: user
+	@selftests/bench/move
+
 # BENCH= has arguments: selftests/bench/lib.sh says which.
 bench-trace: user
 bench-dirty bench-hold bench-trace: bench-%:
@@ -189,6 +193,7 @@ help:
 	@echo "make check-faults  200 moves in which something goes wrong (SEED=, MOVES=)"
 	@echo "make check-debug-kernel"
 	@echo "                 the module on a kernel with KASAN, lockdep, kmemleak, which it builds (long)"
+	@echo "make bench       whole moves, against QEMU's own (WORKLOADS=, ENGINES=, LINKS=, RUNS=; hours)"
 	@echo "make bench-dirty what dirty tracking costs (BENCH='--count --json -k 6.1')"
 	@echo "make bench-hold  how soon automatic holds are in force (BENCH='--count --json -k 6.1')"
 	@echo "make bench-trace what tracing costs a guest (BENCH='--count --json -k 6.1')"
