@@ -62,7 +62,7 @@ begin_move() { # FAULT
 	fresh || return
 	case $1 in
 	clock) echo +0 >"$dir/time" && runs=(env "${clock[@]}") ;;
-	full_disk) mount -t tmpfs -o size=256k tmpfs "$KMIGRATE_STATE_DIR" && full=$KMIGRATE_STATE_DIR ;;
+	full_disk) mkdir "$KMIGRATE_STATE_DIR" && mount -t tmpfs -o size=256k tmpfs "$KMIGRATE_STATE_DIR" && full=$KMIGRATE_STATE_DIR ;;
 	esac
 	receive "$a" "$b" --peer-timeout $patience || return
 	to=$address:$port

@@ -177,6 +177,11 @@ static int write_file(const char *path, const char *text, bool to_disk)
 	return rc;
 }
 
+void km_journal_folder(void)
+{
+	mkdir(state_dir(), 0700);
+}
+
 int km_journal_write(struct km_journal *j, bool to_disk, struct km_err *err)
 {
 	char path[PATH_MAX], temp[PATH_MAX], *text;
@@ -191,7 +196,7 @@ int km_journal_write(struct km_journal *j, bool to_disk, struct km_err *err)
 	text = km_journal_text(j);
 	if (!text)
 		return km_err_set(err, -ENOMEM, "out of memory for the journal");
-	mkdir(state_dir(), 0700);
+	km_journal_folder();
 	errno = 0;
 	rc = write_file(temp, text, to_disk);
 	free(text);

@@ -50,6 +50,8 @@ int km_journal_list(struct km_journal **list, size_t *n, struct km_err *err);
 /* An entry as its file has it: malloc'ed text, and back (-EBADMSG). */
 char *km_journal_text(const struct km_journal *j);
 int km_journal_parse(struct km_journal *j, const char *text, size_t len);
+/* Makes the folder that all of it is in, for who writes there first. */
+void km_journal_folder(void);
 /* Of a file that goes with an entry; suffix "": the entry itself. */
 int km_journal_path(char path[PATH_MAX], const char *id, bool destination, const char *suffix,
 		    struct km_err *err);

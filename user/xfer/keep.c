@@ -29,6 +29,7 @@ int km_keep(struct km_journal *j, const struct km_creds *c, struct km_err *err)
 	if (rc)
 		return rc;
 	km_psk_text(&c->psk, text);
+	km_journal_folder(); /* the key is there before the entry */
 	rc = km_secret_write(path, text, strlen(text));
 	km_wipe(text, sizeof(text));
 	return rc ? km_err_set(err, rc, "cannot write the journal %s: %s", path, strerror(-rc)) : 0;
