@@ -260,7 +260,10 @@ int km_send(struct km_conn *c, enum km_op op, uint64_t seq, const void *payload,
 
 	if (len > KM_WIRE_PAYLOAD_MAX)
 		return km_err_set(err, -EMSGSIZE, "%s message of %zu bytes", km_op_name(op), len);
-	km_wire_seal(head, op, seq, payload, (uint32_t)len);
+	if (c->tls)
+		km_wire_head(head, op, seq, (uint32_t)len);
+	else
+		km_wire_seal(head, op, seq, payload, (uint32_t)len);
 	pthread_mutex_lock(&c->wlock);
 	rc = c->tls ? write_tls(c, head, payload, len) : write_plain(c, head, payload, len);
 	pthread_mutex_unlock(&c->wlock);
@@ -314,7 +317,11 @@ static int recv_one(struct km_conn *c, struct km_msg *m, struct km_err *err)
 		return km_err_set(err, rc, "a %s message broke off: %s", km_op_name(m->op),
 				  why(c, rc));
 	c->buf[m->len] = '\0';
-	return km_wire_check(head, m, c->buf, err);
+	if (!c->tls)
+		return km_wire_check(head, m, c->buf, err);
+	return m->sum ? km_err_set(err, -EPROTO, "a %s message with a sum, over TLS",
+				   km_op_name(m->op)) :
+			0;
 }
 
 static int heard_ping(struct km_conn *c, size_t len, struct km_err *err)

@@ -28,8 +28,7 @@ static uint64_t checksum(const uint8_t head[KM_WIRE_HEADER_BYTES], const void *p
 	return XXH3_64bits_withSeed(payload, len, XXH3_64bits(head, H_SUM));
 }
 
-void km_wire_seal(uint8_t head[KM_WIRE_HEADER_BYTES], enum km_op op, uint64_t seq,
-		  const void *payload, uint32_t len)
+void km_wire_head(uint8_t head[KM_WIRE_HEADER_BYTES], enum km_op op, uint64_t seq, uint32_t len)
 {
 	km_put_le32(head + H_MAGIC, MAGIC);
 	km_put_le16(head + H_ABI, KM_WIRE_ABI);
@@ -37,6 +36,13 @@ void km_wire_seal(uint8_t head[KM_WIRE_HEADER_BYTES], enum km_op op, uint64_t se
 	km_put_le32(head + H_LEN, len);
 	km_put_le32(head + H_ZERO, 0);
 	km_put_le64(head + H_SEQ, seq);
+	km_put_le64(head + H_SUM, 0);
+}
+
+void km_wire_seal(uint8_t head[KM_WIRE_HEADER_BYTES], enum km_op op, uint64_t seq,
+		  const void *payload, uint32_t len)
+{
+	km_wire_head(head, op, seq, len);
 	km_put_le64(head + H_SUM, checksum(head, payload, len));
 }
 

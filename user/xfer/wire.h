@@ -30,11 +30,11 @@
  *     PAGES (pack.h)               ------------------------->
  *                                  <-------------------------  ACK
  *
- * Each connection is TLS's (tls.h) unless both ends were told --insecure, so the sums below are
- * against mistakes, not against attackers; those of TLS's records are.  What makes a connection
- * a part of this move is the session's number, random and said in WELCOME alone, on top of TLS.
- * To a peer that speaks without TLS to an end that does, and the other way round, FAILED is said
- * in the clear, and nothing else (door.h).
+ * Each connection is TLS's (tls.h) unless both ends were told --insecure: then the sums below
+ * are against mistakes, not against attackers.  TLS's records have their own.  What makes a
+ * connection a part of this move is the session's number, random and said in WELCOME alone, on
+ * top of TLS.  To a peer that speaks without TLS to an end that does, and the other way round,
+ * FAILED is said in the clear, and nothing else (door.h).
  */
 #ifndef KM_WIRE_H
 #define KM_WIRE_H
@@ -80,11 +80,13 @@ struct km_msg {
 	enum km_op op;
 	uint32_t len; /* of the payload */
 	uint64_t seq;
-	uint64_t sum; /* xxh3-64 of header (sum 0) and payload */
+	uint64_t sum; /* xxh3-64 of header (sum 0) and payload; over TLS 0 */
 };
 
 const char *km_op_name(enum km_op op);
 
+/* Builds the header of a message whose payload needs no sum: TLS's records have their own. */
+void km_wire_head(uint8_t head[KM_WIRE_HEADER_BYTES], enum km_op op, uint64_t seq, uint32_t len);
 /* Builds the header of a message with this payload (may be NULL when len is 0). */
 void km_wire_seal(uint8_t head[KM_WIRE_HEADER_BYTES], enum km_op op, uint64_t seq,
 		  const void *payload, uint32_t len);
