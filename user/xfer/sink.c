@@ -179,13 +179,21 @@ static void stop_threads(struct sink *s)
 		pthread_join(s->watch, NULL);
 }
 
+/* Errors that are no consequence of QEMU's death, but may be its cause: the source was silent, or
+ * sent what can't be used. */
+static bool is_sources(const struct km_err *err)
+{
+	return err->code == -ETIMEDOUT || err->code == -EPROTO || err->code == -EBADMSG ||
+	       err->code == -ERANGE || err->code == -EILSEQ;
+}
+
 /* When QEMU has died, what it said last explains more than the socket that broke.  It may
  * still be on its way out: its sockets close first. */
 static void add_last_words(struct sink *s, struct km_err *err)
 {
 	char words[256];
 
-	if (s->q.pid <= 0 || s->understood || err->code == -ETIMEDOUT)
+	if (s->q.pid <= 0 || s->understood || is_sources(err))
 		return;
 	for (int i = 0; i < 20 && km_destqemu_alive(&s->q); i++)
 		usleep(10000);
