@@ -110,19 +110,19 @@ static struct km_worth_plan choose(struct km_pagesend *s, struct km_worth_result
 /* Returns the bytes of the frame. */
 static size_t pack(struct km_pagesend *s)
 {
-	struct km_stamp from = km_stamp_now(), to;
+	struct km_stamp from = km_stamp_now(), begun, to;
 	struct km_worth_result r = { 0 };
 	struct km_worth_plan plan;
-	uint64_t begun;
 	size_t n;
 
 	make_deltas(s);
 	plan = choose(s, &r);
-	begun = km_now_ns();
+	begun = km_stamp_now();
 	n = km_packer_pack(s->packer, &s->pages, km_worth_zstd_level(plan.level));
 	to = km_stamp_now();
 	r.bytes = n ? n : (r.light + r.dense) * (uint64_t)KM_PAGE_SIZE;
-	r.ns = to.wall_ns - begun;
+	r.cpu_ns = to.cpu_ns - begun.cpu_ns;
+	r.wall_ns = to.wall_ns - begun.wall_ns;
 	km_worth_packed(&s->worth, plan, &r);
 	atomic_fetch_add(&s->o.counts->codec_ns, to.cpu_ns - from.cpu_ns);
 	return n;

@@ -10,10 +10,12 @@
 /* The weight of a window; of 128 pages' result. */
 #define LINK_WEIGHT 0.25
 #define RESULT_KEEP 384.0 /* pages */
-#define FASTER	    0.9
+#define FASTER	    0.95
 
-#define BEGIN_MARGIN 2.0
-#define STAY_MARGIN  1.25
+#define BEGIN_MARGIN  2.0
+#define CHANGE_MARGIN 1.5 /* to another level */
+#define STAY_MARGIN   1.25
+#define KEEPS_UP      0.75
 
 #define GAP_MIN	   32
 #define GAP_MAX	   128
@@ -27,7 +29,7 @@
  */
 static const int zstd_level[KM_WORTH_LEVELS] = { -3, 1, 3 };
 /* What the first is thought to do until it was tried. */
-static const struct km_worth_level guess = { .ns = 8000, .ratio = 0.5 };
+static const struct km_worth_level guess = { .cpu_ns = 8000, .wall_ns = 8000, .ratio = 0.5 };
 /* No level takes less for a page of which little is left. */
 #define LEAST_NS 4000.0
 
@@ -82,13 +84,16 @@ bool km_worth_possible(const struct km_worth *w)
 	return PAGE * w->link_ns > BEGIN_MARGIN * LEAST_NS;
 }
 
-/* Of the link's time for a page, what is left over; below 0 it doesn't pay. */
+/* Of the link's time for a page, what is left over; not above 0: it doesn't pay. */
 static double gain(const struct km_worth *w, int i)
 {
 	const struct km_worth_level *l = w->level[i].known ? &w->level[i] : &guess;
-	double margin = w->on == i + 1 ? STAY_MARGIN : w->on ? 1.5 : BEGIN_MARGIN;
+	double margin = w->on == i + 1 ? STAY_MARGIN : w->on ? CHANGE_MARGIN : BEGIN_MARGIN;
+	double link_ns = PAGE * w->link_ns;
 
-	return (1 - l->ratio) * PAGE * w->link_ns - margin * l->ns;
+	if (l->wall_ns > (w->on == i + 1 ? 1 : KEEPS_UP) * link_ns)
+		return 0;
+	return (1 - l->ratio) * link_ns - margin * l->cpu_ns;
 }
 
 static int best_level(const struct km_worth *w)
@@ -164,12 +169,11 @@ static double moved(double from, double to, double pages)
 void km_worth_packed(struct km_worth *w, struct km_worth_plan plan, const struct km_worth_result *r)
 {
 	struct km_worth_level *l = &w->level[plan.level < 0 ? 0 : plan.level];
-	double light = r->light, n = light + r->dense, ratio, ns;
+	double light = r->light, n = light + r->dense, ratio;
 
 	if (plan.level == KM_WORTH_RAW || n < 1)
 		return;
 	ratio = (double)r->bytes / PAGE / n;
-	ns = (double)r->ns / n;
 	if (r->dense >= DENSE_MIN) {
 		/* Light pages do as they did; the rest is the dense ones'. */
 		double of_light = light * (l->known ? l->ratio : guess.ratio);
@@ -179,7 +183,10 @@ void km_worth_packed(struct km_worth *w, struct km_worth_plan plan, const struct
 	}
 	if (r->dense && !w->dense_too)
 		return; /* a trial of other pages than are packed */
-	l->ratio = l->known ? moved(l->ratio, ratio, n) : ratio;
-	l->ns = l->known ? moved(l->ns, ns, n) : ns;
-	l->known = true;
+	if (!l->known)	/* that the thread had to wait for a CPU may be chance */
+		*l = (struct km_worth_level){ true, (double)r->cpu_ns / n, (double)r->cpu_ns / n,
+					      ratio };
+	l->ratio = moved(l->ratio, ratio, n);
+	l->cpu_ns = moved(l->cpu_ns, (double)r->cpu_ns / n, n);
+	l->wall_ns = moved(l->wall_ns, (double)r->wall_ns / n, n);
 }

@@ -2,15 +2,16 @@
 /*
  * When compressing pays, and how hard to try.  Pure: the sender tells what it measured.
  *
- * A page is packed if the time that the link needs for the bytes saved is more than the time
+ * A page is packed if the time that the link needs for the bytes saved is more than the CPU time
  * that packing takes, with a margin: twice it to begin, since the destination must unpack and
  * both hosts have other work; a quarter more to go on.  Among zstd's levels the one that leaves
- * the most of the link's time.
+ * the most of the link's time.  And if packing keeps up: by the clock, which on a host that has
+ * too much to do is far more than CPU time, it takes less than the link for the unpacked page.
  *
  * The link's speed is that of the stream's share, seen while something is queued in its socket:
  * then it is the link (or the receiver) that sets the rate.  A link that never was waited for is
  * infinitely fast.  One that is not waited for while the sender is always busy may be faster
- * than it was known to be, and so is taken for a tenth faster each time, until it is waited for
+ * than it was known to be, and so is taken for a twentieth faster each time, until it is waited for
  * or packing has ended.
  *
  * What packing costs and leaves is known of what was packed.  While it doesn't pay, one message
@@ -45,13 +46,13 @@ struct km_worth_plan {
 struct km_worth_result {
 	unsigned int light, dense; /* pages that were packed */
 	uint64_t bytes;		   /* of the frame; of the pages if it was none */
-	uint64_t ns;
+	uint64_t cpu_ns, wall_ns;
 };
 
 struct km_worth_level {
 	bool known;
-	double ns;    /* a page */
-	double ratio; /* after / before */
+	double cpu_ns, wall_ns; /* a page */
+	double ratio;		/* after / before */
 };
 
 /* When something is tried next. */
