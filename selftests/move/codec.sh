@@ -1,0 +1,100 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# What becomes of pages on a slow link: text is compressed, noise is not, and of pages
+# that are written again and again only what has changed goes. Of working guests under KVM, whose
+# memory is compared at both ends, and who check it themselves.
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/lib"
+. "$here/net"
+
+[ -w /dev/kvm ] || skip_all "no /dev/kvm"
+net_up 200mbit || skip_all "no right to make a link"
+
+over() { # STATUS NAME
+	[ "$1" = 0 ] || errors
+	end "$a" "$b"
+	rm -rf "$a" "$b"
+	result "$1" "$2"
+}
+
+# A guest goes from $a to $b, and nothing is wrong with its memory.
+moves() { # GUEST-OPTION... -- ARGUMENT-OF-RUN...
+	local options=()
+	while [ "$1" != -- ]; do options+=("$1"); shift; done
+	shift
+	start "$a" --accel kvm --mem 64M "${options[@]}" && sleep 1 &&
+		receive "$a" "$b" --peer-timeout 60s && run "$a" --verify --peer-timeout 60s "$@" &&
+		wait "$receiver" || return 1
+	receiver=''
+	jq -c '.counters + .times' "$a/run.json" | sed 's/^/# /'
+	is '.outcome == "moved" and .verify.passed and .verify.pages * 4096 >= .ram_bytes' &&
+		"$guest/status" "$b" --progress 60 >"$b/status"
+}
+
+is() { # JQ: of the result
+	[ "$(jq "$1" "$a/run.json")" = true ] && return 0
+	echo "# not so: $1"
+	return 1
+}
+
+# Anything that had content, as if it had gone raw.
+raw='(.counters | (.raw_pages + .packed_pages + .delta_pages) * 4096)'
+
+text() {
+	# The file fills RAM but for what is zero, and the device model copies pages of it.
+	moves --data text --param ws=1M --param zero=20 --param dma=8M --param drate=2000 -- &&
+		is '.counters | .packed_pages > .raw_pages' &&
+		is '.counters | .packed_bytes < .packed_pages * 4096 / 2' &&
+		is ".counters.wire_bytes < 0.7 * $raw"
+	over $? "text is compressed"
+}
+
+noise() {
+	moves --param ws=1M --param dma=8M --param drate=2000 -- --delta-memory 0 &&
+		is '.counters | .packed_pages < .raw_pages / 20 and .delta_pages == 0' &&
+		is ".counters.wire_bytes < 1.02 * $raw + 1000000" &&
+		is '.counters.codec_ms < .times.total_ms / 20'
+	over $? "noise goes as it is, and costs no more"
+}
+
+# 64 pages with 32 bytes changed in each; QEMU has whole pages to send meanwhile, round after
+# round, and slowly, so these come again and again, however slow the machine.
+small_writes=(--param ws=256K --param bytes=32 --param rate=2000 --param dma=8M --param drate=2000)
+slower() { tc qdisc change dev "km$$a" root tbf rate 50mbit burst 64k latency 20ms; }
+
+small() { # NAME BACKING
+	slower && moves --backing "$2" "${small_writes[@]}" -- --deadline 60s &&
+		is '.counters | .delta_pages >= 64 and .delta_bytes < .delta_pages * 120'
+	over $? "$1"
+}
+
+# Somebody writes to the destination's memory: no delta of such a page fits any more. At other
+# places each time, since poke flips a bit.
+wrong_page() {
+	local gpa n=0 rc=1
+	slower && start "$a" --accel kvm --mem 64M "${small_writes[@]}" && receive "$a" "$b" &&
+		gpa=$(grep -o 'written_gpa=[0-9a-fx]*' "$a/serial.log" | cut -d= -f2) || return 1
+	go "$a" --to "$address:$port"
+	while kill -0 "$mover" 2>/dev/null && [ $n -lt 1000 ]; do
+		for page in 0 1 2 3; do
+			"$guest/poke" "$b/mon.sock" "$(qemu_of "$b")" \
+				$((gpa + page * 4096 + 64 + n)) 2>/dev/null
+		done
+		n=$((n + 1))
+		sleep 0.1
+	done
+	await_run
+	[ $? = 1 ] && grep -q 'is not what the source takes it for' "$a/run.err" &&
+		[ "$(state "$a")" = running ] && [ -z "$(qemu_of "$b")" ] && rc=0
+	over $rc "a page that is another one there: the guest stays"
+}
+
+begin 5
+text
+noise
+small "small writes go as what has changed: shared memory" memfd
+small "small writes go as what has changed: anonymous memory" anon
+wrong_page
+finish
