@@ -217,11 +217,17 @@ static void patience(bool *ok)
 static void unread(bool *ok)
 {
 	struct km_err err = { 0 };
-	struct km_msg m;
+	uint8_t head[KM_WIRE_HEADER_BYTES];
 	struct pair p;
 	int before;
 
 	open_pair(&p);
+	CHECK(!km_conn_unread(&p.destination));
+	/* One byte of a record is read, the rest is in GnuTLS and not in the socket. */
+	CHECK(!km_send(&p.source, KM_OP_BYE, 0, NULL, 0, &err));
+	CHECK(!km_tls_read(p.destination.tls, head, 1, 1000));
+	CHECK(km_conn_unread(&p.destination) == KM_WIRE_HEADER_BYTES - 1);
+	CHECK(!km_tls_read(p.destination.tls, head + 1, sizeof(head) - 1, 1000));
 	CHECK(!km_conn_unread(&p.destination));
 	for (int i = 0; i < 5; i++) {
 		before = km_conn_unread(&p.destination);
@@ -229,15 +235,9 @@ static void unread(bool *ok)
 		usleep(50000);
 		CHECK(km_conn_unread(&p.destination) > before);
 	}
-	before = km_conn_unread(&p.destination);
-	/* One byte of a record is read, the rest is GnuTLS's. */
-	CHECK(!km_tls_read(p.destination.tls, &(uint8_t){ 0 }, 1, 1000));
-	CHECK(km_tls_unread(p.destination.tls) == KM_WIRE_HEADER_BYTES - 1);
-	CHECK(km_conn_unread(&p.destination) < before && km_conn_unread(&p.destination) > 0);
 	km_conn_close(&p.source);
 	usleep(50000);
 	CHECK(km_conn_unread(&p.destination) == -EPIPE);
-	(void)m;
 	close_pair(&p);
 }
 
