@@ -10,8 +10,8 @@ size_t fuzz_seed(unsigned int i, uint8_t buf[FUZZ_MAX])
 	static const char *const says[] = {
 		"{\"event\": \"STOP\", \"timestamp\": {}}\r\n{\"return\": {\"status\": \"paused\"}, \"id\": 1}\r\n",
 		"{\"return\": \"a } b \\\" c \\\\\\r\\nd {[\", \"id\": 1}\r\n{\"event\": \"X\"}{\"event\": \"Y\"}",
-		"{\n  \"id\": 1,\n  \"error\": {\n \"class\": \"CommandNotFound\",\n \"desc\": \"\\u001b[31m\"}\n}\n"
-		"{\"return\": [1, [2, {\"x\": null}]], \"id\": 2}\n",
+		("{\n  \"id\": 1,\n  \"error\": {\n \"class\": \"CommandNotFound\",\n \"desc\": \"\\u001b[31m\"}\n}\n"
+		 "{\"return\": [1, [2, {\"x\": null}]], \"id\": 2}\n"),
 		"{\"id\": 7, \"return\": {}}{\"error\": {\"desc\": \"no\"}}",
 	};
 
