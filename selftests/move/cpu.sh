@@ -177,12 +177,12 @@ throttle_says() { reports ".throttle | $1" || { echo "# $(jq -c .throttle "$a/ru
 not_without() {
 	ready vm '' && {
 		for _ in $(seq 1200); do
-			[ "$(rounds)" -ge 60 ] || ! kill -0 $mover && break
+			[ "$(rounds)" -ge 30 ] || ! kill -0 $mover && break
 			sleep 0.1
 		done 2>/dev/null
 		kill -INT $mover && ended 130 && at A && reports '.throttle == null'
 	}
-	over $? "it dirties faster than the link: not moved in 60 rounds"
+	over $? "it dirties faster than the link: not moved in 30 rounds"
 }
 
 given_up() {
