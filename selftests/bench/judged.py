@@ -27,7 +27,7 @@ judge = load()
 def row(engine, mb, seconds, pause=50.0, **other):
     r = {"workload": "steady", "link": "200mbit", "engine": engine, "paused": False,
          "wire_bytes": mb * 1e6, "total_s": seconds, "pause_ms": pause, "cpu_s": 30.0,
-         "vcpu_s": 20.0, "verified": 1000, "wrong": 0, "completed": True}
+         "vcpu_s": 20.0, "guest_mb_s": 6.0, "wanted_mb_s": 6.0, "verified": 1000, "wrong": 0, "completed": True}
     return {**r, **other}
 
 
@@ -146,6 +146,14 @@ def nothing_measured():
     assert goal([row("kmigrate", 500, 20, wrong=2)], "wrong") == (2, "not met")
 
 
+def lazy_guest():
+    """A guest that was kept from its work is told"""
+    rows = [row("kmigrate", 500, 20, guest_mb_s=4.9), row("precopy", 500, 20, guest_mb_s=4.7),
+            row("multifd", 500, 20, guest_mb_s=0, wanted_mb_s=0)]
+    told = [line for line in judge.text(judge.cells(rows)) if "guest at" in line]
+    assert len(told) == 1 and "precopy" in told[0] and "4.7 of 6.0" in told[0], told
+
+
 def unshaped():
     """Unshaped: time by the best, CPU time by multifd"""
     rows = [row("multifd", 500, 2, cpu_s=24, link="unshaped"),
@@ -180,7 +188,7 @@ def exit_status():
 
 def main():
     tests = [medians, each_figure_has_its_own_best, live_cost, cpu, all_met, one_is_enough_to_miss,
-             not_completed, too_hot, nothing_measured, unshaped, exit_status]
+             not_completed, too_hot, nothing_measured, lazy_guest, unshaped, exit_status]
     failed = False
     print(f"TAP version 13\n1..{len(tests)}")
     for i, test in enumerate(tests, 1):
