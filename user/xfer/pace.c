@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "pace.h"
 
-#define PAGE	    4096u
+#define PAGE		4096u
 /* Two multifd packets a stream in flight keep a fast link busy; more than
  * this is never needed to fill a 100 Gbit/s link with 1 ms round trips. */
-#define BACKLOG_MIN 512u
-#define BACKLOG_MAX 65536u
+#define BACKLOG_UNKNOWN 512u
+#define BACKLOG_MAX	65536u
+/* On a slow link even that is more than a pause has room for. One packet more of each stream is
+ * on its way when this is reached (intake.c). */
+#define BACKLOG_MIN	128u
 
 /* What a page costs is that of the last thousand or so. Less than this is believed of none: the
  * last pages may be of another kind. */
@@ -77,6 +80,8 @@ uint64_t km_pace_backlog_pages(const struct km_pace *p, unsigned int max_pause_m
 {
 	double pages = km_pace_pages_per_s(p) / 1e3 * max_pause_ms / 4;
 
+	if (!(p->bytes_per_s > 0))
+		return BACKLOG_UNKNOWN;
 	if (pages < BACKLOG_MIN)
 		return BACKLOG_MIN;
 	return pages > BACKLOG_MAX ? BACKLOG_MAX : (uint64_t)pages;
