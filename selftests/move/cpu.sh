@@ -130,7 +130,8 @@ higher() {
 
 # From here on the receiver is behind a link of 800 pages a second, and the guest writes the
 # same 1024 pages again and again, several times as fast: more than the relay's backlog (128
-# to 512 pages, pace.c) and the pause have room for.
+# to 512 pages, pace.c) and the pause have room for. Whole pages, since of small writes only what has changed is sent
+# (differ.h), and that the link can carry.
 slow_link() {
 	modprobe -a veth sch_tbf && ip netns add slow &&
 		ip link add kma type veth peer name kmb netns slow && ip addr add 10.78.0.1/24 dev kma &&
@@ -138,7 +139,7 @@ slow_link() {
 		ip -n slow link set kmb up && ip -n slow link set lo up &&
 		tc qdisc add dev kma root tbf rate 26mbit burst 32kb latency 50ms || return 1
 	there=(ip netns exec slow) address=10.78.0.2
-	work=(--param ws=4M --param rate=4000 --param zero=0)
+	work=(--param ws=4M --param rate=4000 --param bytes=4096 --param zero=0)
 }
 
 rounds() { "$guest/qmp" "$a/mon.sock" query-migrate | jq '.ram["dirty-sync-count"] // 0'; }

@@ -67,9 +67,9 @@ begin_move() { # FAULT
 	receive "$a" "$b" --peer-timeout $patience || return
 	to=$address:$port
 	case $1 in flip | truncate) meddler "$1" ;; esac
-	before=("${runs[@]}")
+	around=("${runs[@]}")
 	go "$a" --to "$to" --peer-timeout $patience
-	before=()
+	around=()
 }
 
 # From when the destination's QEMU is there; now and then before.
