@@ -149,6 +149,7 @@ forgetful() {
 }
 
 silent() {
+	local secure=(--insecure) # to what is between
 	via() { forgetful; }
 	move && ticked && says '.pause.clock_error_ms == null and .pause.clock_offset_ns == null and
 		(.pause.destination_unknown_because | contains("its clock"))' &&
