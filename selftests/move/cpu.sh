@@ -130,8 +130,8 @@ higher() {
 
 # From here on the receiver is behind a link of 800 pages a second, and the guest writes the
 # same 1024 pages again and again, several times as fast: more than the relay's backlog (128
-# to 512 pages, pace.c) and the pause have room for. Whole pages, since of small writes only what has changed is sent
-# (differ.h), and that the link can carry.
+# to 512 pages, pace.c) and the pause have room for. Whole pages, since of small writes only what
+# has changed is sent (differ.h), and that the link can carry.
 slow_link() {
 	modprobe -a veth sch_tbf && ip netns add slow &&
 		ip link add kma type veth peer name kmb netns slow && ip addr add 10.78.0.1/24 dev kma &&
