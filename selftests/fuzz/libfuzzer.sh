@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # libFuzzer on the parsers of what the network and QEMU say, from the same seeds as fuzz.sh,
-# SECONDS_EACH long (60). Unlike there its input is not the same every time: what it finds is
+# SECONDS_EACH long (20). Unlike there its input is not the same every time: what it finds is
 # left in build/libfuzzer/TARGET.*, to be given to build/asan/selftests/fuzz/TARGET.
 set -u
 . "$(dirname "$0")/../sanitize/common.sh"
-seconds=${SECONDS_EACH:-60} dir=build/libfuzzer seeds=build/asan/selftests/fuzz
+seconds=${SECONDS_EACH:-20} dir=build/libfuzzer seeds=build/asan/selftests/fuzz
 read -r -a targets <<<"${TARGETS:-mainchan multifd pack qmp tls wire}"
 
 fuzz() { # TARGET
