@@ -361,11 +361,6 @@ uint64_t km_ledger_hottest(struct km_ledger *l, struct km_page *at)
 	return best;
 }
 
-uint64_t km_ledger_stream_open(const struct km_ledger *l, unsigned int stream)
-{
-	return l->stream[stream].open;
-}
-
 uint64_t km_ledger_open(const struct km_ledger *l)
 {
 	uint64_t n = 0;

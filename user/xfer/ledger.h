@@ -94,9 +94,8 @@ uint64_t km_ledger_hottest(struct km_ledger *l, struct km_page *at);
 /* A round of QEMU's is over: every group is half as hot. Any thread. */
 void km_ledger_cool(struct km_ledger *l);
 
-/* Pages that wait or are in hand, of all streams or of one. */
+/* Pages that wait or are in hand, of all streams. */
 uint64_t km_ledger_open(const struct km_ledger *l);
-uint64_t km_ledger_stream_open(const struct km_ledger *l, unsigned int stream);
 uint64_t km_ledger_owed(const struct km_ledger *l);
 
 #endif
