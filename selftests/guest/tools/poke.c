@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * poke: changes one byte of a guest's memory behind everybody's back (through
+ * poke: changes single bytes of a guest's memory behind everybody's back (through
  * /proc/PID/mem), as a migration that loses a page does. For testing the tests.
  */
 #define _GNU_SOURCE
@@ -47,25 +47,34 @@ static int flip(const char *pid, unsigned long address)
 	return bad ? -1 : 0;
 }
 
-int main(int argc, char **argv)
+static int poke(struct client *c, const char *pid, const char *gpa)
 {
-	unsigned long address = 0;
-	struct client c;
+	unsigned long address = host_address(c, gpa);
 
-	if (argc != 4) {
-		fprintf(stderr, "usage: poke QMP-SOCKET PID GUEST-PHYSICAL-ADDRESS\n");
-		return 2;
-	}
-	if (client_open(&c, argv[1]))
-		fprintf(stderr, "poke: %s: %s\n", argv[1], c.error);
-	else
-		address = host_address(&c, argv[3]);
-	client_close(&c);
 	if (!address)
-		return 1;
-	if (flip(argv[2], address)) {
-		fprintf(stderr, "poke: process %s: %s\n", argv[2], strerror(errno));
-		return 1;
+		return -1;
+	if (flip(pid, address)) {
+		fprintf(stderr, "poke: process %s: %s\n", pid, strerror(errno));
+		return -1;
 	}
 	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct client c;
+	int rc = 0;
+
+	if (argc < 4) {
+		fprintf(stderr, "usage: poke QMP-SOCKET PID GUEST-PHYSICAL-ADDRESS...\n");
+		return 2;
+	}
+	if (client_open(&c, argv[1])) {
+		fprintf(stderr, "poke: %s: %s\n", argv[1], c.error);
+		rc = -1;
+	}
+	for (int i = 3; !rc && i < argc; i++)
+		rc = poke(&c, argv[2], argv[i]);
+	client_close(&c);
+	return rc ? 1 : 0;
 }
