@@ -24,6 +24,14 @@
 
 #define AHEAD 2.0 /* times what the link carries */
 
+/* Of a pause: stop, device state, load and resume, 10 to 30 ms of a small guest (trace pause). */
+#define OTHER_MS 25u
+
+/* Two channels' packets and their sockets' buffers (212,992 bytes each, net.core.wmem_default), and
+ * the time that QEMU's own figure is of (migration_update_counters()). */
+#define BURST_PAGES (2 * 128 + 2 * 52)
+#define QEMU_S	    0.1
+
 void km_pace_see(struct km_pace *p, double now_ms, uint64_t carried, bool busy)
 {
 	double ms = now_ms - p->at_ms;
@@ -60,20 +68,30 @@ void km_pace_see_qemu(struct km_pace *p, double bytes_per_s)
 	p->qemu_bytes_per_s *= 0.9;
 	if (bytes_per_s > p->qemu_bytes_per_s)
 		p->qemu_bytes_per_s = bytes_per_s;
+	p->qemu_stood = bytes_per_s < km_pace_pages_per_s(p) * PAGE / 2;
+}
+
+/* What QEMU's next look may find. */
+static double qemu_pages_per_s(const struct km_pace *p, unsigned int max_pause_ms)
+{
+	double rate = p->qemu_bytes_per_s / PAGE, least = km_pace_pages_per_s(p);
+
+	if (p->qemu_stood)
+		least += (double)(km_pace_backlog_pages(p, max_pause_ms) + BURST_PAGES) / QEMU_S;
+	return rate > least ? rate : least;
 }
 
 unsigned int km_pace_downtime_ms(const struct km_pace *p, uint64_t backlog_pages,
 				 unsigned int max_pause_ms)
 {
-	double room = km_pace_pages_per_s(p) / 1e3 * max_pause_ms - (double)backlog_pages;
+	unsigned int other = max_pause_ms < 2 * OTHER_MS ? max_pause_ms / 2 : OTHER_MS;
+	double room = km_pace_pages_per_s(p) / 1e3 * (max_pause_ms - other) - (double)backlog_pages;
 	double ms;
 
 	if (room <= 0 || !(p->qemu_bytes_per_s > 0))
 		return 1;
-	ms = room * PAGE * 1e3 / p->qemu_bytes_per_s;
-	if (ms < 1)
-		return 1;
-	return ms > 60000 ? 60000 : (unsigned int)ms;
+	ms = room * 1e3 / qemu_pages_per_s(p, max_pause_ms);
+	return ms < 1 ? 1 : (unsigned int)ms;
 }
 
 uint64_t km_pace_backlog_pages(const struct km_pace *p, unsigned int max_pause_ms)

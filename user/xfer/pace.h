@@ -6,8 +6,16 @@
  * downtime-limit (migration/migration.c, migration_update_counters()).  Its
  * throughput is what the relay takes from it, not what the link carries, so the
  * limit is turned: it is set such that QEMU's threshold is what the link can carry
- * within the allowed pause, less what the relay still holds.  All of it in pages,
- * since QEMU counts them whole and the link carries them compressed.
+ * within the allowed pause, less what the relay still holds and what else a pause
+ * is made of.  All of it in pages, since QEMU counts them whole and the link carries
+ * them compressed.
+ *
+ * QEMU multiplies the limit by the throughput of the 100 ms after it was set.  So the
+ * throughput is taken to be the most that it has lately been, at least what the link
+ * carries: while QEMU looks through its bitmap, seconds for a large guest, it hands over
+ * next to nothing, and a limit turned by that would let it stop with many times too much.
+ * After such a time it finds the relay's backlog and the sockets empty: what they take at
+ * once comes on top.
  *
  * The relay takes pages from QEMU
  *   - while less waits to be sent than a quarter of the pause's worth: the link is
@@ -29,6 +37,7 @@ struct km_pace {
 	double bytes_per_s;	 /* what the link carries; 0: not known yet */
 	double page_bytes;	 /* what a page with content costs it of late; 0: not known */
 	double qemu_bytes_per_s; /* the most that QEMU has lately seen */
+	bool qemu_stood;	 /* at its last look it handed over little */
 	/* at the last look */
 	double at_ms;
 	uint64_t carried;
@@ -44,7 +53,7 @@ double km_pace_pages_per_s(const struct km_pace *p);
 /* QEMU's own view of its throughput, every 100 ms. */
 void km_pace_see_qemu(struct km_pace *p, double bytes_per_s);
 
-/* downtime-limit in ms, 1..60000. */
+/* downtime-limit in ms, 1..max_pause_ms. */
 unsigned int km_pace_downtime_ms(const struct km_pace *p, uint64_t backlog_pages,
 				 unsigned int max_pause_ms);
 /* How many pages may be listed and not applied at the end of a round. */
