@@ -11,7 +11,8 @@ moves=${MOVES:-10} flat_moves=${MOVES:-4}
 moves() { # KERNEL KIND MOVES NAME, then options of pair
 	local kernel=$1 kind=$2 moves=$3 name=$4
 	shift 4
-	"$here/../vm/pair" --kernel "$kernel" --timeout 1500 "$@" -- \
+	# A packet costs an emulated host more than what is in it.
+	"$here/../vm/pair" --kernel "$kernel" --timeout 1500 --mtu 60000 "$@" -- \
 		"$here/side $kind $moves" "$here/side $kind $moves" | sed 's/^/# /'
 	result $? "$kernel: $name, $moves moves, no page wrong"
 }
