@@ -77,6 +77,7 @@ void km_differ_see(struct km_differ *d, struct km_pages *p, bool may, size_t max
 
 		held = may ? km_pagecache_find(d->cache, page) : NULL;
 		if (!held) {
+			again = again || p->hot[i];
 			held = may && again ? km_pagecache_add(d->cache, page) : NULL;
 			if (held)
 				memcpy(held, p->content[i], KM_PAGE_SIZE);

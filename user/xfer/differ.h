@@ -3,8 +3,8 @@
  * Which pages of a message go as deltas, in bounded memory (pagecache.h). Pure; one a stream, used
  * by its sender's thread, which shows it every page that it sends.
  *
- * Pages that are sent for the second time get into the cache: by then the destination holds them
- * and the guest has shown that it writes them.
+ * Pages get into the cache that the guest has shown to write: those that are sent for the second
+ * time, and those that the ledger calls hot, which were left or listed again before.
  */
 #ifndef KM_DIFFER_H
 #define KM_DIFFER_H

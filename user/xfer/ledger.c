@@ -216,8 +216,9 @@ static unsigned int take_from(struct km_ledger *l, unsigned int stream, enum set
 			break;
 		km_bits_del(&s->set[k][at.block], at.index);
 		s->next[k] = (struct km_page){ at.block, at.index + 1 };
-		pages[n].page = (struct km_page){ at.block, index };
-		pages[n++].handed = l->blocks[at.block].handed[index];
+		pages[n++] = (struct km_taken){ .page = { at.block, index },
+						.handed = l->blocks[at.block].handed[index],
+						.hot = k == HOT_SET };
 	}
 	return n;
 }

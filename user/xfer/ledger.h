@@ -54,6 +54,7 @@ struct km_sum {
 struct km_taken {
 	struct km_page page;
 	uint32_t handed; /* km_sum_handed() of what QEMU handed over when it listed it last */
+	bool hot;	 /* its group gets dirty again and again (heat.h) */
 };
 
 struct km_ledger *km_ledger_new(unsigned int streams);

@@ -36,6 +36,7 @@ struct km_pages {
 	unsigned int n;
 	unsigned int count[KM_KINDS];
 	uint64_t index[KM_WIRE_PAGES_MAX];
+	bool hot[KM_WIRE_PAGES_MAX];		   /* by the source's ledger; not sent */
 	uint8_t kind[KM_WIRE_PAGES_MAX];	   /* enum km_kind */
 	const uint8_t *content[KM_WIRE_PAGES_MAX]; /* not of zero pages; of a delta the delta */
 	uint16_t delta_bytes[KM_WIRE_PAGES_MAX];   /* of deltas, as are these: */

@@ -60,13 +60,14 @@ static bool is_zero(const uint8_t *page)
 	return !memcmp(page, zero, 8) && !memcmp(page, page + 8, KM_PAGE_SIZE - 8);
 }
 
-static void lay_out(struct km_pages *p, uint32_t block, unsigned int n, const uint64_t *index,
+static void lay_out(struct km_pages *p, const struct km_taken *pages, unsigned int n,
 		    const uint8_t *content)
 {
-	p->block = block;
+	p->block = pages[0].page.block;
 	p->n = n;
-	memcpy(p->index, index, n * sizeof(*index));
 	for (unsigned int i = 0; i < n; i++) {
+		p->index[i] = pages[i].page.index;
+		p->hot[i] = pages[i].hot;
 		p->content[i] = content + (size_t)i * KM_PAGE_SIZE;
 		p->kind[i] = is_zero(p->content[i]) ? KM_KIND_ZERO : KM_KIND_RAW;
 	}
@@ -170,15 +171,15 @@ static void tally(struct km_pagesend *s, size_t frame_bytes)
 	atomic_fetch_add(&c->bytes[KM_KIND_DELTA], deltas);
 }
 
-int km_pagesend(struct km_pagesend *s, uint64_t seq, uint32_t block, unsigned int n,
-		const uint64_t *index, const uint8_t *content, struct km_err *err)
+int km_pagesend(struct km_pagesend *s, uint64_t seq, const struct km_taken *pages, unsigned int n,
+		const uint8_t *content, struct km_err *err)
 {
 	const uint8_t *msg;
 	size_t len, frame_bytes;
 	int rc;
 
 	see_idle(s);
-	lay_out(&s->pages, block, n, index, content);
+	lay_out(&s->pages, pages, n, content);
 	frame_bytes = pack(s);
 	len = km_packer_build(s->packer, &s->pages, &msg);
 	look(s);

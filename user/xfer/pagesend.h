@@ -30,8 +30,8 @@ struct km_pagesend_setup {
 struct km_pagesend *km_pagesend_new(const struct km_pagesend_setup *setup);
 void km_pagesend_free(struct km_pagesend *s);
 
-/* One PAGES message of n pages of a block; content: one page after the other. */
-int km_pagesend(struct km_pagesend *s, uint64_t seq, uint32_t block, unsigned int n,
-		const uint64_t *index, const uint8_t *content, struct km_err *err);
+/* One PAGES message of n pages of one block; content: one page after the other. */
+int km_pagesend(struct km_pagesend *s, uint64_t seq, const struct km_taken *pages, unsigned int n,
+		const uint8_t *content, struct km_err *err);
 
 #endif

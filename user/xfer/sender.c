@@ -55,7 +55,6 @@ static void choose_pages(struct km_lane *lane, struct batch *b)
 		if (kept != i)
 			memcpy(b->content + (size_t)kept * KM_PAGE_SIZE, page, KM_PAGE_SIZE);
 		b->taken[kept] = b->taken[i];
-		b->index[kept] = p.index;
 		b->sum[kept++] = sum;
 	}
 	atomic_fetch_add(&m->same, same);
@@ -69,8 +68,7 @@ static int send_pages(struct km_lane *lane, struct batch *b, struct km_err *err)
 	int rc;
 
 	lane->sending = true;
-	rc = km_pagesend(b->out, lane->sent_msgs + 1, b->taken[0].page.block, b->n, b->index,
-			 b->content, err);
+	rc = km_pagesend(b->out, lane->sent_msgs + 1, b->taken, b->n, b->content, err);
 	lane->sending = false;
 	if (rc)
 		return rc;
