@@ -50,6 +50,7 @@ static void nothing_known(bool *ok)
 	CHECK(km_pace_downtime_ms(&p, 0, 100) == 1);
 	CHECK(km_pace_backlog_pages(&p, 100) == 512);
 	CHECK(km_pace_ahead_pages(&p, 1 << 20, 100, 100) == 0);
+	CHECK(km_pace_most_pages(&p, 1000, 0, 100, 100) == UINT64_MAX);
 	km_pace_see(&p, 1000, 12345678, true); /* what was before isn't this link's rate */
 	CHECK(!(p.bytes_per_s > 0));
 }
@@ -110,6 +111,10 @@ static void room(bool *ok)
 	CHECK(km_pace_ahead_pages(&slow, 4096 + 100, 100, 100) == 100);
 	CHECK(km_pace_ahead_pages(&slow, 4096, 100, 100) == 0);
 	CHECK(km_pace_ahead_pages(&slow, 0, 100, 100) == 0);
+	/* A hundred ms of the link's, twice, and what has room; or twice as much as before. */
+	CHECK(km_pace_most_pages(&slow, 0, 0, 100, 100) == (uint64_t)(2 * 25e5 / 4096 + 152));
+	CHECK(km_pace_most_pages(&slow, 600, 50, 100, 100) == (uint64_t)(2 * 25e5 / 4096 + 202));
+	CHECK(km_pace_most_pages(&slow, 5000, 50, 100, 100) == 10000);
 	p.bytes_per_s = 1.25e9;
 	CHECK(km_pace_ahead_pages(&p, 122070, 100, 100) == 0);
 	CHECK(km_pace_ahead_pages(&p, 122080, 100, 100) == 9);
@@ -139,12 +144,35 @@ static void costs(bool *ok)
 	CHECK(km_pace_backlog_pages(&p, 100) == 4000);
 }
 
+/* Deltas of late, whole pages a round ago: those are what the end may be made of, too. */
+static void rounds(bool *ok)
+{
+	struct km_pace p = { .bytes_per_s = 4096e4 };
+
+	km_pace_see_pages(&p, 10000, 10000 * 4096);
+	km_pace_round(&p);
+	for (int i = 0; i < 10; i++)
+		km_pace_see_pages(&p, 1000, 1000 * 512);
+	CHECK(near(p.page_bytes, 512));
+	CHECK(near(km_pace_pages_per_s(&p), 1e4));
+	km_pace_round(&p);
+	CHECK(near(km_pace_pages_per_s(&p), 8e4));
+	/* Dearer ones count at once; a round of few pages is none. */
+	km_pace_see_pages(&p, 100, 100 * 4096);
+	km_pace_round(&p);
+	CHECK(km_pace_pages_per_s(&p) < 6e4 && near(p.round_page_bytes, 512));
+	km_pace_see_pages(&p, 200, 200 * 4096);
+	km_pace_round(&p);
+	CHECK(near(p.round_page_bytes, 4096));
+}
+
 static const struct ktap_case cases[] = {
 	{ "the link's rate is seen while it is full", link },
 	{ "nothing is known at first", nothing_known },
 	{ "QEMU's threshold is what the link carries", threshold },
 	{ "also after it has stood still", standing },
 	{ "compressed pages are cheaper", costs },
+	{ "nor does the end of a round say all of the next", rounds },
 	{ "how far QEMU may list ahead", room },
 };
 KTAP_MAIN(cases)

@@ -56,6 +56,8 @@ static int list_page(struct km_move *m, struct km_page p, const uint8_t *data, s
 		return km_err_set(err, rc, "QEMU named page %#llx of block %u: %s",
 				  (unsigned long long)p.index, p.block, strerror(-rc));
 	atomic_fetch_add(&m->listed, 1);
+	if (data)
+		atomic_fetch_add(&m->listed_content, 1);
 	if (!rc)
 		atomic_fetch_add(&m->merged, 1);
 	return 0;
@@ -65,7 +67,8 @@ static int list_page(struct km_move *m, struct km_page p, const uint8_t *data, s
  * nearly done. */
 static void wait_for_room(struct km_move *m)
 {
-	while (!m->failed && km_move_backlog(m) > m->backlog_cap && m->listed >= m->list_until)
+	while (!m->failed && (m->listed_content >= m->content_until ||
+			      (km_move_backlog(m) > m->backlog_cap && m->listed >= m->list_until)))
 		km_move_wait(m, 50);
 }
 

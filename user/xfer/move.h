@@ -63,9 +63,9 @@ struct km_move {
 	uint64_t epoch;
 
 	/* What may be listed (pace.h): anything while less than the cap is listed and not applied;
-	 * else until `listed` is this. */
-	_Atomic uint64_t backlog_cap, list_until;
-	_Atomic uint64_t listed, merged, sent, same, later, device_bytes;
+	 * else until `listed` is this. And pages with content until as many were. */
+	_Atomic uint64_t backlog_cap, list_until, content_until;
+	_Atomic uint64_t listed, listed_content, merged, sent, same, later, device_bytes;
 	struct km_pagesend_counts pages;	  /* sent */
 	_Atomic bool takes_deltas[KM_BLOCKS_MAX]; /* the destination, by block */
 	uint64_t delta_bytes;			  /* memory for them, of all streams */

@@ -12,8 +12,10 @@
 
 /* What a page costs is that of the last thousand or so. Less than this is believed of none: the
  * last pages may be of another kind. */
-#define COST_PAGES 1024.0
-#define COST_MIN   256.0
+#define COST_PAGES  1024.0
+#define COST_MIN    256.0
+/* Rounds are taken together until they have so many. */
+#define ROUND_PAGES 256
 
 #define SETTLE_MS 400.0 /* the weight of a look is its part of that, half at most */
 
@@ -23,6 +25,7 @@
 #define RESERVE_PAUSES 4
 
 #define AHEAD 2.0 /* times what the link carries */
+#define GROW  2.0 /* times what was taken from QEMU before */
 
 /* Of a pause: stop, device state, load and resume, 10 to 30 ms of a small guest (trace pause). */
 #define OTHER_MS 25u
@@ -52,14 +55,25 @@ void km_pace_see_pages(struct km_pace *p, uint64_t pages, uint64_t bytes)
 
 	if (!pages)
 		return;
+	p->round_pages += pages;
+	p->round_bytes += bytes;
 	p->page_bytes += (cost - p->page_bytes) * (p->page_bytes > 0 ? weight : 1);
+}
+
+void km_pace_round(struct km_pace *p)
+{
+	if (p->round_pages < ROUND_PAGES)
+		return;
+	p->round_page_bytes = (double)p->round_bytes / (double)p->round_pages;
+	p->round_pages = 0;
+	p->round_bytes = 0;
 }
 
 double km_pace_pages_per_s(const struct km_pace *p)
 {
-	return p->bytes_per_s / (p->page_bytes > COST_MIN ? p->page_bytes :
-				 p->page_bytes > 0	  ? COST_MIN :
-							    PAGE);
+	double cost = p->page_bytes > p->round_page_bytes ? p->page_bytes : p->round_page_bytes;
+
+	return p->bytes_per_s / (cost > COST_MIN ? cost : cost > 0 ? COST_MIN : PAGE);
 }
 
 void km_pace_see_qemu(struct km_pace *p, double bytes_per_s)
@@ -118,4 +132,16 @@ uint64_t km_pace_ahead_pages(const struct km_pace *p, uint64_t remaining, unsign
 	if (room <= 0)
 		return 0;
 	return (uint64_t)(room < most ? room : most);
+}
+
+uint64_t km_pace_most_pages(const struct km_pace *p, uint64_t last, uint64_t ahead,
+			    unsigned int max_pause_ms, double ms)
+{
+	double link = km_pace_pages_per_s(p) * ms / 1e3;
+	double least = GROW * link + (double)(km_pace_backlog_pages(p, max_pause_ms) + ahead);
+	double most = GROW * (double)last;
+
+	if (!(p->bytes_per_s > 0)) /* the limit is 1 ms still */
+		return UINT64_MAX;
+	return (uint64_t)(most > least ? most : least);
 }

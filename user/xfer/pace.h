@@ -15,7 +15,13 @@
  * carries: while QEMU looks through its bitmap, seconds for a large guest, it hands over
  * next to nothing, and a limit turned by that would let it stop with many times too much.
  * After such a time it finds the relay's backlog and the sockets empty: what they take at
- * once comes on top.
+ * once comes on top.  And the relay takes little more from one 100 ms to the next: of pages
+ * that need not be sent it could take any number at once, and QEMU would believe that the rest
+ * goes as fast.
+ *
+ * A page is taken to cost what it did in the last whole round, if that is more than of late:
+ * what is dirty in the end is spread over the guest as a round is, and pages that are cheap
+ * (deltas) may be neighbours.
  *
  * The relay takes pages from QEMU
  *   - while less waits to be sent than a quarter of the pause's worth: the link is
@@ -36,8 +42,10 @@
 struct km_pace {
 	double bytes_per_s;	 /* what the link carries; 0: not known yet */
 	double page_bytes;	 /* what a page with content costs it of late; 0: not known */
-	double qemu_bytes_per_s; /* the most that QEMU has lately seen */
-	bool qemu_stood;	 /* at its last look it handed over little */
+	double round_page_bytes; /* what it cost in the last whole round; 0: not known */
+	uint64_t round_pages, round_bytes; /* of this round */
+	double qemu_bytes_per_s;	   /* the most that QEMU has lately seen */
+	bool qemu_stood;		   /* at its last look it handed over little */
 	/* at the last look */
 	double at_ms;
 	uint64_t carried;
@@ -49,6 +57,8 @@ struct km_pace {
 void km_pace_see(struct km_pace *p, double now_ms, uint64_t carried, bool busy);
 /* Of so many pages with content sent since, so many bytes were left to send (pack.h). */
 void km_pace_see_pages(struct km_pace *p, uint64_t pages, uint64_t bytes);
+/* QEMU has begun another round. */
+void km_pace_round(struct km_pace *p);
 double km_pace_pages_per_s(const struct km_pace *p);
 /* QEMU's own view of its throughput, every 100 ms. */
 void km_pace_see_qemu(struct km_pace *p, double bytes_per_s);
@@ -58,9 +68,13 @@ unsigned int km_pace_downtime_ms(const struct km_pace *p, uint64_t backlog_pages
 				 unsigned int max_pause_ms);
 /* How many pages may be listed and not applied at the end of a round. */
 uint64_t km_pace_backlog_pages(const struct km_pace *p, unsigned int max_pause_ms);
-/* How many more may be listed within the next `ms`, of a round of which QEMU has
+/* How many more may be listed within the next `ms` however many wait, of a round of which QEMU has
  * `remaining` pages left. */
 uint64_t km_pace_ahead_pages(const struct km_pace *p, uint64_t remaining, unsigned int max_pause_ms,
 			     double ms);
+/* How many more with content may be listed at most within the next `ms`, when `last` were within
+ * the last and so many of them may be read ahead. */
+uint64_t km_pace_most_pages(const struct km_pace *p, uint64_t last, uint64_t ahead,
+			    unsigned int max_pause_ms, double ms);
 
 #endif

@@ -236,6 +236,7 @@ static void init(struct source *s, const struct km_source_opts *o, const struct 
 	s->m.pid = vm->pid;
 	s->m.delta_bytes = o->delta_bytes;
 	s->m.backlog_cap = km_pace_backlog_pages(&s->pace, o->max_pause_ms);
+	s->m.content_until = UINT64_MAX;
 	km_clocks_init(&s->clocks, true);
 	pthread_mutex_init(&s->rp_lock, NULL);
 	pthread_mutex_init(&s->m.lock, NULL);

@@ -89,6 +89,7 @@ struct source {
 	struct km_pace pace;
 	double last_pace_at;
 	uint64_t sent_paced, zero_paced, payload_paced; /* at the last look of pace's */
+	uint64_t content_paced;				/* listed */
 	unsigned int downtime_ms;
 };
 

@@ -60,22 +60,36 @@ static void see_link(struct source *s)
 	s->payload_paced = payload;
 }
 
+/* What QEMU may list until the next look. */
+static void allow(struct source *s, uint64_t remaining)
+{
+	struct km_move *m = &s->m;
+	unsigned int pause_ms = s->o->max_pause_ms;
+	uint64_t ahead = km_pace_ahead_pages(&s->pace, remaining, pause_ms, STEER_MS);
+	uint64_t content = m->listed_content, most;
+
+	most = km_pace_most_pages(&s->pace, content - s->content_paced, ahead, pause_ms, STEER_MS);
+	s->content_paced = content;
+	m->backlog_cap = km_pace_backlog_pages(&s->pace, pause_ms);
+	m->list_until = m->listed + ahead;
+	m->content_until = most < UINT64_MAX - content ? content + most : UINT64_MAX;
+	km_move_wake(m);
+}
+
 /* Every 100 ms, as QEMU looks at its own throughput. */
 static int set_pace(struct source *s, const struct km_qmig_status *st, struct km_err *err)
 {
 	struct km_move *m = &s->m;
-	unsigned int pause_ms = s->o->max_pause_ms, ms;
+	unsigned int ms;
 
 	km_pace_see_qemu(&s->pace, st->mbps * 1e6 / 8);
-	m->backlog_cap = km_pace_backlog_pages(&s->pace, pause_ms);
-	m->list_until = m->listed + km_pace_ahead_pages(&s->pace,
-							st->remaining_bytes / KM_PAGE_SIZE,
-							pause_ms, STEER_MS);
 	if (st->rounds != s->rounds_cooled) {
 		s->rounds_cooled = st->rounds;
 		km_ledger_cool(m->ledger);
+		km_pace_round(&s->pace);
 	}
-	ms = km_pace_downtime_ms(&s->pace, km_move_backlog(m), pause_ms);
+	allow(s, st->remaining_bytes / KM_PAGE_SIZE);
+	ms = km_pace_downtime_ms(&s->pace, km_move_backlog(m), s->o->max_pause_ms);
 	if (ms == s->downtime_ms)
 		return 0;
 	s->downtime_ms = ms;
@@ -118,6 +132,8 @@ static void see_events(struct source *s, int wait_ms)
 		if (name && !strcmp(name, "STOP") && !(s->t_stop > 0)) {
 			s->t_stop = (double)s->m.marks.ns[KM_MARK_STOPPED] / 1e6;
 			s->run->phase = KM_PHASE_SWITCHOVER;
+			s->m.content_until = UINT64_MAX; /* nothing can be stopped too early now */
+			km_move_wake(&s->m);
 			km_source_impact_phase(s);
 			km_fault("stopped");
 		}
