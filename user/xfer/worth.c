@@ -17,6 +17,7 @@
 #define STAY_MARGIN   1.25
 #define KEEPS_UP      0.75
 
+#define GAP_FIRST  4
 #define GAP_MIN	   32
 #define GAP_MAX	   128
 #define DENSE_MIN  16 /* pages that tell something */
@@ -115,8 +116,10 @@ static int best_level(const struct km_worth *w)
 /* Whether it is time. */
 static bool due(struct km_worth_trial *t)
 {
-	if (!t->gap)
-		t->gap = t->left = GAP_MIN;
+	if (!t->gap) {
+		t->gap = GAP_MIN;
+		t->left = GAP_FIRST;
+	}
 	if (--t->left)
 		return false;
 	t->gap = t->gap * 2 < GAP_MAX ? t->gap * 2 : GAP_MAX;

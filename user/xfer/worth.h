@@ -14,9 +14,9 @@
  * than it was known to be, and so is taken for a twentieth faster each time, until it is waited for
  * or packing has ended.
  *
- * What packing costs and leaves is known of what was packed.  While it doesn't pay, one message
- * in 32 is packed to see, ever fewer down to one in 128 (16,384 pages); while it does, another
- * level is tried as often.  Pages that look dense (dense.h) are not packed; whether they should
+ * What packing costs and leaves is known of what was packed.  While it doesn't pay, the fourth
+ * message is packed to see and then one in 32, ever fewer down to one in 128 (16,384 pages); while
+ * it does, another level is tried as often.  Pages that look dense (dense.h) are not packed; whether they should
  * be after all is tried as often, too.
  */
 #ifndef KM_WORTH_H
