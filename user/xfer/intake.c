@@ -67,8 +67,9 @@ static int list_page(struct km_move *m, struct km_page p, const uint8_t *data, s
  * nearly done. */
 static void wait_for_room(struct km_move *m)
 {
-	while (!m->failed && (m->listed_content >= m->content_until ||
-			      (km_move_backlog(m) > m->backlog_cap && m->listed >= m->list_until)))
+	while (!m->failed &&
+	       (m->listed_content >= m->content_until ||
+		(km_move_backlog(m) > m->backlog_cap && m->listed_content >= m->list_until)))
 		km_move_wait(m, 50);
 }
 

@@ -63,7 +63,7 @@ struct km_move {
 	uint64_t epoch;
 
 	/* What may be listed (pace.h): anything while less than the cap is listed and not applied;
-	 * else until `listed` is this. And pages with content until as many were. */
+	 * else until list_until pages with content were. None after content_until of them. */
 	_Atomic uint64_t backlog_cap, list_until, content_until;
 	_Atomic uint64_t listed, listed_content, merged, sent, same, later, device_bytes;
 	struct km_pagesend_counts pages;	  /* sent */

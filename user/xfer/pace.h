@@ -26,8 +26,8 @@
  * The relay takes pages from QEMU
  *   - while less waits to be sent than a quarter of the pause's worth: the link is
  *     never idle for want of names;
- *   - and, of a round that is longer, up to twice what the link carries, all but the
- *     end.  What is known early can be put in order, and what changes while it waits
+ *   - and, of a round that is longer, up to twice what the link carries (zero pages are
+ *     not counted), all but the end.  What is known early can be put in order, and what changes while it waits
  *     need not be sent (chooser.h).  Not faster, since QEMU's limit is in whole
  *     milliseconds of that rate.  The end, since a round that QEMU has listed to its
  *     end is one that it may finish after, whatever the relay still holds.
@@ -68,8 +68,8 @@ unsigned int km_pace_downtime_ms(const struct km_pace *p, uint64_t backlog_pages
 				 unsigned int max_pause_ms);
 /* How many pages may be listed and not applied at the end of a round. */
 uint64_t km_pace_backlog_pages(const struct km_pace *p, unsigned int max_pause_ms);
-/* How many more may be listed within the next `ms` however many wait, of a round of which QEMU has
- * `remaining` pages left. */
+/* How many more with content may be listed within the next `ms` however many wait, of a round of
+ * which QEMU has `remaining` pages left. */
 uint64_t km_pace_ahead_pages(const struct km_pace *p, uint64_t remaining, unsigned int max_pause_ms,
 			     double ms);
 /* How many more with content may be listed at most within the next `ms`, when `last` were within

@@ -71,7 +71,7 @@ static void allow(struct source *s, uint64_t remaining)
 	most = km_pace_most_pages(&s->pace, content - s->content_paced, ahead, pause_ms, STEER_MS);
 	s->content_paced = content;
 	m->backlog_cap = km_pace_backlog_pages(&s->pace, pause_ms);
-	m->list_until = m->listed + ahead;
+	m->list_until = content + ahead;
 	m->content_until = most < UINT64_MAX - content ? content + most : UINT64_MAX;
 	km_move_wake(m);
 }
