@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * How long pauses are of guests of many kinds, over links of many speeds, in simulated moves: what
+ * the pace (pace.h) decides with what QEMU and the link tell it. --max-pause is 100 ms, and what
+ * the next 100 ms bring can't be known: half as much again is allowed, and two thirds once.
+ */
+#include "ktap.h"
+#include "plan/sim.h"
+
+#define PAGES 50000
+#define SEEDS 6
+
+static const struct km_sim_goal goal = { .max_pause_ms = 100, .deadline_ms = 200000 };
+
+/* Its rate in links: 1 would be all of the link, were each written page sent whole. */
+struct kind {
+	const char *name;
+	struct km_sim_region works;
+	double rate;
+};
+
+static const struct kind kinds[] = {
+	{ "steady", { .pages = 16384, .ratio = 1, .write_bytes = 4096 }, 0.25 },
+	{ "small writes", { .pages = 16384, .ratio = 1, .write_bytes = 36 }, 0.85 },
+	{ "text", { .pages = 49152, .ratio = 0.33, .write_bytes = 4096 }, 0.4 },
+	{ "silent", { .pages = 49152, .ratio = 1, .silent = true }, 0.8 },
+	{ "few pages", { .pages = 3000, .ratio = 1, .write_bytes = 4096 }, 0.45 },
+	{ "all of it", { .pages = 80000, .ratio = 1, .write_bytes = 4096 }, 0.3 },
+};
+#define KINDS (sizeof(kinds) / sizeof(*kinds))
+
+static double pause_of(const struct kind *k, double link, unsigned int seed)
+{
+	struct km_sim_hosts hosts = { .link_bytes_per_s = link,
+				      .rtt_ms = 0.2,
+				      .qemu_bytes_per_s = 1.5e9,
+				      .page_ns = 3000,
+				      .setup_ms = 400,
+				      .other_ms = 20,
+				      .streams = 2,
+				      .delta_bytes = 50u << 20 };
+	struct km_sim_guest g = {
+		.regions = 2, .region = { { .pages = PAGES, .zero = 0.5, .ratio = 1 }, k->works }
+	};
+	struct km_sim_result r;
+
+	g.region[1].writes_per_s = k->rate * link / 4096 * (1 + 0.13 * seed);
+	g.region[1].in_turn = seed % 2;
+	if (km_sim_run(&g, &hosts, &goal, seed, &r) || !r.moved)
+		return -1;
+	return r.pause_ms;
+}
+
+static void pauses(bool *ok, double link)
+{
+	unsigned int over = 0, n = 0;
+	double sum = 0, worst = 0;
+
+	for (unsigned int k = 0; k < KINDS; k++)
+		for (unsigned int seed = 1; seed <= SEEDS; seed++) {
+			double ms = pause_of(&kinds[k], link, seed);
+
+			if (ms < 0)
+				printf("# %s, seed %u: not moved\n", kinds[k].name, seed);
+			CHECK(ms >= 0 && ms < 1.67 * goal.max_pause_ms);
+			over += ms > 1.5 * goal.max_pause_ms;
+			worst = ms > worst ? ms : worst;
+			sum += ms;
+			n++;
+		}
+	printf("# %.0f MB/s: mean %.0f ms, worst %.0f\n", link / 1e6, sum / n, worst);
+	CHECK(over <= 1 && sum / n < goal.max_pause_ms);
+}
+
+static void slow(bool *ok)
+{
+	pauses(ok, 6e6);
+}
+
+static void shaped(bool *ok)
+{
+	pauses(ok, 25e6);
+}
+
+static void gigabit(bool *ok)
+{
+	pauses(ok, 120e6);
+}
+
+static void fast(bool *ok)
+{
+	pauses(ok, 1.2e9);
+}
+
+static const struct ktap_case cases[] = {
+	{ "50 Mbit/s", slow },
+	{ "200 Mbit/s", shaped },
+	{ "1 Gbit/s", gigabit },
+	{ "10 Gbit/s", fast },
+};
+KTAP_MAIN(cases)

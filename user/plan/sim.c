@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "sim.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include "sim_priv.h"
+
+#define HOUR_MS	     3600e3
+#define LOOK_MS	     100.0 /* QEMU at its throughput; the relay at QEMU */
+#define LINK_LOOK_MS 20.0
+#define ZERO_BYTES   9 /* of a zero page on QEMU's main channel */
+
+static void free_all(struct sim *s)
+{
+	for (unsigned int i = 0; i < KM_STREAMS_MAX; i++)
+		km_pagecache_free(s->lane[i].cache);
+	km_sim_guest_free(&s->guest);
+	km_bits_free(&s->bitmap);
+	km_ledger_free(s->ledger);
+	free(s->sent);
+	free(s->times);
+	free(s);
+}
+
+static int prepare(struct sim *s, const struct km_sim_guest *guest, uint64_t seed)
+{
+	const struct km_sim_hosts *h = s->hosts;
+	int rc = km_sim_guest_init(&s->guest, guest, seed);
+
+	if (!rc)
+		rc = km_bits_init(&s->bitmap, s->guest.pages);
+	if (rc)
+		return rc;
+	s->ledger = km_ledger_new(h->streams);
+	s->sent = malloc(s->guest.pages * sizeof(*s->sent));
+	s->times = calloc(s->guest.pages, 1);
+	if (!s->ledger || !s->sent || !s->times)
+		return -ENOMEM;
+	memset(s->sent, 0xff, s->guest.pages * sizeof(*s->sent));
+	rc = km_ledger_add_block(s->ledger, "ram", s->guest.pages * KM_PAGE_SIZE);
+	for (unsigned int i = 0; i < h->streams; i++) /* too little memory: without */
+		s->lane[i].cache = km_pagecache_new(h->delta_bytes / h->streams);
+	for (uint64_t i = 0; i < s->guest.pages; i++)
+		km_bits_add(&s->bitmap, i);
+	s->remaining = s->guest.pages;
+	s->limit_ms = 1;
+	s->content_until = UINT64_MAX;
+	s->backlog_cap = km_pace_backlog_pages(&s->pace, s->goal->max_pause_ms);
+	return rc < 0 ? rc : 0;
+}
+
+/* ---- QEMU ---- */
+
+static void begin_round(struct sim *s)
+{
+	struct km_sim_result *r = s->r;
+
+	if (r->rounds < KM_SIM_ROUNDS_MAX)
+		r->round[r->rounds] =
+			(struct km_sim_round){ s->now_ms, r->listed_pages, r->wire_bytes };
+	r->rounds++;
+	s->cursor = 0;
+}
+
+/* What it finds dirty since the last time. */
+static void sync(struct sim *s)
+{
+	struct km_bits *log = &s->guest.log;
+
+	for (uint64_t i = 0; (i = km_bits_next(log, i)) != KM_BITS_NONE;) {
+		km_bits_del(log, i);
+		km_bits_add(&s->bitmap, i);
+	}
+	s->remaining = s->bitmap.members;
+}
+
+static bool few(const struct sim *s)
+{
+	double most = s->qemu_bytes_per_s * s->limit_ms / 1e3;
+
+	return !s->bitmap.members || (double)s->bitmap.members * KM_PAGE_SIZE < most;
+}
+
+static bool room(const struct sim *s)
+{
+	return s->content_listed < s->content_until &&
+	       (km_sim_backlog(s) <= s->backlog_cap || s->content_listed < s->list_until);
+}
+
+static void hand_over(struct sim *s, uint64_t page)
+{
+	km_bits_del(&s->bitmap, page);
+	km_ledger_list(s->ledger, (struct km_page){ 0, page },
+		       km_sum_handed(km_sim_sum(&s->guest, page)));
+	s->handed_bytes += s->guest.content[page] ? KM_PAGE_SIZE : ZERO_BYTES;
+	s->content_listed += s->guest.content[page] != 0;
+	s->cursor = page + 1;
+	s->listed++;
+	s->r->listed_pages++;
+}
+
+/* Whether the guest may be stopped; if not, a round begins. */
+static bool at_threshold(struct sim *s)
+{
+	if (!few(s))
+		return false;
+	sync(s);
+	if (few(s))
+		return true;
+	begin_round(s);
+	return false;
+}
+
+static void qemu_step(struct sim *s)
+{
+	s->qemu_due += s->hosts->qemu_bytes_per_s / KM_PAGE_SIZE * SIM_STEP_MS / 1e3;
+	for (; s->qemu_due >= 1 && !s->listed_all; s->qemu_due--) {
+		uint64_t page;
+
+		if (!s->guest.stopped && at_threshold(s)) {
+			s->guest.stopped = true;
+			return;
+		}
+		if (!room(s))
+			break;
+		page = km_bits_next(&s->bitmap, s->cursor);
+		if (page != KM_BITS_NONE)
+			hand_over(s, page);
+		else
+			s->cursor = 0;
+		s->remaining = s->bitmap.members;
+		s->listed_all = s->guest.stopped && !s->bitmap.members;
+	}
+	if (s->qemu_due > 1)
+		s->qemu_due = 1; /* it waits to be read */
+}
+
+static void qemu_look(struct sim *s)
+{
+	s->qemu_bytes_per_s = (double)(s->handed_bytes - s->seen_bytes) * 1e3 / LOOK_MS;
+	s->seen_bytes = s->handed_bytes;
+}
+
+/* ---- the relay's look at both (source_steer.c) ---- */
+
+static void steer(struct sim *s, unsigned int *cooled)
+{
+	unsigned int pause = s->goal->max_pause_ms;
+	uint64_t ahead, most;
+
+	km_pace_see_qemu(&s->pace, s->qemu_bytes_per_s);
+	s->backlog_cap = km_pace_backlog_pages(&s->pace, pause);
+	ahead = km_pace_ahead_pages(&s->pace, s->remaining, pause, LOOK_MS);
+	s->list_until = s->content_listed + ahead;
+	most = km_pace_most_pages(&s->pace, s->content_listed - s->content_seen, ahead, pause,
+				  LOOK_MS);
+	s->content_until = most == UINT64_MAX ? most : s->content_listed + most;
+	s->content_seen = s->content_listed;
+	if (s->r->rounds != *cooled) {
+		km_ledger_cool(s->ledger);
+		km_pace_round(&s->pace);
+	}
+	*cooled = s->r->rounds;
+	s->limit_ms = km_pace_downtime_ms(&s->pace, km_sim_backlog(s), pause);
+}
+
+static void see_link(struct sim *s)
+{
+	uint64_t sent = s->sent_pages - s->paced_pages, zero = s->r->zero_pages - s->paced_zero;
+
+	km_pace_see(&s->pace, s->now_ms + 1, s->carried, s->waiting && 2 * zero <= sent);
+	km_pace_see_pages(&s->pace, sent > zero ? sent - zero : 0, s->payload - s->paced_bytes);
+	s->paced_pages = s->sent_pages;
+	s->paced_zero = s->r->zero_pages;
+	s->paced_bytes = s->payload;
+}
+
+/* ---- */
+
+static bool every(double now_ms, double period_ms)
+{
+	return (uint64_t)(now_ms / period_ms) != (uint64_t)((now_ms - SIM_STEP_MS) / period_ms);
+}
+
+static void step(struct sim *s)
+{
+	s->now_ms += SIM_STEP_MS;
+	km_sim_guest_step(&s->guest);
+	qemu_step(s);
+	km_sim_lanes_step(s);
+	km_sim_link_step(s);
+	if (every(s->now_ms, LINK_LOOK_MS))
+		see_link(s);
+}
+
+/* Until QEMU stops the guest. false: not within the deadline. */
+static bool pre_copy(struct sim *s)
+{
+	double most = s->goal->deadline_ms ? s->goal->deadline_ms : HOUR_MS;
+	unsigned int cooled = 0;
+
+	while (!s->guest.stopped && s->now_ms + s->hosts->setup_ms < most) {
+		step(s);
+		if (every(s->now_ms, LOOK_MS))
+			qemu_look(s);
+		if (every(s->now_ms + LOOK_MS / 2, LOOK_MS))
+			steer(s, &cooled);
+	}
+	return s->guest.stopped;
+}
+
+/* Until the destination has all. */
+static void the_pause(struct sim *s)
+{
+	sync(s);
+	s->content_until = UINT64_MAX;
+	while (!s->listed_all)
+		step(s);
+	km_ledger_recall(s->ledger);
+	while (km_sim_backlog(s))
+		step(s);
+}
+
+int km_sim_run(const struct km_sim_guest *guest, const struct km_sim_hosts *hosts,
+	       const struct km_sim_goal *goal, uint64_t seed, struct km_sim_result *r)
+{
+	struct sim *s;
+	double stopped;
+	int rc;
+
+	memset(r, 0, sizeof(*r));
+	if (!hosts->streams || hosts->streams > KM_STREAMS_MAX || !(hosts->link_bytes_per_s > 0) ||
+	    !(hosts->qemu_bytes_per_s > 0) || guest->regions > KM_SIM_REGIONS_MAX)
+		return -EINVAL;
+	s = calloc(1, sizeof(*s));
+	if (!s)
+		return -ENOMEM;
+	s->hosts = hosts;
+	s->goal = goal;
+	s->r = r;
+	rc = prepare(s, guest, seed);
+	if (!rc) {
+		begin_round(s);
+		r->moved = pre_copy(s);
+		stopped = s->now_ms;
+		if (r->moved)
+			the_pause(s);
+		r->pause_ms = r->moved ? s->now_ms - stopped + hosts->other_ms + 2 * hosts->rtt_ms :
+					 0;
+		r->total_ms = hosts->setup_ms + stopped + r->pause_ms;
+	}
+	free_all(s);
+	return rc;
+}

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
+#include <stdlib.h>
+#include "sim_priv.h"
+
+/* xorshift64*: Vigna, "An experimental exploration of Marsaglia's xorshift generators", 2016. */
+static uint64_t draw(struct sim_guest *g, uint64_t below)
+{
+	g->random ^= g->random >> 12;
+	g->random ^= g->random << 25;
+	g->random ^= g->random >> 27;
+	return (g->random * 0x2545f4914f6cdd1d >> 11) % below;
+}
+
+static void fill(struct sim_guest *g, unsigned int nr)
+{
+	const struct km_sim_region *is = &g->is->region[nr];
+
+	for (uint64_t i = 0; i < is->pages; i++)
+		if ((double)draw(g, 1 << 20) >= is->zero * (1 << 20))
+			g->content[g->first[nr] + i] = 1;
+}
+
+int km_sim_guest_init(struct sim_guest *g, const struct km_sim_guest *is, uint64_t seed)
+{
+	g->is = is;
+	g->random = seed * 2 + 1; /* never 0 */
+	for (unsigned int i = 0; i < is->regions; i++) {
+		g->first[i] = g->pages;
+		g->pages += is->region[i].pages;
+	}
+	if (!g->pages)
+		return -EINVAL;
+	g->content = calloc(g->pages, sizeof(*g->content));
+	if (!g->content)
+		return -ENOMEM;
+	for (unsigned int i = 0; i < is->regions; i++)
+		fill(g, i);
+	return km_bits_init(&g->log, g->pages);
+}
+
+void km_sim_guest_free(struct sim_guest *g)
+{
+	free(g->content);
+	km_bits_free(&g->log);
+}
+
+static void write_one(struct sim_guest *g, unsigned int nr)
+{
+	const struct km_sim_region *is = &g->is->region[nr];
+	uint64_t at = is->in_turn ? g->next[nr]++ % is->pages : draw(g, is->pages);
+
+	at += g->first[nr];
+	if (!is->silent)
+		g->content[at]++;
+	km_bits_add(&g->log, at);
+}
+
+void km_sim_guest_step(struct sim_guest *g)
+{
+	if (g->stopped)
+		return;
+	for (unsigned int i = 0; i < g->is->regions; i++) {
+		if (!g->is->region[i].pages)
+			continue;
+		g->due[i] += g->is->region[i].writes_per_s * SIM_STEP_MS / 1e3;
+		for (; g->due[i] >= 1; g->due[i]--)
+			write_one(g, i);
+	}
+}
+
+const struct km_sim_region *km_sim_region_of(const struct sim_guest *g, uint64_t page)
+{
+	unsigned int low = 0, high = g->is->regions;
+
+	while (high - low > 1) {
+		unsigned int mid = (low + high) / 2;
+
+		if (g->first[mid] <= page)
+			low = mid;
+		else
+			high = mid;
+	}
+	return &g->is->region[low];
+}
+
+/* Like km_sum_of(): alike for equal contents only. */
+struct km_sum km_sim_sum(const struct sim_guest *g, uint64_t page)
+{
+	uint64_t content = g->content[page];
+	uint64_t n = content ? (page << 32 | content) : 1ull << 63;
+
+	return (struct km_sum){ n * 0x9e3779b97f4a7c15, n };
+}

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The relay's streams and the link: what sender.c, pagesend.c and differ.c do, with numbers for
+ * pages. */
+#include "sim_priv.h"
+#include "xfer/pack.h"
+
+#define NAME_BYTES   8 /* of a page in a PAGES message (pack.h) */
+/* What a socket holds when the sender may write the next message: as much as the link carries in
+ * 20 ms (its queue), and at least Linux's first send buffer, of which a half is content. */
+#define SOCKET_S     0.02
+#define SOCKET_BYTES 43690.0
+/* Of a delta's encoding, for each write that it carries (delta.h). */
+#define CHUNK_BYTES  3u
+/* zstd's CPU time a page, by level (worth.c), in ns. */
+static const double level_ns[KM_WORTH_LEVELS] = { 9500, 11500, 18000 };
+
+/* What the pages of one message are, and cost. */
+struct message {
+	unsigned int n, light, dense, zero;
+	double light_ratio, dense_ratio; /* sums */
+	uint64_t bytes;
+};
+
+uint64_t km_sim_backlog(const struct sim *s)
+{
+	return km_ledger_open(s->ledger) + s->sent_pages - s->acked;
+}
+
+/* Whether the page goes as a delta; what is held is brought up to date. */
+static bool as_delta(struct sim *s, struct sim_lane *lane, struct km_page p, bool hot,
+		     struct message *m)
+{
+	const struct km_sim_region *is = km_sim_region_of(&s->guest, p.index);
+	uint64_t max = km_worth_page_bytes(&lane->worth) / 4 * 3;
+	uint64_t writes = s->guest.content[p.index] - (uint64_t)s->sent[p.index];
+	uint64_t bytes = KM_PACK_DELTA_HEAD + writes * (is->write_bytes + CHUNK_BYTES);
+	uint8_t *held = lane->cache ? km_pagecache_find(lane->cache, p) : NULL;
+
+	if (!held) {
+		if (lane->cache && (hot || s->times[p.index]))
+			km_pagecache_add(lane->cache, p);
+		return false;
+	}
+	if (!s->guest.content[p.index])
+		return false;
+	km_pagecache_rate(lane->cache, held, bytes <= max);
+	if (bytes > max)
+		return false;
+	s->r->delta_pages++;
+	m->bytes += bytes;
+	return true;
+}
+
+static void one_page(struct sim *s, struct sim_lane *lane, struct km_page p, bool hot,
+		     struct message *m)
+{
+	double ratio = km_sim_region_of(&s->guest, p.index)->ratio;
+
+	m->n++;
+	m->bytes += NAME_BYTES;
+	if (!as_delta(s, lane, p, hot, m)) {
+		if (!s->guest.content[p.index])
+			m->zero++;
+		else if (ratio < KM_PACK_RATIO_MAX)
+			m->light++, m->light_ratio += ratio;
+		else
+			m->dense++, m->dense_ratio += ratio;
+	}
+	s->sent[p.index] = s->guest.content[p.index];
+	s->times[p.index] = 1;
+}
+
+static void pack(struct sim *s, struct sim_lane *lane, struct message *m)
+{
+	struct km_worth_plan plan = { KM_WORTH_RAW, false };
+	struct km_worth_result r = { 0 };
+	double bytes;
+
+	if (km_worth_possible(&lane->worth))
+		plan = km_worth_choose(&lane->worth, m->light, m->dense);
+	if (plan.level != KM_WORTH_RAW) {
+		r.light = m->light;
+		r.dense = plan.dense ? m->dense : 0;
+	}
+	bytes = KM_PAGE_SIZE * (m->light_ratio + (r.dense ? m->dense_ratio : 0));
+	if (r.light + r.dense) {
+		r.bytes = (uint64_t)bytes;
+		r.cpu_ns = (uint64_t)(level_ns[plan.level] * (r.light + r.dense));
+		r.wall_ns = r.cpu_ns;
+		km_worth_packed(&lane->worth, plan, &r);
+		lane->cpu_ns -= (double)r.cpu_ns;
+	}
+	m->bytes += r.bytes + (uint64_t)KM_PAGE_SIZE * (m->light + m->dense - r.light - r.dense);
+	s->r->zero_pages += m->zero;
+	s->r->packed_pages += r.light + r.dense;
+	s->r->raw_pages += m->light + m->dense - r.light - r.dense;
+}
+
+static void look(struct sim *s, struct sim_lane *lane)
+{
+	struct km_worth_look look = { .now_ns = 1 + (uint64_t)(s->now_ms * 1e6),
+				      .idle_ns = lane->idle_ns,
+				      .carried_bytes = lane->carried,
+				      .queued = lane->queued > 0 };
+
+	km_worth_see(&lane->worth, &look);
+}
+
+static void put(struct sim *s, unsigned int nr, const struct message *m)
+{
+	struct sim_msg *q = &s->queue[(s->head + s->waiting++) % SIM_QUEUE];
+
+	*q = (struct sim_msg){ nr, m->n, (uint32_t)m->bytes + KM_WIRE_HEADER_BYTES };
+	s->lane[nr].queued += q->bytes;
+	s->sent_pages += m->n;
+	s->payload += m->bytes;
+	s->r->wire_bytes += q->bytes;
+}
+
+/* One batch of pages. false: there is none. */
+static bool batch(struct sim *s, unsigned int nr)
+{
+	struct sim_lane *lane = &s->lane[nr];
+	struct km_taken taken[KM_WIRE_PAGES_MAX];
+	unsigned int n = km_ledger_take(s->ledger, nr, taken, KM_WIRE_PAGES_MAX);
+	struct message m = { 0 };
+
+	for (unsigned int i = 0; i < n; i++) {
+		struct km_page p = taken[i].page;
+		struct km_sum sum = km_sim_sum(&s->guest, p.index);
+		enum km_choice what = km_choose(sum, km_ledger_sum(s->ledger, p), taken[i].handed,
+						!s->listed_all);
+
+		if (what == KM_LATER) {
+			s->r->later_pages += km_ledger_leave(s->ledger, p);
+			continue;
+		}
+		if (what == KM_SEND) {
+			one_page(s, lane, p, taken[i].hot, &m);
+			km_ledger_set_sum(s->ledger, p, sum);
+		} else {
+			s->r->same_pages++;
+		}
+		km_ledger_done(s->ledger, nr, 1);
+	}
+	lane->cpu_ns -= n * s->hosts->page_ns;
+	look(s, lane);
+	if (m.n) {
+		pack(s, lane, &m);
+		put(s, nr, &m);
+	}
+	return n;
+}
+
+void km_sim_lanes_step(struct sim *s)
+{
+	double room = s->hosts->link_bytes_per_s * SOCKET_S / s->hosts->streams;
+
+	if (room < SOCKET_BYTES)
+		room = SOCKET_BYTES;
+	for (unsigned int i = 0; i < s->hosts->streams; i++) {
+		struct sim_lane *lane = &s->lane[i];
+		bool any = true;
+
+		lane->cpu_ns += SIM_STEP_MS * 1e6;
+		while (any && lane->cpu_ns > 0 && s->waiting < SIM_QUEUE &&
+		       (double)lane->queued <= room)
+			any = batch(s, i);
+		if (!any) {
+			lane->idle_ns += (uint64_t)lane->cpu_ns;
+			lane->cpu_ns = 0;
+		}
+		if (lane->cpu_ns > 0) /* it waits for its socket */
+			lane->cpu_ns = 0;
+	}
+}
+
+/* Of the first message, as much as has its turn. */
+static uint32_t carry(struct sim *s)
+{
+	struct sim_msg *q = &s->queue[s->head];
+	uint32_t n = s->link_due < q->bytes ? (uint32_t)s->link_due : q->bytes;
+
+	s->carried += n;
+	s->lane[q->lane].carried += n;
+	s->lane[q->lane].queued -= n;
+	q->bytes -= n;
+	if (q->bytes)
+		return n;
+	s->acked += q->pages; /* the way back is short against a pause's pages */
+	s->head = (s->head + 1) % SIM_QUEUE;
+	s->waiting--;
+	return n;
+}
+
+void km_sim_link_step(struct sim *s)
+{
+	s->link_due += s->hosts->link_bytes_per_s * SIM_STEP_MS / 1e3;
+	while (s->waiting && s->link_due >= 1)
+		s->link_due -= carry(s);
+	if (!s->waiting)
+		s->link_due = 0;
+}
