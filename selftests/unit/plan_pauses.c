@@ -5,17 +5,17 @@
  * the next 100 ms bring can't be known: half as much again is allowed, and two thirds once.
  */
 #include "ktap.h"
-#include "plan/sim.h"
+#include "plan/rehearsal.h"
 
 #define PAGES 50000
 #define SEEDS 6
 
-static const struct km_sim_goal goal = { .max_pause_ms = 100, .deadline_ms = 200000 };
+static const struct km_reh_goal goal = { .max_pause_ms = 100, .deadline_ms = 200000 };
 
 /* Its rate in links: 1 would be all of the link, were each written page sent whole. */
 struct kind {
 	const char *name;
-	struct km_sim_region works;
+	struct km_reh_region works;
 	double rate;
 };
 
@@ -31,7 +31,7 @@ static const struct kind kinds[] = {
 
 static double pause_of(const struct kind *k, double link, unsigned int seed)
 {
-	struct km_sim_hosts hosts = { .link_bytes_per_s = link,
+	struct km_reh_hosts hosts = { .link_bytes_per_s = link,
 				      .rtt_ms = 0.2,
 				      .qemu_bytes_per_s = 1.5e9,
 				      .page_ns = 3000,
@@ -39,14 +39,14 @@ static double pause_of(const struct kind *k, double link, unsigned int seed)
 				      .other_ms = 20,
 				      .streams = 2,
 				      .delta_bytes = 50u << 20 };
-	struct km_sim_guest g = {
+	struct km_reh_guest g = {
 		.regions = 2, .region = { { .pages = PAGES, .zero = 0.5, .ratio = 1 }, k->works }
 	};
-	struct km_sim_result r;
+	struct km_reh_result r;
 
 	g.region[1].writes_per_s = k->rate * link / 4096 * (1 + 0.13 * seed);
 	g.region[1].in_turn = seed % 2;
-	if (km_sim_run(&g, &hosts, &goal, seed, &r) || !r.moved)
+	if (km_rehearse(&g, &hosts, &goal, seed, &r) || !r.moved)
 		return -1;
 	return r.pause_ms;
 }

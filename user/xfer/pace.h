@@ -27,10 +27,10 @@
  *   - while less waits to be sent than a quarter of the pause's worth: the link is
  *     never idle for want of names;
  *   - and, of a round that is longer, up to twice what the link carries (zero pages are
- *     not counted), all but the end.  What is known early can be put in order, and what changes while it waits
- *     need not be sent (chooser.h).  Not faster, since QEMU's limit is in whole
- *     milliseconds of that rate.  The end, since a round that QEMU has listed to its
- *     end is one that it may finish after, whatever the relay still holds.
+ *     not counted), all but the end.  What is known early can be put in order, and what
+ *     changes while it waits need not be sent (chooser.h).  Not faster, since QEMU's limit
+ *     is in whole milliseconds of that rate.  The end, since a round that QEMU has listed
+ *     to its end is one that it may finish after, whatever the relay still holds.
  */
 #ifndef KM_PACE_H
 #define KM_PACE_H

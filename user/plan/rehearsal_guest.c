@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
 #include <stdlib.h>
-#include "sim_priv.h"
+#include "rehearsal_priv.h"
 
 /* xorshift64*: Vigna, "An experimental exploration of Marsaglia's xorshift generators", 2016. */
-static uint64_t draw(struct sim_guest *g, uint64_t below)
+static uint64_t draw(struct reh_guest *g, uint64_t below)
 {
 	g->random ^= g->random >> 12;
 	g->random ^= g->random << 25;
@@ -12,16 +12,16 @@ static uint64_t draw(struct sim_guest *g, uint64_t below)
 	return (g->random * 0x2545f4914f6cdd1d >> 11) % below;
 }
 
-static void fill(struct sim_guest *g, unsigned int nr)
+static void fill(struct reh_guest *g, unsigned int nr)
 {
-	const struct km_sim_region *is = &g->is->region[nr];
+	const struct km_reh_region *is = &g->is->region[nr];
 
 	for (uint64_t i = 0; i < is->pages; i++)
 		if ((double)draw(g, 1 << 20) >= is->zero * (1 << 20))
 			g->content[g->first[nr] + i] = 1;
 }
 
-int km_sim_guest_init(struct sim_guest *g, const struct km_sim_guest *is, uint64_t seed)
+int km_reh_guest_init(struct reh_guest *g, const struct km_reh_guest *is, uint64_t seed)
 {
 	g->is = is;
 	g->random = seed * 2 + 1; /* never 0 */
@@ -39,15 +39,15 @@ int km_sim_guest_init(struct sim_guest *g, const struct km_sim_guest *is, uint64
 	return km_bits_init(&g->log, g->pages);
 }
 
-void km_sim_guest_free(struct sim_guest *g)
+void km_reh_guest_free(struct reh_guest *g)
 {
 	free(g->content);
 	km_bits_free(&g->log);
 }
 
-static void write_one(struct sim_guest *g, unsigned int nr)
+static void write_one(struct reh_guest *g, unsigned int nr)
 {
-	const struct km_sim_region *is = &g->is->region[nr];
+	const struct km_reh_region *is = &g->is->region[nr];
 	uint64_t at = is->in_turn ? g->next[nr]++ % is->pages : draw(g, is->pages);
 
 	at += g->first[nr];
@@ -56,20 +56,20 @@ static void write_one(struct sim_guest *g, unsigned int nr)
 	km_bits_add(&g->log, at);
 }
 
-void km_sim_guest_step(struct sim_guest *g)
+void km_reh_guest_step(struct reh_guest *g)
 {
 	if (g->stopped)
 		return;
 	for (unsigned int i = 0; i < g->is->regions; i++) {
 		if (!g->is->region[i].pages)
 			continue;
-		g->due[i] += g->is->region[i].writes_per_s * SIM_STEP_MS / 1e3;
+		g->due[i] += g->is->region[i].writes_per_s * STEP_MS / 1e3;
 		for (; g->due[i] >= 1; g->due[i]--)
 			write_one(g, i);
 	}
 }
 
-const struct km_sim_region *km_sim_region_of(const struct sim_guest *g, uint64_t page)
+const struct km_reh_region *km_reh_region_of(const struct reh_guest *g, uint64_t page)
 {
 	unsigned int low = 0, high = g->is->regions;
 
@@ -85,7 +85,7 @@ const struct km_sim_region *km_sim_region_of(const struct sim_guest *g, uint64_t
 }
 
 /* Like km_sum_of(): alike for equal contents only. */
-struct km_sum km_sim_sum(const struct sim_guest *g, uint64_t page)
+struct km_sum km_reh_sum(const struct reh_guest *g, uint64_t page)
 {
 	uint64_t content = g->content[page];
 	uint64_t n = content ? (page << 32 | content) : 1ull << 63;

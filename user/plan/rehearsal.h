@@ -8,17 +8,17 @@
  * with a look at the log when what is left is below the threshold, and the threshold is the
  * throughput of the last 100 ms times the limit that the pace has set.
  */
-#ifndef KM_SIM_H
-#define KM_SIM_H
+#ifndef KM_REHEARSAL_H
+#define KM_REHEARSAL_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#define KM_SIM_REGIONS_MAX 256
-#define KM_SIM_ROUNDS_MAX  128
+#define KM_REH_REGIONS_MAX 256
+#define KM_REH_ROUNDS_MAX  128
 
 /* A part of the guest's RAM whose pages are alike. */
-struct km_sim_region {
+struct km_reh_region {
 	uint64_t pages;
 	double zero;		  /* the part of them that holds zeroes until it is written */
 	double ratio;		  /* of the others when packed, after / before; 1: dense */
@@ -28,13 +28,13 @@ struct km_sim_region {
 	unsigned int write_bytes; /* that one write changes; 4096: all */
 };
 
-struct km_sim_guest {
+struct km_reh_guest {
 	unsigned int regions;
-	struct km_sim_region region[KM_SIM_REGIONS_MAX];
+	struct km_reh_region region[KM_REH_REGIONS_MAX];
 };
 
 /* The two hosts and what is between them. */
-struct km_sim_hosts {
+struct km_reh_hosts {
 	double link_bytes_per_s, rtt_ms;
 	double qemu_bytes_per_s; /* that QEMU can hand over */
 	double page_ns;		 /* of a stream's CPU time for a page */
@@ -44,26 +44,26 @@ struct km_sim_hosts {
 	uint64_t delta_bytes; /* of memory for deltas */
 };
 
-struct km_sim_goal {
+struct km_reh_goal {
 	unsigned int max_pause_ms, deadline_ms; /* 0: no deadline, but an hour */
 };
 
-struct km_sim_round {
+struct km_reh_round {
 	double at_ms; /* its begin */
 	uint64_t listed_pages, wire_bytes;
 };
 
-struct km_sim_result {
+struct km_reh_result {
 	bool moved; /* within the deadline */
 	double total_ms, pause_ms;
 	uint64_t wire_bytes, listed_pages;
 	uint64_t zero_pages, raw_pages, packed_pages, delta_pages, same_pages, later_pages;
-	unsigned int rounds; /* those from KM_SIM_ROUNDS_MAX on are not in the list */
-	struct km_sim_round round[KM_SIM_ROUNDS_MAX];
+	unsigned int rounds; /* those from KM_REH_ROUNDS_MAX on are not in the list */
+	struct km_reh_round round[KM_REH_ROUNDS_MAX];
 };
 
 /* 0, -ENOMEM, or -EINVAL: no pages, no link, no stream or too many. */
-int km_sim_run(const struct km_sim_guest *guest, const struct km_sim_hosts *hosts,
-	       const struct km_sim_goal *goal, uint64_t seed, struct km_sim_result *r);
+int km_rehearse(const struct km_reh_guest *guest, const struct km_reh_hosts *hosts,
+		const struct km_reh_goal *goal, uint64_t seed, struct km_reh_result *r);
 
 #endif

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Between the files of one simulated move (sim.h). */
-#ifndef KM_SIM_PRIV_H
-#define KM_SIM_PRIV_H
+/* Between the files of one simulated move (rehearsal.h). */
+#ifndef KM_REHEARSAL_PRIV_H
+#define KM_REHEARSAL_PRIV_H
 
-#include "sim.h"
+#include "rehearsal.h"
 #include "xfer/bits.h"
 #include "xfer/chooser.h"
 #include "xfer/pace.h"
@@ -11,21 +11,21 @@
 #include "xfer/wire.h"
 #include "xfer/worth.h"
 
-#define SIM_STEP_MS 1.0
+#define STEP_MS 1.0
 
 /* Contents are numbers: that of a page's last write, 0 for zeroes. */
-struct sim_guest {
-	const struct km_sim_guest *is;
+struct reh_guest {
+	const struct km_reh_guest *is;
 	uint64_t pages, random;
 	uint32_t *content;
-	uint64_t first[KM_SIM_REGIONS_MAX], next[KM_SIM_REGIONS_MAX];
-	double due[KM_SIM_REGIONS_MAX]; /* writes, less than one */
+	uint64_t first[KM_REH_REGIONS_MAX], next[KM_REH_REGIONS_MAX];
+	double due[KM_REH_REGIONS_MAX]; /* writes, less than one */
 	struct km_bits log;		/* KVM's */
 	bool stopped;
 };
 
 /* A stream of the relay. */
-struct sim_lane {
+struct reh_lane {
 	struct km_pagecache *cache;
 	struct km_worth worth;
 	double cpu_ns; /* that it has left of this step */
@@ -33,19 +33,19 @@ struct sim_lane {
 };
 
 /* A message on its way. */
-struct sim_msg {
+struct reh_msg {
 	unsigned int lane, pages;
 	uint32_t bytes; /* of it that are left */
 };
 
-#define SIM_QUEUE 4096
+#define QUEUE_MAX 4096
 
-struct sim {
-	const struct km_sim_hosts *hosts;
-	const struct km_sim_goal *goal;
-	struct km_sim_result *r;
+struct rehearsal {
+	const struct km_reh_hosts *hosts;
+	const struct km_reh_goal *goal;
+	struct km_reh_result *r;
 	double now_ms; /* since the first page */
-	struct sim_guest guest;
+	struct reh_guest guest;
 
 	/* QEMU's */
 	struct km_bits bitmap;
@@ -60,7 +60,7 @@ struct sim {
 	/* the relay's */
 	struct km_ledger *ledger;
 	struct km_pace pace;
-	struct sim_lane lane[KM_STREAMS_MAX];
+	struct reh_lane lane[KM_STREAMS_MAX];
 	uint32_t *sent; /* the content sent last; UINT32_MAX: none */
 	uint8_t *times; /* it was sent, up to 2 */
 	uint64_t listed, sent_pages, acked, backlog_cap, list_until;
@@ -68,21 +68,21 @@ struct sim {
 	uint64_t paced_pages, paced_zero, paced_bytes, payload;
 
 	/* the link's */
-	struct sim_msg queue[SIM_QUEUE];
+	struct reh_msg queue[QUEUE_MAX];
 	unsigned int head, waiting;
 	double link_due; /* bytes */
 	uint64_t carried;
 };
 
-int km_sim_guest_init(struct sim_guest *g, const struct km_sim_guest *is, uint64_t seed);
-void km_sim_guest_free(struct sim_guest *g);
-void km_sim_guest_step(struct sim_guest *g);
+int km_reh_guest_init(struct reh_guest *g, const struct km_reh_guest *is, uint64_t seed);
+void km_reh_guest_free(struct reh_guest *g);
+void km_reh_guest_step(struct reh_guest *g);
 /* Of which part the page is. */
-const struct km_sim_region *km_sim_region_of(const struct sim_guest *g, uint64_t page);
+const struct km_reh_region *km_reh_region_of(const struct reh_guest *g, uint64_t page);
 
-struct km_sum km_sim_sum(const struct sim_guest *g, uint64_t page);
-uint64_t km_sim_backlog(const struct sim *s);
-void km_sim_lanes_step(struct sim *s);
-void km_sim_link_step(struct sim *s);
+struct km_sum km_reh_sum(const struct reh_guest *g, uint64_t page);
+uint64_t km_reh_backlog(const struct rehearsal *s);
+void km_reh_lanes_step(struct rehearsal *s);
+void km_reh_link_step(struct rehearsal *s);
 
 #endif

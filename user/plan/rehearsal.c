@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
-#include "sim.h"
+#include "rehearsal.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include "sim_priv.h"
+#include "rehearsal_priv.h"
 
 #define HOUR_MS	     3600e3
 #define LOOK_MS	     100.0 /* QEMU at its throughput; the relay at QEMU */
 #define LINK_LOOK_MS 20.0
 #define ZERO_BYTES   9 /* of a zero page on QEMU's main channel */
 
-static void free_all(struct sim *s)
+static void free_all(struct rehearsal *s)
 {
 	for (unsigned int i = 0; i < KM_STREAMS_MAX; i++)
 		km_pagecache_free(s->lane[i].cache);
-	km_sim_guest_free(&s->guest);
+	km_reh_guest_free(&s->guest);
 	km_bits_free(&s->bitmap);
 	km_ledger_free(s->ledger);
 	free(s->sent);
@@ -23,10 +23,10 @@ static void free_all(struct sim *s)
 	free(s);
 }
 
-static int prepare(struct sim *s, const struct km_sim_guest *guest, uint64_t seed)
+static int prepare(struct rehearsal *s, const struct km_reh_guest *guest, uint64_t seed)
 {
-	const struct km_sim_hosts *h = s->hosts;
-	int rc = km_sim_guest_init(&s->guest, guest, seed);
+	const struct km_reh_hosts *h = s->hosts;
+	int rc = km_reh_guest_init(&s->guest, guest, seed);
 
 	if (!rc)
 		rc = km_bits_init(&s->bitmap, s->guest.pages);
@@ -52,19 +52,19 @@ static int prepare(struct sim *s, const struct km_sim_guest *guest, uint64_t see
 
 /* ---- QEMU ---- */
 
-static void begin_round(struct sim *s)
+static void begin_round(struct rehearsal *s)
 {
-	struct km_sim_result *r = s->r;
+	struct km_reh_result *r = s->r;
 
-	if (r->rounds < KM_SIM_ROUNDS_MAX)
+	if (r->rounds < KM_REH_ROUNDS_MAX)
 		r->round[r->rounds] =
-			(struct km_sim_round){ s->now_ms, r->listed_pages, r->wire_bytes };
+			(struct km_reh_round){ s->now_ms, r->listed_pages, r->wire_bytes };
 	r->rounds++;
 	s->cursor = 0;
 }
 
 /* What it finds dirty since the last time. */
-static void sync(struct sim *s)
+static void sync(struct rehearsal *s)
 {
 	struct km_bits *log = &s->guest.log;
 
@@ -75,24 +75,24 @@ static void sync(struct sim *s)
 	s->remaining = s->bitmap.members;
 }
 
-static bool few(const struct sim *s)
+static bool few(const struct rehearsal *s)
 {
 	double most = s->qemu_bytes_per_s * s->limit_ms / 1e3;
 
 	return !s->bitmap.members || (double)s->bitmap.members * KM_PAGE_SIZE < most;
 }
 
-static bool room(const struct sim *s)
+static bool room(const struct rehearsal *s)
 {
 	return s->content_listed < s->content_until &&
-	       (km_sim_backlog(s) <= s->backlog_cap || s->content_listed < s->list_until);
+	       (km_reh_backlog(s) <= s->backlog_cap || s->content_listed < s->list_until);
 }
 
-static void hand_over(struct sim *s, uint64_t page)
+static void hand_over(struct rehearsal *s, uint64_t page)
 {
 	km_bits_del(&s->bitmap, page);
 	km_ledger_list(s->ledger, (struct km_page){ 0, page },
-		       km_sum_handed(km_sim_sum(&s->guest, page)));
+		       km_sum_handed(km_reh_sum(&s->guest, page)));
 	s->handed_bytes += s->guest.content[page] ? KM_PAGE_SIZE : ZERO_BYTES;
 	s->content_listed += s->guest.content[page] != 0;
 	s->cursor = page + 1;
@@ -101,7 +101,7 @@ static void hand_over(struct sim *s, uint64_t page)
 }
 
 /* Whether the guest may be stopped; if not, a round begins. */
-static bool at_threshold(struct sim *s)
+static bool at_threshold(struct rehearsal *s)
 {
 	if (!few(s))
 		return false;
@@ -112,9 +112,9 @@ static bool at_threshold(struct sim *s)
 	return false;
 }
 
-static void qemu_step(struct sim *s)
+static void qemu_step(struct rehearsal *s)
 {
-	s->qemu_due += s->hosts->qemu_bytes_per_s / KM_PAGE_SIZE * SIM_STEP_MS / 1e3;
+	s->qemu_due += s->hosts->qemu_bytes_per_s / KM_PAGE_SIZE * STEP_MS / 1e3;
 	for (; s->qemu_due >= 1 && !s->listed_all; s->qemu_due--) {
 		uint64_t page;
 
@@ -136,7 +136,7 @@ static void qemu_step(struct sim *s)
 		s->qemu_due = 1; /* it waits to be read */
 }
 
-static void qemu_look(struct sim *s)
+static void qemu_look(struct rehearsal *s)
 {
 	s->qemu_bytes_per_s = (double)(s->handed_bytes - s->seen_bytes) * 1e3 / LOOK_MS;
 	s->seen_bytes = s->handed_bytes;
@@ -144,7 +144,7 @@ static void qemu_look(struct sim *s)
 
 /* ---- the relay's look at both (source_steer.c) ---- */
 
-static void steer(struct sim *s, unsigned int *cooled)
+static void steer(struct rehearsal *s, unsigned int *cooled)
 {
 	unsigned int pause = s->goal->max_pause_ms;
 	uint64_t ahead, most;
@@ -162,10 +162,10 @@ static void steer(struct sim *s, unsigned int *cooled)
 		km_pace_round(&s->pace);
 	}
 	*cooled = s->r->rounds;
-	s->limit_ms = km_pace_downtime_ms(&s->pace, km_sim_backlog(s), pause);
+	s->limit_ms = km_pace_downtime_ms(&s->pace, km_reh_backlog(s), pause);
 }
 
-static void see_link(struct sim *s)
+static void see_link(struct rehearsal *s)
 {
 	uint64_t sent = s->sent_pages - s->paced_pages, zero = s->r->zero_pages - s->paced_zero;
 
@@ -180,22 +180,22 @@ static void see_link(struct sim *s)
 
 static bool every(double now_ms, double period_ms)
 {
-	return (uint64_t)(now_ms / period_ms) != (uint64_t)((now_ms - SIM_STEP_MS) / period_ms);
+	return (uint64_t)(now_ms / period_ms) != (uint64_t)((now_ms - STEP_MS) / period_ms);
 }
 
-static void step(struct sim *s)
+static void step(struct rehearsal *s)
 {
-	s->now_ms += SIM_STEP_MS;
-	km_sim_guest_step(&s->guest);
+	s->now_ms += STEP_MS;
+	km_reh_guest_step(&s->guest);
 	qemu_step(s);
-	km_sim_lanes_step(s);
-	km_sim_link_step(s);
+	km_reh_lanes_step(s);
+	km_reh_link_step(s);
 	if (every(s->now_ms, LINK_LOOK_MS))
 		see_link(s);
 }
 
 /* Until QEMU stops the guest. false: not within the deadline. */
-static bool pre_copy(struct sim *s)
+static bool pre_copy(struct rehearsal *s)
 {
 	double most = s->goal->deadline_ms ? s->goal->deadline_ms : HOUR_MS;
 	unsigned int cooled = 0;
@@ -211,27 +211,27 @@ static bool pre_copy(struct sim *s)
 }
 
 /* Until the destination has all. */
-static void the_pause(struct sim *s)
+static void the_pause(struct rehearsal *s)
 {
 	sync(s);
 	s->content_until = UINT64_MAX;
 	while (!s->listed_all)
 		step(s);
 	km_ledger_recall(s->ledger);
-	while (km_sim_backlog(s))
+	while (km_reh_backlog(s))
 		step(s);
 }
 
-int km_sim_run(const struct km_sim_guest *guest, const struct km_sim_hosts *hosts,
-	       const struct km_sim_goal *goal, uint64_t seed, struct km_sim_result *r)
+int km_rehearse(const struct km_reh_guest *guest, const struct km_reh_hosts *hosts,
+		const struct km_reh_goal *goal, uint64_t seed, struct km_reh_result *r)
 {
-	struct sim *s;
+	struct rehearsal *s;
 	double stopped;
 	int rc;
 
 	memset(r, 0, sizeof(*r));
 	if (!hosts->streams || hosts->streams > KM_STREAMS_MAX || !(hosts->link_bytes_per_s > 0) ||
-	    !(hosts->qemu_bytes_per_s > 0) || guest->regions > KM_SIM_REGIONS_MAX)
+	    !(hosts->qemu_bytes_per_s > 0) || guest->regions > KM_REH_REGIONS_MAX)
 		return -EINVAL;
 	s = calloc(1, sizeof(*s));
 	if (!s)

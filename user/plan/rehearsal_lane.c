@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The relay's streams and the link: what sender.c, pagesend.c and differ.c do, with numbers for
  * pages. */
-#include "sim_priv.h"
+#include "rehearsal_priv.h"
 #include "xfer/pack.h"
 
 #define NAME_BYTES   8 /* of a page in a PAGES message (pack.h) */
@@ -21,16 +21,16 @@ struct message {
 	uint64_t bytes;
 };
 
-uint64_t km_sim_backlog(const struct sim *s)
+uint64_t km_reh_backlog(const struct rehearsal *s)
 {
 	return km_ledger_open(s->ledger) + s->sent_pages - s->acked;
 }
 
 /* Whether the page goes as a delta; what is held is brought up to date. */
-static bool as_delta(struct sim *s, struct sim_lane *lane, struct km_page p, bool hot,
+static bool as_delta(struct rehearsal *s, struct reh_lane *lane, struct km_page p, bool hot,
 		     struct message *m)
 {
-	const struct km_sim_region *is = km_sim_region_of(&s->guest, p.index);
+	const struct km_reh_region *is = km_reh_region_of(&s->guest, p.index);
 	uint64_t max = km_worth_page_bytes(&lane->worth) / 4 * 3;
 	uint64_t writes = s->guest.content[p.index] - (uint64_t)s->sent[p.index];
 	uint64_t bytes = KM_PACK_DELTA_HEAD + writes * (is->write_bytes + CHUNK_BYTES);
@@ -51,10 +51,10 @@ static bool as_delta(struct sim *s, struct sim_lane *lane, struct km_page p, boo
 	return true;
 }
 
-static void one_page(struct sim *s, struct sim_lane *lane, struct km_page p, bool hot,
+static void one_page(struct rehearsal *s, struct reh_lane *lane, struct km_page p, bool hot,
 		     struct message *m)
 {
-	double ratio = km_sim_region_of(&s->guest, p.index)->ratio;
+	double ratio = km_reh_region_of(&s->guest, p.index)->ratio;
 
 	m->n++;
 	m->bytes += NAME_BYTES;
@@ -70,7 +70,7 @@ static void one_page(struct sim *s, struct sim_lane *lane, struct km_page p, boo
 	s->times[p.index] = 1;
 }
 
-static void pack(struct sim *s, struct sim_lane *lane, struct message *m)
+static void pack(struct rehearsal *s, struct reh_lane *lane, struct message *m)
 {
 	struct km_worth_plan plan = { KM_WORTH_RAW, false };
 	struct km_worth_result r = { 0 };
@@ -96,7 +96,7 @@ static void pack(struct sim *s, struct sim_lane *lane, struct message *m)
 	s->r->raw_pages += m->light + m->dense - r.light - r.dense;
 }
 
-static void look(struct sim *s, struct sim_lane *lane)
+static void look(struct rehearsal *s, struct reh_lane *lane)
 {
 	struct km_worth_look look = { .now_ns = 1 + (uint64_t)(s->now_ms * 1e6),
 				      .idle_ns = lane->idle_ns,
@@ -106,11 +106,11 @@ static void look(struct sim *s, struct sim_lane *lane)
 	km_worth_see(&lane->worth, &look);
 }
 
-static void put(struct sim *s, unsigned int nr, const struct message *m)
+static void put(struct rehearsal *s, unsigned int nr, const struct message *m)
 {
-	struct sim_msg *q = &s->queue[(s->head + s->waiting++) % SIM_QUEUE];
+	struct reh_msg *q = &s->queue[(s->head + s->waiting++) % QUEUE_MAX];
 
-	*q = (struct sim_msg){ nr, m->n, (uint32_t)m->bytes + KM_WIRE_HEADER_BYTES };
+	*q = (struct reh_msg){ nr, m->n, (uint32_t)m->bytes + KM_WIRE_HEADER_BYTES };
 	s->lane[nr].queued += q->bytes;
 	s->sent_pages += m->n;
 	s->payload += m->bytes;
@@ -118,16 +118,16 @@ static void put(struct sim *s, unsigned int nr, const struct message *m)
 }
 
 /* One batch of pages. false: there is none. */
-static bool batch(struct sim *s, unsigned int nr)
+static bool batch(struct rehearsal *s, unsigned int nr)
 {
-	struct sim_lane *lane = &s->lane[nr];
+	struct reh_lane *lane = &s->lane[nr];
 	struct km_taken taken[KM_WIRE_PAGES_MAX];
 	unsigned int n = km_ledger_take(s->ledger, nr, taken, KM_WIRE_PAGES_MAX);
 	struct message m = { 0 };
 
 	for (unsigned int i = 0; i < n; i++) {
 		struct km_page p = taken[i].page;
-		struct km_sum sum = km_sim_sum(&s->guest, p.index);
+		struct km_sum sum = km_reh_sum(&s->guest, p.index);
 		enum km_choice what = km_choose(sum, km_ledger_sum(s->ledger, p), taken[i].handed,
 						!s->listed_all);
 
@@ -152,18 +152,18 @@ static bool batch(struct sim *s, unsigned int nr)
 	return n;
 }
 
-void km_sim_lanes_step(struct sim *s)
+void km_reh_lanes_step(struct rehearsal *s)
 {
 	double room = s->hosts->link_bytes_per_s * SOCKET_S / s->hosts->streams;
 
 	if (room < SOCKET_BYTES)
 		room = SOCKET_BYTES;
 	for (unsigned int i = 0; i < s->hosts->streams; i++) {
-		struct sim_lane *lane = &s->lane[i];
+		struct reh_lane *lane = &s->lane[i];
 		bool any = true;
 
-		lane->cpu_ns += SIM_STEP_MS * 1e6;
-		while (any && lane->cpu_ns > 0 && s->waiting < SIM_QUEUE &&
+		lane->cpu_ns += STEP_MS * 1e6;
+		while (any && lane->cpu_ns > 0 && s->waiting < QUEUE_MAX &&
 		       (double)lane->queued <= room)
 			any = batch(s, i);
 		if (!any) {
@@ -176,9 +176,9 @@ void km_sim_lanes_step(struct sim *s)
 }
 
 /* Of the first message, as much as has its turn. */
-static uint32_t carry(struct sim *s)
+static uint32_t carry(struct rehearsal *s)
 {
-	struct sim_msg *q = &s->queue[s->head];
+	struct reh_msg *q = &s->queue[s->head];
 	uint32_t n = s->link_due < q->bytes ? (uint32_t)s->link_due : q->bytes;
 
 	s->carried += n;
@@ -188,14 +188,14 @@ static uint32_t carry(struct sim *s)
 	if (q->bytes)
 		return n;
 	s->acked += q->pages; /* the way back is short against a pause's pages */
-	s->head = (s->head + 1) % SIM_QUEUE;
+	s->head = (s->head + 1) % QUEUE_MAX;
 	s->waiting--;
 	return n;
 }
 
-void km_sim_link_step(struct sim *s)
+void km_reh_link_step(struct rehearsal *s)
 {
-	s->link_due += s->hosts->link_bytes_per_s * SIM_STEP_MS / 1e3;
+	s->link_due += s->hosts->link_bytes_per_s * STEP_MS / 1e3;
 	while (s->waiting && s->link_due >= 1)
 		s->link_due -= carry(s);
 	if (!s->waiting)

@@ -3,12 +3,12 @@
 #include <math.h>
 #include <string.h>
 #include "ktap.h"
-#include "plan/sim.h"
+#include "plan/rehearsal.h"
 
 #define LINK  25e6
 #define PAGES 50000
 
-static const struct km_sim_hosts hosts = { .link_bytes_per_s = LINK,
+static const struct km_reh_hosts hosts = { .link_bytes_per_s = LINK,
 					   .rtt_ms = 0.5,
 					   .qemu_bytes_per_s = 1e9,
 					   .page_ns = 3000,
@@ -16,7 +16,7 @@ static const struct km_sim_hosts hosts = { .link_bytes_per_s = LINK,
 					   .other_ms = 20,
 					   .streams = 2,
 					   .delta_bytes = 90u << 20 };
-static const struct km_sim_goal goal = { .max_pause_ms = 100, .deadline_ms = 120000 };
+static const struct km_reh_goal goal = { .max_pause_ms = 100, .deadline_ms = 120000 };
 
 static bool near(double a, double b, double part)
 {
@@ -24,25 +24,25 @@ static bool near(double a, double b, double part)
 }
 
 /* A guest of which one part works. */
-static struct km_sim_guest guest_of(struct km_sim_region works)
+static struct km_reh_guest guest_of(struct km_reh_region works)
 {
-	return (struct km_sim_guest){
+	return (struct km_reh_guest){
 		.regions = 2, .region = { { .pages = PAGES, .zero = 0.5, .ratio = 1 }, works }
 	};
 }
 
-static struct km_sim_result move(struct km_sim_guest guest)
+static struct km_reh_result move(struct km_reh_guest guest)
 {
-	struct km_sim_result r;
+	struct km_reh_result r;
 
-	if (km_sim_run(&guest, &hosts, &goal, 1, &r))
+	if (km_rehearse(&guest, &hosts, &goal, 1, &r))
 		memset(&r, 0, sizeof(r));
 	return r;
 }
 
 static void idle(bool *ok)
 {
-	struct km_sim_result r = move(guest_of((struct km_sim_region){ 0 }));
+	struct km_reh_result r = move(guest_of((struct km_reh_region){ 0 }));
 	double bytes = PAGES / 2 * 4096.0;
 
 	CHECK(r.moved && r.rounds == 1 && r.listed_pages == PAGES);
@@ -55,8 +55,8 @@ static void idle(bool *ok)
 
 static void text(bool *ok)
 {
-	struct km_sim_guest g = { .regions = 1, .region = { { .pages = PAGES, .ratio = 0.3 } } };
-	struct km_sim_result r = move(g);
+	struct km_reh_guest g = { .regions = 1, .region = { { .pages = PAGES, .ratio = 0.3 } } };
+	struct km_reh_result r = move(g);
 
 	CHECK(r.moved && r.packed_pages > PAGES * 9 / 10);
 	CHECK((double)r.wire_bytes < PAGES * 4096.0 * 0.4);
@@ -66,8 +66,8 @@ static void text(bool *ok)
 static void limits(bool *ok)
 {
 	double pages_per_s = LINK / 4096;
-	struct km_sim_region works = { .pages = 20000, .ratio = 1, .write_bytes = 4096 };
-	struct km_sim_result r;
+	struct km_reh_region works = { .pages = 20000, .ratio = 1, .write_bytes = 4096 };
+	struct km_reh_result r;
 
 	works.writes_per_s = 2 * pages_per_s;
 	r = move(guest_of(works));
@@ -85,10 +85,10 @@ static void limits(bool *ok)
 /* As fast as what can't be moved, but the destination has it, or nearly. */
 static void cheap(bool *ok)
 {
-	struct km_sim_region works = {
+	struct km_reh_region works = {
 		.pages = 20000, .ratio = 1, .writes_per_s = 2 * LINK / 4096, .write_bytes = 4096
 	};
-	struct km_sim_result r;
+	struct km_reh_result r;
 
 	works.silent = true;
 	r = move(guest_of(works));
@@ -104,27 +104,27 @@ static void cheap(bool *ok)
 
 static void again(bool *ok)
 {
-	struct km_sim_guest g = guest_of((struct km_sim_region){
+	struct km_reh_guest g = guest_of((struct km_reh_region){
 		.pages = 20000, .ratio = 1, .writes_per_s = 3000, .write_bytes = 4096 });
-	struct km_sim_result a = move(g), b = move(g);
+	struct km_reh_result a = move(g), b = move(g);
 
 	CHECK(a.moved && !memcmp(&a, &b, sizeof(a)));
 }
 
 static void nonsense(bool *ok)
 {
-	struct km_sim_guest none = { 0 }, some = guest_of((struct km_sim_region){ 0 });
-	struct km_sim_hosts bad = hosts;
-	struct km_sim_result r;
+	struct km_reh_guest none = { 0 }, some = guest_of((struct km_reh_region){ 0 });
+	struct km_reh_hosts bad = hosts;
+	struct km_reh_result r;
 
-	CHECK(km_sim_run(&none, &hosts, &goal, 1, &r) < 0);
+	CHECK(km_rehearse(&none, &hosts, &goal, 1, &r) < 0);
 	bad.link_bytes_per_s = 0;
-	CHECK(km_sim_run(&some, &bad, &goal, 1, &r) < 0);
+	CHECK(km_rehearse(&some, &bad, &goal, 1, &r) < 0);
 	bad = hosts;
 	bad.streams = 0;
-	CHECK(km_sim_run(&some, &bad, &goal, 1, &r) < 0);
+	CHECK(km_rehearse(&some, &bad, &goal, 1, &r) < 0);
 	bad.streams = 1000;
-	CHECK(km_sim_run(&some, &bad, &goal, 1, &r) < 0);
+	CHECK(km_rehearse(&some, &bad, &goal, 1, &r) < 0);
 }
 
 static const struct ktap_case cases[] = {
