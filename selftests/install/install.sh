@@ -89,7 +89,8 @@ exit_codes() {
 
 json_keys() {
 	local key missing=0
-	for key in $(grep -hoE 'put\(o, "[a-z_]+"' user/report/json.c user/place/explain_json.c |
+	for key in $(grep -hoE 'put\(o, "[a-z_]+"' user/report/{json,drainplan_json}.c \
+		user/place/explain_json.c |
 		cut -d'"' -f2 | sort -u); do
 		in_man 'JSON OUTPUT' | grep -qwE -- "$key" || { echo "not in the page: $key"; missing=1; }
 	done
