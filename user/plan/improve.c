@@ -6,20 +6,34 @@
 #include <string.h>
 #include "assign.h"
 
+/* How many scores late acceptance looks back, and after how many tries that found nothing better
+ * than the best so many are taken as they come. */
+#define BACK 16
+#define IDLE 200
+
 struct search {
 	struct km_layout *l;
 	struct km_sim *sim;
 	const struct km_improve *how;
 	struct km_improved *out;
 	struct km_fleet_move *best; /* all moves of the layout, with their times */
-	double score;
+	double best_score, score;   /* the latter of what was last accepted */
+	double back[BACK];
+	uint32_t idle; /* tries since the best */
+	struct km_sim_rules rules;
 	uint32_t *turn; /* by guest: who begins first; all different */
 	uint32_t *rank; /* the same by place in the layout */
-	uint32_t *near; /* moves that the last to end competes with */
-	bool chains;	/* some make room for others: destinations are left alone */
+	uint32_t *near; /* guests of moves that the last to end competes with */
+	uint32_t nnear;
+	bool * not ;	   /* by host, for picking one */
+	bool chains;	   /* some make room for others: destinations are left alone */
+	unsigned int most; /* moves at a time of any host */
 	uint64_t simulated;
 	uint64_t random;
 };
+
+static const double shares[] = { 0, 0.4, 0.6, 0.8, 1 };
+#define SHARES (sizeof(shares) / sizeof(*shares))
 
 static uint32_t pick_random(struct search *s, uint32_t n)
 {
@@ -29,8 +43,10 @@ static uint32_t pick_random(struct search *s, uint32_t n)
 	return (uint32_t)(s->random >> 32) % n;
 }
 
-/* The makespan, and a little of all ends, since many plans end with the same move. */
+/* The makespan, and a little of all ends, since many plans end with the same move; above all how
+ * many guests are late. */
 #define OF_ENDS 1e-4
+#define OF_LATE 1e9
 
 static double score_of(const struct search *s, const struct km_sim_result *r)
 {
@@ -38,58 +54,57 @@ static double score_of(const struct search *s, const struct km_sim_result *r)
 
 	for (uint32_t i = 0; i < s->l->n; i++)
 		ends += s->l->move[i].end_s;
-	return r->makespan_s + OF_ENDS * ends / s->l->n;
+	return OF_LATE * r->late + r->makespan_s + OF_ENDS * ends / s->l->n;
 }
 
-/* 1: it is at least as good as the best, and the best now. */
-static int try(struct search *s, const struct km_sim_rules *rules)
+static int simulate(struct search *s, const struct km_sim_rules *rules, double *score)
 {
 	struct km_sim_result r;
-	double score;
 	int rc = km_sim_run(s->sim, s->l->move, s->l->n, rules, &r);
 
 	s->simulated += s->l->n;
 	if (rc)
 		return rc;
-	score = score_of(s, &r);
-	if (s->score > 0 &&
-	    (r.late > s->out->result.late || (r.late == s->out->result.late && score > s->score)))
+	*score = score_of(s, &r);
+	if (s->best_score > 0 && *score >= s->best_score)
 		return 0;
-	s->out->better += s->score > 0 && (r.late < s->out->result.late || score < s->score);
-	s->score = score;
+	s->out->better += s->best_score > 0;
+	s->idle = 0;
+	s->best_score = *score;
 	s->out->result = r;
 	s->out->rules = *rules;
 	s->out->rules.rank = NULL;
 	memcpy(s->best, s->l->move, s->l->n * sizeof(*s->best));
-	return 1;
+	return 0;
 }
 
 static bool good_enough(const struct search *s)
 {
 	return s->simulated >= s->how->simulate ||
-	       (!s->out->result.late && s->score > 0 &&
+	       (!s->out->result.late && s->best_score > 0 &&
 		s->out->result.makespan_s <= s->how->good_s * (1 + 1e-6));
 }
 
 static int try_rules(struct search *s)
 {
-	static const double shares[] = { 0, 0.4, 0.6, 0.8, 1 };
 	const struct km_fleet *f = s->l->f;
-	unsigned int most = 1;
+	double score;
 	int rc = 0;
 
+	s->most = 1;
 	for (uint32_t i = 0; i < s->l->n; i++)
-		if (f->host[s->l->move[i].from].max_out > most)
-			most = f->host[s->l->move[i].from].max_out;
-	for (unsigned int k = most; rc >= 0; k = k / 2) {
-		for (size_t i = 0; rc >= 0 && i < sizeof(shares) / sizeof(*shares); i++)
+		if (f->host[s->l->move[i].from].max_out > s->most)
+			s->most = f->host[s->l->move[i].from].max_out;
+	for (unsigned int k = s->most; !rc; k = k / 2) {
+		for (size_t i = 0; !rc && i < SHARES; i++)
 			if (!good_enough(s))
-				rc = try(s,
-					 &(struct km_sim_rules){ .most = k, .share = shares[i] });
+				rc = simulate(
+					s, &(struct km_sim_rules){ .most = k, .share = shares[i] },
+					&score);
 		if (k == 1)
 			break;
 	}
-	return rc < 0 ? rc : 0;
+	return rc;
 }
 
 static int by_start(const void *a, const void *b)
@@ -101,36 +116,53 @@ static int by_start(const void *a, const void *b)
 	return x->vm < y->vm ? -1 : 1;
 }
 
-static void turns_as_begun(struct search *s)
+/* As the best plan so far begins them. */
+static void find_turns(struct search *s)
 {
+	memcpy(s->l->move, s->best, s->l->n * sizeof(*s->best));
 	qsort(s->best, s->l->n, sizeof(*s->best), by_start);
 	for (uint32_t i = 0; i < s->l->n; i++)
 		s->turn[s->best[i].vm] = i;
 	memcpy(s->best, s->l->move, s->l->n * sizeof(*s->best));
 }
 
-/* Those that are away from or to a host of the last to end. */
-static uint32_t find_near(struct search *s)
+/* Those that are away from or to a host of the last to end, as just simulated. */
+static void find_near(struct search *s)
 {
-	uint32_t last = 0, n = 0;
+	const struct km_fleet_move *m = s->l->move;
+	uint32_t last = 0;
 
 	for (uint32_t i = 0; i < s->l->n; i++)
-		if (s->best[i].end_s > s->best[last].end_s)
+		if (m[i].end_s > m[last].end_s)
 			last = i;
+	s->nnear = 0;
 	for (uint32_t i = 0; i < s->l->n; i++)
-		if (s->best[i].from == s->best[last].from || s->best[i].to == s->best[last].to)
-			s->near[n++] = s->best[i].vm;
-	return n;
+		if (m[i].from == m[last].from || m[i].to == m[last].to)
+			s->near[s->nnear++] = m[i].vm;
 }
 
-static int try_turns(struct search *s)
+/*
+ * 1: taken. Late acceptance (Burke and Bykov, 2017): no worse than what was accepted some
+ * tries ago, or than the last, so that the search gets out of where no single step helps.
+ */
+static int try(struct search *s)
 {
-	struct km_sim_rules rules = s->out->rules;
+	double *back = &s->back[s->out->tries % BACK], score;
+	int rc;
 
 	for (uint32_t i = 0; i < s->l->n; i++)
 		s->rank[i] = s->turn[s->l->move[i].vm];
-	rules.rank = s->rank;
-	return try(s, &rules);
+	s->rules.rank = s->rank;
+	rc = simulate(s, &s->rules, &score);
+	if (rc)
+		return rc;
+	rc = score <= *back || score <= s->score;
+	if (rc) {
+		s->score = score;
+		find_near(s);
+	}
+	*back = s->score;
+	return rc;
 }
 
 static void swap_turns(struct search *s, uint32_t a, uint32_t b)
@@ -141,63 +173,165 @@ static void swap_turns(struct search *s, uint32_t a, uint32_t b)
 	s->turn[b] = turn;
 }
 
-static int reorder(struct search *s, uint32_t vm, uint32_t other)
+/* One that matters, or now and then any. */
+static uint32_t pick_guest(struct search *s)
 {
+	if (pick_random(s, 4))
+		return s->near[pick_random(s, s->nnear)];
+	return s->l->move[pick_random(s, s->l->n)].vm;
+}
+
+static int reorder(struct search *s)
+{
+	uint32_t vm = pick_guest(s), other = pick_guest(s);
 	int rc;
 
 	swap_turns(s, vm, other);
-	rc = try_turns(s);
+	rc = try(s);
 	if (!rc)
 		swap_turns(s, vm, other);
 	return rc;
 }
 
-/* Elsewhere, to where links are done soonest; up to three hosts are left out by lot, so that it
- * isn't the same each time. */
-static int retarget(struct search *s, uint32_t vm, bool * not )
+static int change_rules(struct search *s)
 {
-	struct km_fleet_move was = s->l->move[s->l->move_of[vm]];
+	struct km_sim_rules was = s->rules;
+	int rc;
+
+	s->rules.most = 1 + pick_random(s, s->most);
+	s->rules.share = shares[pick_random(s, SHARES)];
+	rc = try(s);
+	if (!rc)
+		s->rules = was;
+	return rc;
+}
+
+/* To any host with room; or to where links are done soonest, some hosts left out by lot. */
+static bool pick_host(struct search *s, uint32_t vm, uint32_t not, uint32_t *host,
+		      struct km_split *split)
+{
+	const struct km_fleet *f = s->l->f;
+
+	for (uint32_t k = pick_random(s, 2) * 8; k; k--) {
+		*host = pick_random(s, f->nhosts);
+		if (*host != not &&!f->host[*host].drain &&
+		    km_room_fit(s->l->room, vm, *host, split) == KM_FIT_YES)
+			return true;
+	}
+	memset(s->not, 0, f->nhosts * sizeof(*s->not ));
+	s->not [not ] = true;
+	for (uint32_t k = pick_random(s, 4); k; k--)
+		s->not [pick_random(s, f->nhosts)] = true;
+	return km_assign_pick(s->l, vm, KM_PICK_BALANCED, s->not, host, split);
+}
+
+static int take_back(struct search *s, uint32_t vm, struct km_fleet_move *was)
+{
+	*was = s->l->move[s->l->move_of[vm]];
+	return km_layout_take_back(s->l, vm);
+}
+
+static int put_back(struct search *s, const struct km_fleet_move *was)
+{
+	return km_layout_put(s->l, was->vm, was->to, &was->split);
+}
+
+static int retarget(struct search *s)
+{
+	uint32_t vm = pick_guest(s), host;
+	struct km_fleet_move was;
 	struct km_split split;
-	uint32_t host;
-	int rc = km_layout_take_back(s->l, vm);
+	int rc = take_back(s, vm, &was);
 
 	if (rc)
 		return rc;
-	memset(not, 0, s->l->f->nhosts * sizeof(*not ));
-	not [was.to] = true;
-	for (uint32_t k = pick_random(s, 4); k; k--)
-		not [pick_random(s, s->l->f->nhosts)] = true;
-	if (!km_assign_pick(s->l, vm, KM_PICK_BALANCED, not, &host, &split))
-		return km_layout_put(s->l, vm, was.to, &was.split);
+	if (!pick_host(s, vm, was.to, &host, &split))
+		return put_back(s, &was);
 	rc = km_layout_put(s->l, vm, host, &split);
 	if (!rc)
-		rc = try_turns(s);
+		rc = try(s);
 	if (rc)
 		return rc;
 	rc = km_layout_take_back(s->l, vm);
-	return rc ? rc : km_layout_put(s->l, vm, was.to, &was.split);
+	return rc ? rc : put_back(s, &was);
+}
+
+/* Each to the other's host, if it has room there. 1: it has, and they go there. */
+static int put_crosswise(struct search *s, const struct km_fleet_move *a,
+			 const struct km_fleet_move *b)
+{
+	struct km_split split;
+	int rc;
+
+	if (km_room_fit(s->l->room, a->vm, b->to, &split) != KM_FIT_YES)
+		return 0;
+	rc = km_layout_put(s->l, a->vm, b->to, &split);
+	if (rc)
+		return rc;
+	if (km_room_fit(s->l->room, b->vm, a->to, &split) == KM_FIT_YES)
+		rc = km_layout_put(s->l, b->vm, a->to, &split);
+	else
+		return km_layout_take_back(s->l, a->vm);
+	return rc ? rc : 1;
+}
+
+/* Where every host is full, or has one of the same group, destinations can only be exchanged. */
+static int exchange(struct search *s)
+{
+	uint32_t vm = pick_guest(s), other = pick_guest(s);
+	struct km_fleet_move a, b;
+	int rc;
+
+	if (s->l->move[s->l->move_of[vm]].to == s->l->move[s->l->move_of[other]].to)
+		return 0;
+	rc = take_back(s, vm, &a);
+	if (!rc)
+		rc = take_back(s, other, &b);
+	if (!rc)
+		rc = put_crosswise(s, &a, &b);
+	if (rc > 0) {
+		rc = try(s);
+		if (rc)
+			return rc;
+		rc = take_back(s, vm, &(struct km_fleet_move){ 0 });
+		if (!rc)
+			rc = take_back(s, other, &(struct km_fleet_move){ 0 });
+	}
+	if (!rc)
+		rc = put_back(s, &a);
+	return rc ? rc : put_back(s, &b);
+}
+
+static void accept_from(struct search *s, double score)
+{
+	s->idle = 0;
+	for (int i = 0; i < BACK; i++)
+		s->back[i] = score;
+}
+
+static int step(struct search *s)
+{
+	if (!pick_random(s, 8))
+		return change_rules(s);
+	if (s->chains || pick_random(s, 2))
+		return reorder(s);
+	return pick_random(s, 3) ? retarget(s) : exchange(s);
 }
 
 static int local_search(struct search *s)
 {
-	bool *not = calloc(s->l->f->nhosts + 1, sizeof(*not ));
-	uint32_t near = 0;
-	int rc = not ? 1 : -ENOMEM;
+	int rc = 0;
 
-	turns_as_begun(s);
-	for (uint32_t i = 0; rc >= 0 && i < s->how->tries && !good_enough(s); i++) {
-		uint32_t vm, other;
-
-		s->out->tries++;
-		near = rc ? find_near(s) : near; /* as after the last that was kept */
-		vm = s->near[pick_random(s, near)];
-		other = s->near[pick_random(s, near)];
-		if (s->chains || pick_random(s, 2))
-			rc = vm == other ? 0 : reorder(s, vm, other);
-		else
-			rc = retarget(s, vm, not );
+	s->rules = s->out->rules;
+	s->score = s->best_score;
+	accept_from(s, s->score);
+	find_turns(s);
+	find_near(s);
+	for (; rc >= 0 && s->out->tries < s->how->tries && !good_enough(s); s->out->tries++) {
+		if (s->idle++ == IDLE)
+			accept_from(s, 1e300);
+		rc = step(s);
 	}
-	free(not );
 	return rc < 0 ? rc : 0;
 }
 
@@ -210,7 +344,6 @@ static int improve(struct search *s)
 	if (!rc)
 		rc = try_rules(s);
 	s->out->better = 0;
-	memcpy(s->l->move, s->best, s->l->n * sizeof(*s->best));
 	if (!rc)
 		rc = local_search(s);
 	memcpy(s->l->move, s->best, s->l->n * sizeof(*s->best));
@@ -233,12 +366,14 @@ int km_improve(struct km_layout *l, const struct km_move_model *m, const struct 
 	s.turn = calloc(l->f->nvms, sizeof(*s.turn));
 	s.rank = calloc(l->n, sizeof(*s.rank));
 	s.near = calloc(l->n, sizeof(*s.near));
-	if (s.sim && s.best && s.turn && s.rank && s.near)
+	s.not = calloc(l->f->nhosts, sizeof(*s.not ));
+	if (s.sim && s.best && s.turn && s.rank && s.near && s.not )
 		rc = improve(&s);
 	km_sim_free(s.sim);
 	free(s.best);
 	free(s.turn);
 	free(s.rank);
 	free(s.near);
+	free(s.not );
 	return rc;
 }

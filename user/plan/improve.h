@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The best of several ways to order the moves, then better by local search: a
- * guest of the last move to end goes elsewhere, or begins sooner, and what is no
- * better is undone.
+ * guest goes elsewhere, two change turns, or there are more or fewer moves at a
+ * time; mostly those that the last move to end competes with.
  *
  * Better is: fewer guests that stand longer than they allow; then a shorter
  * makespan.  The effort is counted in moves simulated and not in time, so the same

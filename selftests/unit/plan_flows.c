@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Shares of links, and the small structures under the simulation, against the plain way. */
+#include "ktap.h"
+#include "plan/flows.h"
+#include "plan/heap.h"
+#include "plan/pairs.h"
+#include "planfleet.h"
+
+static struct km_fleet *hosts_and_links(void)
+{
+	return fleet_of("{'kmigrate_inventory':1,'hosts':["
+			"{'name':'a','memory_bytes':1,'up_bit_per_s':8e9},"
+			"{'name':'b','memory_bytes':1,'up_bit_per_s':16e9},"
+			"{'name':'c','memory_bytes':1,'up_bit_per_s':40e9,'down_bit_per_s':24e9},"
+			"{'name':'d','memory_bytes':1,'up_bit_per_s':80e9}],"
+			"'links':[{'name':'l','up_bit_per_s':20e9,'hosts':['a','b']},"
+			"{'name':'m','up_bit_per_s':32e9,'hosts':['a','b','c']}],"
+			"'drain':['a']}");
+}
+
+static void add(struct km_flows *fl, const struct km_fleet *f, uint32_t flow, uint32_t from,
+		uint32_t to)
+{
+	struct km_path p;
+
+	km_fleet_path(f, from, to, &p);
+	if (km_flows_add(fl, flow, &p))
+		abort();
+}
+
+static void ways(bool *ok)
+{
+	struct km_fleet *f = hosts_and_links();
+	struct km_path p;
+
+	km_fleet_path(f, 0, 1, &p); /* within both groups */
+	CHECK(p.n == 2 && close_to(p.bound, 1e9));
+	km_fleet_path(f, 1, 2, &p); /* out of the first */
+	CHECK(p.n == 3 && close_to(p.bound, 2e9) && close_to(km_fleet_rate(f, p.r[2]), 2.5e9));
+	km_fleet_path(f, 3, 1, &p); /* into both */
+	CHECK(p.n == 4 && p.r[0] == km_resource_up(3) && p.r[1] == km_resource_down(1));
+	km_fleet_free(f);
+}
+
+static void by_hand(bool *ok)
+{
+	struct km_fleet *f = hosts_and_links();
+	struct km_flows *fl = km_flows_new(f, 4);
+
+	add(fl, f, 0, 0, 3); /* a to d: a's NIC */
+	CHECK(close_to(km_flows_rate(fl, 0), 1e9));
+	add(fl, f, 1, 1, 3); /* b to d: 3 GB/s wanted of l's 2.5; a has 1, b the rest */
+	CHECK(close_to(km_flows_rate(fl, 0), 1e9) && close_to(km_flows_rate(fl, 1), 1.5e9));
+	add(fl, f, 2, 1, 3); /* two of b's: thirds of l, below a's 1 GB/s */
+	CHECK(close_to(km_flows_rate(fl, 0), 2.5e9 / 3) &&
+	      close_to(km_flows_rate(fl, 2), 2.5e9 / 3));
+	add(fl, f, 3, 2, 3); /* c to d: what m leaves of 4 */
+	CHECK(close_to(km_flows_rate(fl, 3), 1.5e9));
+	km_flows_remove(fl, 1);
+	CHECK(close_to(km_flows_rate(fl, 0), 1e9) && close_to(km_flows_rate(fl, 2), 1.5e9) &&
+	      close_to(km_flows_rate(fl, 3), 1.5e9));
+	km_flows_remove(fl, 0);
+	CHECK(close_to(km_flows_rate(fl, 2), 2e9) && close_to(km_flows_rate(fl, 3), 2e9));
+	km_flows_free(fl);
+	km_fleet_free(f);
+}
+
+/* What makes it max-min fair: each flow has a full link on its way on which none has more. */
+static bool fair(const struct km_fleet *f, struct km_flows *fl, const struct km_path *path,
+		 const bool *there, uint32_t n)
+{
+	double used[64] = { 0 }, most[64] = { 0 };
+
+	for (uint32_t i = 0; i < n; i++)
+		for (unsigned int k = 0; there[i] && k < path[i].n; k++) {
+			double rate = km_flows_rate(fl, i);
+
+			used[path[i].r[k]] += rate;
+			if (rate > most[path[i].r[k]])
+				most[path[i].r[k]] = rate;
+		}
+	for (uint32_t i = 0; i < n; i++) {
+		bool held = !there[i];
+
+		for (unsigned int k = 0; there[i] && k < path[i].n; k++) {
+			uint32_t r = path[i].r[k];
+
+			if (used[r] > km_fleet_rate(f, r) * (1 + 1e-6))
+				return false;
+			held |= used[r] > km_fleet_rate(f, r) * (1 - 1e-6) &&
+				km_flows_rate(fl, i) > most[r] * (1 - 1e-6);
+		}
+		if (!held)
+			return false;
+	}
+	return true;
+}
+
+#define FLOWS 40
+static void at_random(bool *ok)
+{
+	struct km_fleet *f = hosts_and_links();
+	struct km_flows *fl = km_flows_new(f, FLOWS);
+	struct km_path path[FLOWS];
+	bool there[FLOWS] = { false };
+
+	srand(1);
+	for (int step = 0; *ok && step < 4000; step++) {
+		uint32_t i = (uint32_t)rand() % FLOWS, from = (uint32_t)rand() % 4;
+
+		if (there[i]) {
+			km_flows_remove(fl, i);
+		} else {
+			km_fleet_path(f, from, (from + 1 + (uint32_t)rand() % 3) % 4, &path[i]);
+			if (km_flows_add(fl, i, &path[i]))
+				abort();
+		}
+		there[i] = !there[i];
+		CHECK(fair(f, fl, path, there, FLOWS));
+	}
+	km_flows_free(fl);
+	km_fleet_free(f);
+}
+
+#define ITEMS 50
+static void heap(bool *ok)
+{
+	struct km_heap *h = km_heap_new(ITEMS);
+	double time[ITEMS], t;
+	uint32_t i;
+
+	srand(2);
+	for (int step = 0; step < 5000; step++) {
+		uint32_t first = ITEMS;
+
+		if (step == 0)
+			for (i = 0; i < ITEMS; i++)
+				time[i] = -1;
+		i = (uint32_t)rand() % ITEMS;
+		if (rand() % 3) {
+			time[i] = rand() % 20; /* many are equal */
+			km_heap_set(h, i, time[i]);
+			continue;
+		}
+		for (i = 0; i < ITEMS; i++)
+			if (time[i] >= 0 && (first == ITEMS || time[i] < time[first]))
+				first = i;
+		CHECK(km_heap_pop(h, &i, &t) == (first != ITEMS));
+		if (first == ITEMS)
+			continue;
+		CHECK(i == first && close_to(t, time[first]));
+		time[first] = -1;
+	}
+	km_heap_free(h);
+}
+
+static void pairs(bool *ok)
+{
+	static unsigned int count[40][40];
+	struct km_pairs *p = km_pairs_new();
+
+	srand(3);
+	for (int step = 0; step < 60000; step++) {
+		uint32_t a = (uint32_t)rand() % 40, b = (uint32_t)rand() % 40;
+		bool more = step < 20000 || rand() % 2;
+
+		if (more && km_pairs_add(p, a, b))
+			abort();
+		if (!more && count[a][b])
+			km_pairs_remove(p, a, b);
+		count[a][b] += more ? 1 : count[a][b] ? -1u : 0;
+		a = (uint32_t)rand() % 40;
+		b = (uint32_t)rand() % 40;
+		CHECK(km_pairs_count(p, a, b) == count[a][b]);
+	}
+	CHECK(km_pairs_count(p, 40, 0) == 0);
+	km_pairs_free(p);
+}
+
+static const struct ktap_case cases[] = {
+	{ "ways: what a move passes", ways },
+	{ "flows: shares worked out by hand", by_hand },
+	{ "flows: fair after each of 4,000 comings and goings", at_random },
+	{ "heap: as by looking through all", heap },
+	{ "pairs: as by counting", pairs },
+};
+
+KTAP_MAIN(cases)
