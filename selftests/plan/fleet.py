@@ -113,3 +113,30 @@ def small(seed):
     if r.random() < 0.3:
         inv["max_moves"] = r.randint(1, 3)
     return inv
+
+
+def tight(seed):
+    """Thirty hosts with some room on each, and guests that fit into none of it, unless smaller ones
+    of hosts that stay move together."""
+    r = random.Random(seed)
+    hs, vs = [], []
+    for i in range(30):
+        name, room = "h%02d" % i, 64 * GIB
+        hs.append({"name": name, "memory_bytes": room, "up_bit_per_s": r.choice([10, 25]) * GBIT,
+                   "cpu": {"level": "x86-64-v%d" % r.choice([3, 3, 3, 4])}, "vcpus_max": 64})
+        room -= r.randint(3, 9) * GIB
+        while room >= GIB:
+            memory = min(room, r.choice([1, 2, 3, 4, 6, 8, 12, 16]) * GIB)
+            room -= memory
+            vs.append({"name": "v%03d" % len(vs), "host": name, "memory_bytes": memory,
+                       "vcpus": r.randint(1, 3), "movable": r.random() < 0.9,
+                       "dirty": {"bytes_per_s": r.choice([1, 10, 100]) * 10**6,
+                                 "working_set_bytes": memory // 8}})
+            if r.random() < 0.3:
+                vs[-1]["anti_affinity"] = ["g%d" % r.randrange(20)]
+    drain = r.sample(hs, 2)
+    for v in vs:  # whoever may not move is not on these
+        v["movable"] |= v["host"] in [h["name"] for h in drain]
+    return {"kmigrate_inventory": 1, "hosts": hs, "vms": vs, "drain": [h["name"] for h in drain],
+            "links": [{"name": "rack", "up_bit_per_s": 20 * GBIT,
+                       "hosts": [h["name"] for h in hs[:15]]}]}

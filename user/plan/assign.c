@@ -42,14 +42,14 @@ static double link_cost(const struct km_layout *l, uint32_t vm, uint32_t host, d
 	return worst + OF_ALL * sum;
 }
 
-bool km_assign_pick(const struct km_layout *l, uint32_t vm, enum km_pick how, const bool * not,
+bool km_assign_pick(const struct km_layout *l, uint32_t vm, enum km_pick how, const bool *avoid,
 		    uint32_t *host, struct km_split *split)
 {
 	double least = 1e300, cost;
 	struct km_split here;
 
 	for (uint32_t h = 0; h < l->f->nhosts; h++) {
-		if (l->f->host[h].drain || h == l->f->vm[vm].host || (not &&not [h]))
+		if (l->f->host[h].drain || h == l->f->vm[vm].host || (avoid && avoid[h]))
 			continue;
 		cost = how == KM_PICK_TIGHT ? (double)km_room_memory(l->room, h) :
 					      link_cost(l, vm, h, least);

@@ -13,8 +13,8 @@ enum km_pick {
 	KM_PICK_TIGHT,	  /* where the least memory is left over: large holes stay */
 };
 
-/* A host for one guest, not one of those in `not`, by host (NULL: any). false: there is none. */
-bool km_assign_pick(const struct km_layout *l, uint32_t vm, enum km_pick how, const bool * not,
+/* A host for one guest, none of those in `avoid`, by host (NULL: any). false: there is none. */
+bool km_assign_pick(const struct km_layout *l, uint32_t vm, enum km_pick how, const bool *avoid,
 		    uint32_t *host, struct km_split *split);
 
 /* Every guest that has to go and has no place yet, the largest first; those that fit

@@ -25,8 +25,8 @@ struct search {
 	uint32_t *rank; /* the same by place in the layout */
 	uint32_t *near; /* guests of moves that the last to end competes with */
 	uint32_t nnear;
-	bool * not ;	   /* by host, for picking one */
-	bool chains;	   /* some make room for others: destinations are left alone */
+	bool *avoid;  /* by host, for picking one */
+	bool *leaves; /* by host that stays: a guest leaves it, so who goes there is left alone */
 	unsigned int most; /* moves at a time of any host */
 	uint64_t simulated;
 	uint64_t random;
@@ -145,7 +145,7 @@ static void find_near(struct search *s)
  * 1: taken. Late acceptance (Burke and Bykov, 2017): no worse than what was accepted some
  * tries ago, or than the last, so that the search gets out of where no single step helps.
  */
-static int try(struct search *s)
+static int attempt(struct search *s)
 {
 	double *back = &s->back[s->out->tries % BACK], score;
 	int rc;
@@ -187,7 +187,7 @@ static int reorder(struct search *s)
 	int rc;
 
 	swap_turns(s, vm, other);
-	rc = try(s);
+	rc = attempt(s);
 	if (!rc)
 		swap_turns(s, vm, other);
 	return rc;
@@ -200,29 +200,37 @@ static int change_rules(struct search *s)
 
 	s->rules.most = 1 + pick_random(s, s->most);
 	s->rules.share = shares[pick_random(s, SHARES)];
-	rc = try(s);
+	rc = attempt(s);
 	if (!rc)
 		s->rules = was;
 	return rc;
 }
 
 /* To any host with room; or to where links are done soonest, some hosts left out by lot. */
-static bool pick_host(struct search *s, uint32_t vm, uint32_t not, uint32_t *host,
+static bool pick_host(struct search *s, uint32_t vm, uint32_t was, uint32_t *host,
 		      struct km_split *split)
 {
 	const struct km_fleet *f = s->l->f;
 
 	for (uint32_t k = pick_random(s, 2) * 8; k; k--) {
 		*host = pick_random(s, f->nhosts);
-		if (*host != not &&!f->host[*host].drain &&
+		if (*host != was && !f->host[*host].drain && !s->leaves[*host] &&
 		    km_room_fit(s->l->room, vm, *host, split) == KM_FIT_YES)
 			return true;
 	}
-	memset(s->not, 0, f->nhosts * sizeof(*s->not ));
-	s->not [not ] = true;
+	memcpy(s->avoid, s->leaves, f->nhosts * sizeof(*s->avoid));
+	s->avoid[was] = true;
 	for (uint32_t k = pick_random(s, 4); k; k--)
-		s->not [pick_random(s, f->nhosts)] = true;
-	return km_assign_pick(s->l, vm, KM_PICK_BALANCED, s->not, host, split);
+		s->avoid[pick_random(s, f->nhosts)] = true;
+	return km_assign_pick(s->l, vm, KM_PICK_BALANCED, s->avoid, host, split);
+}
+
+/* What waits in layout.h rely on is not touched. */
+static bool bound_to(const struct search *s, uint32_t vm)
+{
+	const struct km_fleet_move *m = &s->l->move[s->l->move_of[vm]];
+
+	return s->leaves[m->to] || !s->l->f->host[m->from].drain;
 }
 
 static int take_back(struct search *s, uint32_t vm, struct km_fleet_move *was)
@@ -241,15 +249,18 @@ static int retarget(struct search *s)
 	uint32_t vm = pick_guest(s), host;
 	struct km_fleet_move was;
 	struct km_split split;
-	int rc = take_back(s, vm, &was);
+	int rc;
 
+	if (bound_to(s, vm))
+		return 0;
+	rc = take_back(s, vm, &was);
 	if (rc)
 		return rc;
 	if (!pick_host(s, vm, was.to, &host, &split))
 		return put_back(s, &was);
 	rc = km_layout_put(s->l, vm, host, &split);
 	if (!rc)
-		rc = try(s);
+		rc = attempt(s);
 	if (rc)
 		return rc;
 	rc = km_layout_take_back(s->l, vm);
@@ -282,7 +293,8 @@ static int exchange(struct search *s)
 	struct km_fleet_move a, b;
 	int rc;
 
-	if (s->l->move[s->l->move_of[vm]].to == s->l->move[s->l->move_of[other]].to)
+	if (bound_to(s, vm) || bound_to(s, other) ||
+	    s->l->move[s->l->move_of[vm]].to == s->l->move[s->l->move_of[other]].to)
 		return 0;
 	rc = take_back(s, vm, &a);
 	if (!rc)
@@ -290,7 +302,7 @@ static int exchange(struct search *s)
 	if (!rc)
 		rc = put_crosswise(s, &a, &b);
 	if (rc > 0) {
-		rc = try(s);
+		rc = attempt(s);
 		if (rc)
 			return rc;
 		rc = take_back(s, vm, &(struct km_fleet_move){ 0 });
@@ -313,7 +325,7 @@ static int step(struct search *s)
 {
 	if (!pick_random(s, 8))
 		return change_rules(s);
-	if (s->chains || pick_random(s, 2))
+	if (pick_random(s, 2))
 		return reorder(s);
 	return pick_random(s, 3) ? retarget(s) : exchange(s);
 }
@@ -340,7 +352,7 @@ static int improve(struct search *s)
 	int rc = km_layout_waits(s->l);
 
 	for (uint32_t i = 0; i < s->l->n; i++)
-		s->chains |= !s->l->f->host[s->l->move[i].from].drain;
+		s->leaves[s->l->move[i].from] = !s->l->f->host[s->l->move[i].from].drain;
 	if (!rc)
 		rc = try_rules(s);
 	s->out->better = 0;
@@ -366,14 +378,16 @@ int km_improve(struct km_layout *l, const struct km_move_model *m, const struct 
 	s.turn = calloc(l->f->nvms, sizeof(*s.turn));
 	s.rank = calloc(l->n, sizeof(*s.rank));
 	s.near = calloc(l->n, sizeof(*s.near));
-	s.not = calloc(l->f->nhosts, sizeof(*s.not ));
-	if (s.sim && s.best && s.turn && s.rank && s.near && s.not )
+	s.avoid = calloc(l->f->nhosts, sizeof(*s.avoid));
+	s.leaves = calloc(l->f->nhosts, sizeof(*s.leaves));
+	if (s.sim && s.best && s.turn && s.rank && s.near && s.avoid && s.leaves)
 		rc = improve(&s);
 	km_sim_free(s.sim);
 	free(s.best);
 	free(s.turn);
 	free(s.rank);
 	free(s.near);
-	free(s.not );
+	free(s.avoid);
+	free(s.leaves);
 	return rc;
 }
