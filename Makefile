@@ -60,7 +60,7 @@ DEBUG_DEPS := bc flex bison libelf-dev
 TEST_DEPS := man-db dkms valgrind python3-yaml python3-jsonschema bochs bochs-term bpftrace openssh-client openssh-server faketime gnutls-bin chromium poppler-utils
 
 .PHONY: all user bpf module no-module faults install uninstall unit-tests fuzz check check-unit \
-	check-pml check-faults check-debug-kernel bench bench-dirty bench-hold bench-trace bench-ledger bench-drain demo deps demo-deps debug-deps help clean
+	check-pml check-faults check-debug-kernel bench bench-dirty bench-hold bench-trace bench-ledger bench-plan bench-drain demo deps demo-deps debug-deps help clean
 all: user $(if $(KDIRS),module,no-module)
 
 user: $(BUILD)/kmigrate
@@ -155,6 +155,10 @@ check-debug-kernel:
 bench: user
 	@selftests/bench/move
 
+# Predictions of moves against the moves.
+bench-plan: user
+	@selftests/bench/plan
+
 # BENCH= has arguments: selftests/bench/lib.sh says which.
 bench-trace: user
 bench-dirty bench-hold bench-trace: bench-%:
@@ -202,6 +206,7 @@ help:
 	@echo "make bench-hold  how soon automatic holds are in force (BENCH='--count --json -k 6.1')"
 	@echo "make bench-trace what tracing costs a guest (BENCH='--count --json -k 6.1')"
 	@echo "make bench-ledger  what the ledger of a move costs a page, up to 1 TiB (BENCH=--json)"
+	@echo "make bench-plan  how true predictions of moves are (WORKLOADS=, LINKS=, RUNS=; an hour)"
 	@echo "make bench-drain   how long planning takes for a fleet of 50,000 guests (HOSTS=, VMS=, DRAIN=)"
 	@echo "make check-unit  the fast ones: no root, no KVM"
 	@echo "make demo        two hosts, a Linux guest that moves between them (as root)"

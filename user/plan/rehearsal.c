@@ -9,6 +9,7 @@
 #define HOUR_MS	     3600e3
 #define LOOK_MS	     100.0 /* QEMU at its throughput; the relay at QEMU */
 #define LINK_LOOK_MS 20.0
+#define ROUNDS_MAX   8 /* that are no smaller than the smallest */
 #define ZERO_BYTES   9 /* of a zero page on QEMU's main channel */
 
 static void free_all(struct rehearsal *s)
@@ -46,6 +47,7 @@ static int prepare(struct rehearsal *s, const struct km_reh_guest *guest, uint64
 	s->remaining = s->guest.pages;
 	s->limit_ms = 1;
 	s->content_until = UINT64_MAX;
+	s->round_least = UINT64_MAX;
 	s->backlog_cap = km_pace_backlog_pages(&s->pace, s->goal->max_pause_ms);
 	return rc < 0 ? rc : 0;
 }
@@ -61,6 +63,12 @@ static void begin_round(struct rehearsal *s)
 			(struct km_reh_round){ s->now_ms, r->listed_pages, r->wire_bytes };
 	r->rounds++;
 	s->cursor = 0;
+	s->no_smaller++;
+	if (r->rounds > 1 && r->listed_pages - s->round_from < s->round_least) {
+		s->round_least = r->listed_pages - s->round_from;
+		s->no_smaller = 0;
+	}
+	s->round_from = r->listed_pages;
 }
 
 /* What it finds dirty since the last time. */
@@ -194,13 +202,14 @@ static void step(struct rehearsal *s)
 		see_link(s);
 }
 
-/* Until QEMU stops the guest. false: not within the deadline. */
+/* Until QEMU stops the guest. false: not within the deadline, or never. */
 static bool pre_copy(struct rehearsal *s)
 {
 	double most = s->goal->deadline_ms ? s->goal->deadline_ms : HOUR_MS;
 	unsigned int cooled = 0;
 
-	while (!s->guest.stopped && s->now_ms + s->hosts->setup_ms < most) {
+	while (!s->guest.stopped && s->now_ms + s->hosts->setup_ms < most &&
+	       s->no_smaller < ROUNDS_MAX) {
 		step(s);
 		if (every(s->now_ms, LOOK_MS))
 			qemu_look(s);

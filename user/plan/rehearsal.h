@@ -14,7 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define KM_REH_REGIONS_MAX 256
+#define KM_REH_REGIONS_MAX 512
 #define KM_REH_ROUNDS_MAX  128
 
 /* A part of the guest's RAM whose pages are alike. */
@@ -54,7 +54,7 @@ struct km_reh_round {
 };
 
 struct km_reh_result {
-	bool moved; /* within the deadline */
+	bool moved; /* within the deadline, and before 8 rounds in a row were no smaller */
 	double total_ms, pause_ms;
 	uint64_t wire_bytes, listed_pages;
 	uint64_t zero_pages, raw_pages, packed_pages, delta_pages, same_pages, later_pages;

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include "rehearsal_priv.h"
+
+#define MOST 3.0 /* times a page is written in a step */
 
 /* xorshift64*: Vigna, "An experimental exploration of Marsaglia's xorshift generators", 2016. */
 static uint64_t draw(struct reh_guest *g, uint64_t below)
@@ -64,6 +67,8 @@ void km_reh_guest_step(struct reh_guest *g)
 		if (!g->is->region[i].pages)
 			continue;
 		g->due[i] += g->is->region[i].writes_per_s * STEP_MS / 1e3;
+		/* Of more it could not be told whether a page was written. */
+		g->due[i] = fmin(g->due[i], MOST * (double)g->is->region[i].pages);
 		for (; g->due[i] >= 1; g->due[i]--)
 			write_one(g, i);
 	}

@@ -56,6 +56,8 @@ struct rehearsal {
 	double limit_ms;
 	uint64_t remaining; /* as it says */
 	bool listed_all;
+	uint64_t round_from, round_least; /* pages listed before it; of the smallest round */
+	unsigned int no_smaller;	  /* rounds */
 
 	/* the relay's */
 	struct km_ledger *ledger;

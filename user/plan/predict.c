@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "predict.h"
+
+#include <string.h>
+
+#define SCALE_PAGES  (4ull << 30 >> 12)
+#define SEARCH_MAX   64.0
+#define SEARCH_STEPS 4
+
+/* Seen of moves between two QEMUs on one machine (make bench, README). */
+#define RTT_MS		 0.3
+#define SETUP_MS	 400
+#define OTHER_MS	 20
+#define PAGE_NS		 3000
+#define QEMU_BYTES_PER_S 1.5e9
+
+struct variant {
+	double link, writes;
+	uint64_t seed;
+};
+
+static const struct variant variants[] = {
+	{ 1, 1, 1 },	{ 1, 1, 2 },	{ 1, 1, 3 },	  { 0.9, 1, 4 },    { 1.1, 1, 5 },
+	{ 1, 0.75, 6 }, { 1, 1.33, 7 }, { 0.9, 1.33, 8 }, { 1.1, 0.75, 9 },
+};
+#define VARIANTS (sizeof(variants) / sizeof(*variants))
+
+struct km_reh_hosts km_predict_hosts(double link_bytes_per_s, unsigned int streams,
+				     uint64_t delta_bytes)
+{
+	return (struct km_reh_hosts){ .link_bytes_per_s = link_bytes_per_s,
+				      .rtt_ms = RTT_MS,
+				      .qemu_bytes_per_s = QEMU_BYTES_PER_S,
+				      .page_ns = PAGE_NS,
+				      .setup_ms = SETUP_MS,
+				      .other_ms = OTHER_MS,
+				      .streams = streams,
+				      .delta_bytes = delta_bytes };
+}
+
+/* The guest and the hosts, both `by` times smaller, as the variant has them. */
+static void vary(struct km_reh_guest *g, struct km_reh_hosts *h, const struct variant *v, double by)
+{
+	h->link_bytes_per_s *= v->link / by;
+	h->qemu_bytes_per_s /= by;
+	h->page_ns *= by;
+	h->delta_bytes = (uint64_t)((double)h->delta_bytes / by);
+	for (unsigned int i = 0; i < g->regions; i++) {
+		struct km_reh_region *r = &g->region[i];
+
+		r->writes_per_s *= v->writes / by;
+		if (r->pages)
+			r->pages = r->pages > by ? (uint64_t)((double)r->pages / by) : 1;
+	}
+}
+
+static void enlarge(struct km_reh_result *r, double by)
+{
+	uint64_t *n[] = { &r->wire_bytes,   &r->listed_pages, &r->zero_pages, &r->raw_pages,
+			  &r->packed_pages, &r->delta_pages,  &r->same_pages, &r->later_pages };
+
+	for (unsigned int i = 0; i < sizeof(n) / sizeof(*n); i++)
+		*n[i] = (uint64_t)((double)*n[i] * by);
+	for (unsigned int i = 0; i < r->rounds && i < KM_REH_ROUNDS_MAX; i++) {
+		r->round[i].listed_pages = (uint64_t)((double)r->round[i].listed_pages * by);
+		r->round[i].wire_bytes = (uint64_t)((double)r->round[i].wire_bytes * by);
+	}
+}
+
+static double scale_of(const struct km_reh_guest *g)
+{
+	uint64_t pages = 0;
+
+	for (unsigned int i = 0; i < g->regions; i++)
+		pages += g->region[i].pages;
+	return pages > SCALE_PAGES ? (double)pages / (double)SCALE_PAGES : 1;
+}
+
+static int rehearse(const struct km_reh_guest *guest, const struct km_reh_hosts *hosts,
+		    const struct km_reh_goal *goal, const struct variant *v,
+		    struct km_reh_result *r)
+{
+	double by = scale_of(guest);
+	struct km_reh_guest g = *guest;
+	struct km_reh_hosts h = *hosts;
+	int rc;
+
+	vary(&g, &h, v, by);
+	rc = km_rehearse(&g, &h, goal, v->seed, r);
+	if (!rc)
+		enlarge(r, by);
+	return rc;
+}
+
+static void widen(struct km_range *r, double v, bool first)
+{
+	if (first)
+		*r = (struct km_range){ v, v, v };
+	if (v < r->low)
+		r->low = v;
+	if (v > r->high)
+		r->high = v;
+}
+
+/* Up to the next power of two, and then three times the half of what is between. */
+static int search(const struct km_reh_guest *guest, const struct km_reh_hosts *hosts,
+		  const struct km_reh_goal *goal, struct km_prediction *p)
+{
+	struct variant v = { .link = 2, .writes = 1, .seed = 1 };
+	struct km_reh_result r = { 0 };
+	double low = 1, high = 0;
+	int rc = 0;
+
+	for (unsigned int i = 0; !rc && (!(high > 0) ? v.link <= SEARCH_MAX : i < SEARCH_STEPS);
+	     i++) {
+		rc = rehearse(guest, hosts, goal, &v, &r);
+		if (r.moved && !(high > 0))
+			i = 0;
+		*(r.moved ? &high : &low) = v.link;
+		v.link = high > 0 ? (low + high) / 2 : 2 * v.link;
+	}
+	p->needed_bytes_per_s = high > 0 ? hosts->link_bytes_per_s * high : -1;
+	return rc;
+}
+
+int km_predict(const struct km_reh_guest *guest, const struct km_reh_hosts *hosts,
+	       const struct km_reh_goal *goal, struct km_prediction *p)
+{
+	struct km_reh_result r;
+	int rc = 0;
+
+	memset(p, 0, sizeof(*p));
+	for (unsigned int i = 0; !rc && i < VARIANTS; i++) {
+		rc = rehearse(guest, hosts, goal, &variants[i], &r);
+		if (rc)
+			break;
+		p->rehearsals++;
+		if (!i)
+			p->likely = r;
+		if (!r.moved) {
+			if (!i) /* the others would tell no more */
+				return search(guest, hosts, goal, p);
+			continue;
+		}
+		widen(&p->total_ms, r.total_ms, !i);
+		widen(&p->pause_ms, r.pause_ms, !i);
+		widen(&p->wire_bytes, (double)r.wire_bytes, !i);
+		p->moved++;
+	}
+	return rc;
+}

@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "survey.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zstd.h>
+#include "ctl/qmp.h"
+#include "ctl/ramblocks.h"
+#include "xfer/clock.h"
+#include "xfer/delta.h"
+#include "xfer/dense.h"
+#include "xfer/guestmem.h"
+
+#define QMP_MS	     5000
+#define PARTS	     (KM_REH_REGIONS_MAX / 2)
+#define PART_SAMPLES 32
+#define ZSTD_LEVEL   1 /* the middle one of worth.c's */
+
+struct sample {
+	uint64_t index;
+	uint8_t first[KM_PAGE_SIZE], now[KM_PAGE_SIZE];
+};
+
+struct part {
+	uint32_t block;
+	uint64_t first; /* page */
+	struct km_fit_part seen;
+	double delta_sum;
+	struct sample sample[PART_SAMPLES];
+};
+
+struct survey {
+	struct km_ledger *blocks;
+	struct km_guestmem *mem;
+	struct km_blocks where;
+	struct part *part;
+	unsigned int parts;
+	double began_ms;
+	uint8_t buf[PART_SAMPLES * KM_PAGE_SIZE];
+	uint8_t packed[ZSTD_COMPRESSBOUND(PART_SAMPLES * KM_PAGE_SIZE)];
+};
+
+static const uint8_t zeros[KM_PAGE_SIZE];
+
+/* Parts of equal size, none over two blocks; in each the samples by strata. */
+static void lay_out(struct survey *y, uint64_t all)
+{
+	uint64_t size = all / (PARTS - km_ledger_blocks(y->blocks)) + 1;
+
+	for (uint32_t b = 0; b < km_ledger_blocks(y->blocks); b++) {
+		uint64_t pages = km_ledger_block_pages(y->blocks, b);
+
+		for (uint64_t at = 0; at < pages && y->parts < PARTS; at += size) {
+			struct part *p = &y->part[y->parts++];
+			uint64_t n = pages - at < size ? pages - at : size;
+
+			p->block = b;
+			p->first = at;
+			p->seen.pages = n;
+			p->seen.samples = n < PART_SAMPLES ? (unsigned int)n : PART_SAMPLES;
+			for (unsigned int i = 0; i < p->seen.samples; i++) {
+				uint64_t from = n * i / p->seen.samples;
+				uint64_t to = n * (i + 1) / p->seen.samples;
+
+				p->sample[i].index = at + from + (uint64_t)random() % (to - from);
+			}
+		}
+	}
+}
+
+static int read_part(struct survey *y, struct part *p, bool first, struct km_err *err)
+{
+	uint64_t index[PART_SAMPLES];
+	int rc;
+
+	for (unsigned int i = 0; i < p->seen.samples; i++)
+		index[i] = p->sample[i].index;
+	rc = km_guestmem_read(y->mem, p->block, index, p->seen.samples, y->buf, err);
+	for (unsigned int i = 0; !rc && i < p->seen.samples; i++)
+		memcpy(first ? p->sample[i].first : p->sample[i].now,
+		       y->buf + (size_t)i * KM_PAGE_SIZE, KM_PAGE_SIZE);
+	return rc;
+}
+
+static void compare(struct part *p, unsigned int look, double after_s)
+{
+	struct km_fit_part *seen = &p->seen;
+	bool first = !seen->deltas;
+	uint8_t delta[KM_PAGE_SIZE];
+
+	for (unsigned int i = 0; i < seen->samples; i++) {
+		const struct sample *s = &p->sample[i];
+		size_t n;
+
+		if (!memcmp(s->first, s->now, KM_PAGE_SIZE))
+			continue;
+		seen->changed[look]++;
+		if (!first)
+			continue;
+		n = km_delta_build(s->first, s->now, delta, KM_PAGE_SIZE);
+		seen->deltas++;
+		p->delta_sum += n == KM_DELTA_FULL ? KM_PAGE_SIZE : (double)n;
+		seen->delta_bytes = p->delta_sum / seen->deltas;
+		seen->delta_s = after_s;
+	}
+}
+
+/* What is left of the part's light pages together, as they go in one message. */
+static void weigh(struct survey *y, struct part *p)
+{
+	struct km_fit_part *seen = &p->seen;
+	unsigned int light = 0, dense = 0;
+	size_t n;
+
+	for (unsigned int i = 0; i < seen->samples; i++) {
+		const uint8_t *page = p->sample[i].now;
+
+		if (!memcmp(page, zeros, KM_PAGE_SIZE))
+			seen->zero++;
+		else if (km_page_dense(page))
+			dense++;
+		else
+			memcpy(y->buf + (size_t)light++ * KM_PAGE_SIZE, page, KM_PAGE_SIZE);
+	}
+	seen->ratio = 1;
+	if (!light || dense > light)
+		return;
+	n = ZSTD_compress(y->packed, sizeof(y->packed), y->buf, (size_t)light * KM_PAGE_SIZE,
+			  ZSTD_LEVEL);
+	if (!ZSTD_isError(n))
+		seen->ratio = ((double)n / KM_PAGE_SIZE + dense) / (light + dense);
+}
+
+static int look(struct survey *y, int nr, struct km_err *err)
+{
+	int rc = 0;
+
+	for (unsigned int i = 0; !rc && i < y->parts; i++) {
+		struct part *p = &y->part[i];
+
+		if (km_guestmem_reach(y->mem, p->block) == KM_REACH_NONE ||
+		    km_guestmem_reach(y->mem, p->block) == KM_REACH_SHADOW) {
+			p->seen.samples = 0;
+			continue;
+		}
+		rc = read_part(y, p, nr < 0, err);
+		if (!rc && nr >= 0)
+			compare(p, (unsigned int)nr, (km_now_ms() - y->began_ms) / 1e3);
+	}
+	return rc;
+}
+
+static int wait_until(double ms, int stop_fd, struct km_err *err)
+{
+	struct pollfd p = { .fd = stop_fd, .events = POLLIN };
+	double left;
+
+	while ((left = ms - km_now_ms()) > 0)
+		if (poll(&p, 1, (int)left + 1) > 0)
+			return km_err_set(err, -ECANCELED, "cancelled");
+	return 0;
+}
+
+static int all_looks(struct survey *y, double total_s, int stop_fd, struct km_err *err)
+{
+	int rc;
+
+	y->began_ms = km_now_ms();
+	rc = look(y, -1, err);
+	for (int i = 0; !rc && i < KM_FIT_LOOKS; i++) {
+		rc = wait_until(y->began_ms + 1e3 * km_fit_look_s((unsigned int)i, total_s),
+				stop_fd, err);
+		if (!rc)
+			rc = look(y, i, err);
+	}
+	return rc;
+}
+
+static int conclude(struct survey *y, double total_s, struct km_survey *s, struct km_err *err)
+{
+	for (unsigned int i = 0; i < y->parts; i++) {
+		struct part *p = &y->part[i];
+
+		weigh(y, p);
+		s->samples += p->seen.samples;
+		s->pages += p->seen.pages;
+		if (p->seen.samples)
+			s->reachable_pages += p->seen.pages;
+		km_fit_add(&p->seen, total_s, &s->guest);
+	}
+	return s->samples ? 0 : km_err_set(err, -EACCES, "none of the guest's memory can be read");
+}
+
+static int open_guest(const struct km_vm *vm, struct survey *y, struct km_err *err)
+{
+	struct km_qmp *q = NULL;
+	uint64_t all = 0;
+	int rc = km_qmp_open(&q, vm->qmp, QMP_MS, err);
+
+	if (!rc)
+		rc = km_ramblocks_read(q, vm->pid, &y->where, err);
+	km_qmp_close(q);
+	if (rc)
+		return rc;
+	y->blocks = km_ledger_new(1);
+	y->part = calloc(PARTS, sizeof(*y->part));
+	if (!y->blocks || !y->part)
+		return km_err_set(err, -ENOMEM, "out of memory");
+	for (unsigned int i = 0; i < y->where.n; i++)
+		if (km_ledger_add_block(y->blocks, y->where.b[i].name, y->where.b[i].used_bytes) >=
+		    0)
+			all += y->where.b[i].used_bytes / KM_PAGE_SIZE;
+	rc = km_guestmem_open(&y->mem, vm->pid, &y->where, y->blocks, false, err);
+	if (!rc)
+		lay_out(y, all);
+	return rc;
+}
+
+int km_survey(const struct km_vm *vm, double total_s, int stop_fd, struct km_survey *s,
+	      struct km_err *err)
+{
+	struct survey *y = calloc(1, sizeof(*y));
+	int rc;
+
+	if (!y)
+		return km_err_set(err, -ENOMEM, "out of memory");
+	memset(s, 0, sizeof(*s));
+	s->seconds = total_s;
+	rc = open_guest(vm, y, err);
+	if (!rc)
+		rc = all_looks(y, total_s, stop_fd, err);
+	if (!rc)
+		rc = conclude(y, total_s, s, err);
+	km_guestmem_close(y->mem);
+	km_ledger_free(y->blocks);
+	free(y->part);
+	free(y);
+	return rc;
+}

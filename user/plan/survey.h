@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A look at a running guest's memory from outside: what its pages hold and how they change, by
+ * samples that are spread over all of it.  It costs the guest nothing but the memory bandwidth of
+ * reading 8,192 pages four times.  Pages that nobody has touched are there afterwards (at most
+ * 32 MiB), and a write of what was there already is not seen.
+ */
+#ifndef KM_SURVEY_H
+#define KM_SURVEY_H
+
+#include "fit.h"
+#include "model.h"
+
+struct km_survey {
+	uint64_t pages, reachable_pages; /* of RAM; those that could be looked at */
+	unsigned int samples;
+	double seconds;
+	struct km_reh_guest guest;
+};
+
+/* Takes a little more than total_s, or until stop_fd becomes readable: -ECANCELED. */
+int km_survey(const struct km_vm *vm, double total_s, int stop_fd, struct km_survey *s,
+	      struct km_err *err);
+
+#endif
