@@ -7,7 +7,7 @@
 #include "planfleet.h"
 
 #define GUESTS 4
-#define FLEETS 24
+#define FLEETS 40
 
 static int pick(int n, const int *of)
 {
@@ -25,9 +25,9 @@ static struct km_fleet *random_fleet(void)
 	for (int i = 0; i < hosts; i++)
 		n += (size_t)snprintf(text + n, sizeof(text) - n,
 				      "%s{'name':'h%d','memory_bytes':%d000000000,'up_bit_per_s':"
-				      "%d000000000,'max_moves_out':%d,'max_moves_in':%d}",
-				      i ? "," : "", i, PICK(20, 40), PICK(8, 16, 20), PICK(1, 2),
-				      PICK(1, 2));
+				      "%d000000000,'max_moves_out':%d,'max_moves_in':%d%s}",
+				      i ? "," : "", i, PICK(6, 10, 40), PICK(8, 16, 20), PICK(1, 2),
+				      PICK(1, 2), PICK(0, 1, 1) ? ",'labels':['x']" : "");
 	n += (size_t)snprintf(text + n, sizeof(text) - n,
 			      "],'links':[{'name':'l','up_bit_per_s':%de9,'hosts':['h0','h%d']}],"
 			      "'drain':['h0','h1'],'vms':[",
@@ -35,10 +35,11 @@ static struct km_fleet *random_fleet(void)
 	for (int i = 0; i < GUESTS; i++)
 		n += (size_t)snprintf(text + n, sizeof(text) - n,
 				      "%s{'name':'v%d','host':'h%d','memory_bytes':%d000000000,"
-				      "'dirty':{'bytes_per_s':%de6,'working_set_bytes':1e9}%s}",
+				      "'dirty':{'bytes_per_s':%de6,'working_set_bytes':1e9}%s%s}",
 				      i ? "," : "", i, PICK(0, 1), PICK(1, 2, 3, 5),
 				      PICK(0, 10, 100, 300),
-				      PICK(0, 0, 1) ? ",'anti_affinity':['g']" : "");
+				      PICK(0, 0, 1) ? ",'anti_affinity':['g']" : "",
+				      PICK(0, 0, 1) ? ",'labels':['x']" : "");
 	return fleet_of("%s]}", text);
 }
 
@@ -114,6 +115,7 @@ static bool try_all(const struct km_fleet *f, struct brute *b)
 
 static double worst; /* makespan of a plan by the best */
 static unsigned int planned;
+static bool kinds[KM_BOUND_LINK_IN + 1]; /* of bounds that were seen */
 
 static void against_all(bool *ok)
 {
@@ -135,15 +137,18 @@ static void against_all(bool *ok)
 			if (p.late == b.best.late && p.makespan_s > worst * b.best.makespan_s)
 				worst = p.makespan_s / b.best.makespan_s;
 			planned++;
-			printf("# %lu ways: bound %.2f s, best %.2f s, plan %.2f s; late %u, %u\n",
-			       b.ways, p.bound.seconds, b.best.makespan_s, p.makespan_s,
-			       b.best.late, p.late);
+			kinds[p.bound.kind] = true;
+			printf("# %lu ways: bound %.2f s (%d), best %.2f s, plan %.2f s; late %u, %u\n",
+			       b.ways, p.bound.seconds, (int)p.bound.kind, b.best.makespan_s,
+			       p.makespan_s, b.best.late, p.late);
 		}
 		km_fleet_plan_free(&p);
 		km_fleet_free(f);
 	}
 	printf("# at worst %.4f times the best\n", worst);
 	CHECK(planned > FLEETS / 2);
+	CHECK(kinds[KM_BOUND_MOVE] && kinds[KM_BOUND_OUT] && kinds[KM_BOUND_SLOTS_OUT] &&
+	      kinds[KM_BOUND_IN] && kinds[KM_BOUND_LINK_OUT]);
 }
 
 static const struct ktap_case cases[] = {

@@ -101,6 +101,87 @@ static void uplink(bool *ok)
 	done(f, &p);
 }
 
+/* A fleet of which one bound is the highest, and is reached. */
+static bool reaches(const struct km_fleet_plan *p, enum km_bound_kind kind, double seconds)
+{
+	if (p->bound.kind == kind && close_to(p->bound.seconds, seconds) &&
+	    close_to(p->makespan_s, seconds))
+		return true;
+	printf("# bound %d: %.15g s, makespan %.15g s\n", (int)p->bound.kind, p->bound.seconds,
+	       p->makespan_s);
+	return false;
+}
+
+static const char *four_guests(const char *more)
+{
+	static char text[512];
+	size_t n = 0;
+
+	for (int i = 0; i < 4; i++)
+		n += (size_t)snprintf(text + n, sizeof(text) - n,
+				      "%s{'name':'v%d','host':'a','memory_bytes':2e9%s}",
+				      i ? "," : "", i, more);
+	return text;
+}
+
+static void other_bounds(bool *ok)
+{
+	struct km_fleet_plan p;
+	struct km_fleet *f;
+
+	/* b would take two thirds, but has room for one guest: c takes 6 GB at 1 GB/s. */
+	f = fleet_of("%s{'name':'a','up_bit_per_s':32e9,'memory_bytes':100e9,'max_moves_out':4},"
+		     "{'name':'b','up_bit_per_s':16e9,'memory_bytes':2e9},"
+		     "{'name':'c','up_bit_per_s':8e9,'memory_bytes':100e9,'max_moves_in':3}],"
+		     "'vms':[%s]}",
+		     FLEET, four_guests(""));
+	p = plan_of(f);
+	CHECK(reaches(&p, KM_BOUND_MEMORY, 7.01));
+	done(f, &p);
+	/* All need what b and c alone have, behind 0.5 GB/s. */
+	f = fleet_of("%s{'name':'a','up_bit_per_s':32e9,'memory_bytes':100e9,'max_moves_out':4},"
+		     "{'name':'b','up_bit_per_s':8e9,'memory_bytes':100e9,'labels':['l']},"
+		     "{'name':'c','up_bit_per_s':8e9,'memory_bytes':100e9,'labels':['l']},"
+		     "{'name':'d','up_bit_per_s':8e9,'memory_bytes':100e9}],'links':[{'name':'k',"
+		     "'up_bit_per_s':80e9,'down_bit_per_s':4e9,'hosts':['b','c']}],'vms':[%s]}",
+		     FLEET, four_guests(",'labels':['l']"));
+	p = plan_of(f);
+	CHECK(reaches(&p, KM_BOUND_LINK_IN, 17.01));
+	done(f, &p);
+	/* c in the same rack has 3 GB free, the others leave by 0.5 GB/s. */
+	f = fleet_of("%s{'name':'a','up_bit_per_s':32e9,'memory_bytes':100e9,'max_moves_out':4},"
+		     "{'name':'b','up_bit_per_s':16e9,'memory_bytes':100e9},"
+		     "{'name':'c','up_bit_per_s':16e9,'memory_bytes':3e9}],'links':[{'name':'k',"
+		     "'up_bit_per_s':4e9,'hosts':['a','c']}],'vms':[%s]}",
+		     FLEET, four_guests(""));
+	p = plan_of(f); /* 8 GB less 3 of c's; guests are whole, so 6 pass it */
+	CHECK(p.bound.kind == KM_BOUND_LINK_OUT && close_to(p.bound.seconds, 11.01) &&
+	      close_to(p.makespan_s, 13.01));
+	done(f, &p);
+}
+
+/* One at a time into b; one at a time in the whole fleet. */
+static void slots(bool *ok)
+{
+	struct km_fleet_plan p;
+	struct km_fleet *f;
+
+	f = fleet_of("%s{'name':'a','up_bit_per_s':8e9,'memory_bytes':100e9,'max_moves_out':4},"
+		     "{'name':'b','up_bit_per_s':8e9,'memory_bytes':100e9,'max_moves_in':1}],"
+		     "'vms':[%s]}",
+		     FLEET, four_guests(""));
+	p = plan_of(f);
+	CHECK(reaches(&p, KM_BOUND_SLOTS_IN, 4 * 3.01));
+	done(f, &p);
+	f = fleet_of("%s{'name':'a','up_bit_per_s':8e9,'memory_bytes':100e9,'max_moves_out':4},"
+		     "{'name':'b','up_bit_per_s':8e9,'memory_bytes':100e9}],'max_moves':1,"
+		     "'vms':[%s]}",
+		     FLEET, four_guests(""));
+	p = plan_of(f);
+	CHECK(reaches(&p, KM_BOUND_SLOTS, 4 * 3.01));
+	done(f, &p);
+}
+
 /* Of one guest and one host that stays: what is in the way; KM_FITS: it isn't as it should be. */
 static enum km_fit in_the_way(const char *host, const char *guest, const char *more)
 {
@@ -260,6 +341,8 @@ static const struct ktap_case cases[] = {
 	{ "one at a time", one_at_a_time },
 	{ "one to each of those that receive slowly", spread },
 	{ "what need not leave the rack doesn't", uplink },
+	{ "as soon as memory and links allow", other_bounds },
+	{ "as soon as slots allow", slots },
 	{ "each constraint, just met and just not", constraints },
 	{ "the fewest stay", fewest },
 	{ "a guest makes room for another", makes_room },

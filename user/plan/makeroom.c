@@ -18,7 +18,7 @@ struct makeroom {
 	uint32_t nsteps, space;
 	bool *busy;		/* hosts on which room is being made */
 	uint32_t *first, *next; /* guests by host, as the inventory has them */
-	uint64_t looks;
+	uint64_t looks, limit;
 	int rc;
 };
 
@@ -79,6 +79,7 @@ static bool send_away(struct makeroom *m, uint32_t vm, unsigned int depth)
 {
 	uint32_t before = m->nsteps;
 
+	m->looks += m->l->n / 16; /* as below: those that have to be moved up */
 	if (m->l->move_of[vm] != KM_NO_MOVE)
 		take_back(m, vm);
 	if (!m->rc && find_place(m, vm, depth))
@@ -94,7 +95,7 @@ static uint32_t who_is_there(struct makeroom *m, uint32_t host, uint32_t *who, u
 	const struct km_layout *l = m->l;
 	uint32_t n = 0;
 
-	m->looks += l->n / 16; /* short ones */
+	m->looks += l->n / 16; /* they are short */
 	for (uint32_t i = 0; i < l->n && n < space; i++)
 		if (l->move[i].to == host && l->f->host[l->move[i].from].drain)
 			who[n++] = l->move[i].vm;
@@ -171,7 +172,7 @@ static bool make_room_on(struct makeroom *m, uint32_t vm, uint32_t host, unsigne
 	struct km_split split;
 	bool enough = false;
 
-	for (uint32_t i = 0; i < n && !m->rc && m->looks < KM_MAKEROOM_LOOKS; i++) {
+	for (uint32_t i = 0; i < n && !m->rc && m->looks < m->limit; i++) {
 		lift(m, who[i]);
 		enough = fits(m, vm, host, &split);
 		lower(m, who[i]);
@@ -199,7 +200,7 @@ static bool find_place(struct makeroom *m, uint32_t vm, unsigned int depth)
 		return !m->rc;
 	}
 	for (host = 0; depth && host < f->nhosts; host++) {
-		if (m->rc || m->looks >= KM_MAKEROOM_LOOKS)
+		if (m->rc || m->looks >= m->limit)
 			return false;
 		if (f->host[host].drain || m->busy[host] || host == f->vm[vm].host ||
 		    km_room_ever(m->l->room, vm, host) != KM_FIT_YES)
@@ -227,16 +228,26 @@ static int index_guests(struct makeroom *m)
 	return 0;
 }
 
+/* In as few steps as it can be. */
+static void make_place(struct makeroom *m, uint32_t vm, uint64_t looks)
+{
+	for (unsigned int depth = 1; !m->rc && depth <= KM_MAKEROOM_DEPTH; depth++) {
+		m->nsteps = 0;
+		m->limit = m->looks + looks;
+		if (find_place(m, vm, depth))
+			return;
+	}
+}
+
 int km_makeroom(struct km_layout *l)
 {
+	uint64_t each = KM_MAKEROOM_LOOKS / KM_MAKEROOM_DEPTH / (km_assign_nleft(l) + 1);
 	struct makeroom m = { .l = l };
 
 	m.rc = index_guests(&m);
-	for (uint32_t i = 0; !m.rc && i < l->f->nvms; i++) {
-		m.nsteps = 0;
+	for (uint32_t i = 0; !m.rc && i < l->f->nvms; i++)
 		if (km_assign_left(l, i) && l->f->vm[i].movable)
-			find_place(&m, i, KM_MAKEROOM_DEPTH);
-	}
+			make_place(&m, i, each > KM_MAKEROOM_EACH ? each : KM_MAKEROOM_EACH);
 	free(m.busy);
 	free(m.first);
 	free(m.next);
