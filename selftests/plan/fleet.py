@@ -74,7 +74,8 @@ def small(seed):
     for i in range(nv):
         on = r.randrange(nh)
         memory = r.randint(1, 4) * GIB
-        v = {"name": "v%d" % i, "host": "h%d" % on, "memory_bytes": memory, "vcpus": r.randint(0, 4)}
+        v = {"name": "v%d" % i, "host": "h%d" % on, "memory_bytes": memory,
+             "vcpus": r.randint(0, 4)}
         nodes = len(hs[on].get("nodes", [0]))
         if nodes > 1 and r.random() < 0.6:
             v["memory_by_node"] = [memory if n == 0 else 0 for n in range(nodes)]

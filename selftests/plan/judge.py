@@ -265,7 +265,9 @@ def fewest_left(inv):
         best = min(best, sum(where[n] in fleet.drain for n in must))
         for i, h in itertools.product(range(len(names)), stay):
             vm = fleet.vms[names[i]]
-            if at[i] != vm["host"] or h == vm["host"] or not fleet.wants[names[i]] <= fleet.offers[h]:
+            if at[i] != vm["host"] or h == vm["host"]:
+                continue
+            if not fleet.wants[names[i]] <= fleet.offers[h]:
                 continue
             there = [fleet.vms[n] for n in where if where[n] == h]
             if any(set(vm.get("anti_affinity", [])) & set(o.get("anti_affinity", []))

@@ -1,13 +1,20 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""try.py KMIGRATE small|tight|large N [SEED]: N made-up fleets, each planned by the tool and judged.
-Prints what is wrong, and at the end what the fleets were like; exit status 1 if anything is."""
+"""try.py KMIGRATE small|tight|large N [SEED]: N made-up fleets, each planned by the tool and
+judged.  Prints what is wrong, and at the end what the fleets were like; exit status 1 if anything
+is, or if the fleets put nothing to the test."""
 import json
 import subprocess
 import sys
 
 import fleet
 import judge
+
+
+# What there has to be among the fleets.
+MADE_ROOM = ["need others to make room", "wait for others"]
+WANTED = {"small": ["fleets", "moves", "can't be emptied", *MADE_ROOM, "have late guests"],
+          "tight": ["fleets", "moves", *MADE_ROOM], "large": ["fleets", "moves"]}
 
 
 def plan(tool, inv, *options):
@@ -47,8 +54,7 @@ def one(tool, kind, seed, seen):
 def main():
     tool, kind, n = sys.argv[1], sys.argv[2], int(sys.argv[3])
     first = int(sys.argv[4]) if len(sys.argv) > 4 else 1
-    seen = dict.fromkeys(["fleets", "moves", "can't be emptied", "need others to make room",
-                          "wait for others", "have late guests"], 0)
+    seen = dict.fromkeys(WANTED["small"], 0)
     bad = 0
     for seed in range(first, first + n):
         wrong = one(tool, kind, seed, seen)
@@ -56,9 +62,7 @@ def main():
             print("# seed %d: %s" % (seed, w))
         bad += bool(wrong)
     print("# " + ", ".join("%d %s" % (v, k) for k, v in seen.items()))
-    # Fleets that put nothing to the test prove nothing.
-    wanted = {"small": list(seen), "tight": list(seen)[:2] + list(seen)[3:5], "large": list(seen)[:2]}
-    idle = [k for k in wanted[kind] if not seen[k]]
+    idle = [k for k in WANTED[kind] if not seen[k]]
     if idle:
         print("# none: " + ", ".join(idle))
     sys.exit(bool(bad or idle))

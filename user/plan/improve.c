@@ -46,7 +46,7 @@ static uint32_t pick_random(struct search *s, uint32_t n)
 /* The makespan, and a little of all ends, since many plans end with the same move; above all how
  * many guests are late. */
 #define OF_ENDS 1e-4
-#define OF_LATE 1e9
+#define OF_LATE 1e12
 
 static double score_of(const struct search *s, const struct km_sim_result *r)
 {

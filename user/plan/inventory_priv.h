@@ -11,7 +11,6 @@ struct km_reader {
 	struct km_err *err;
 	char place[256];	      /* "vms[17] (web3)" */
 	json_t *hosts, *vms, *groups; /* name: index */
-	struct km_cpuset *none;
 };
 
 #define KM_NO_DEFAULT (-1.0)
