@@ -31,7 +31,7 @@ static const struct km_opt opts[] = {
 	{ "delta-memory", KM_OPT_SHARE, OF_MOVE(delta_memory), "SIZE|N%",
 	  "with --vm, run's memory for deltas (default 10%)", 0, UINT64_MAX, NULL, false },
 	{ "seconds", KM_OPT_UINT, OF_MOVE(seconds), "N",
-	  "with --vm, look at the guest's memory for so long (default 3)", 1, 600, NULL, false },
+	  "with --vm, look at the guest's memory for so long (default 10)", 1, 600, NULL, false },
 	{ "drain", KM_OPT_STRING, offsetof(struct plan_opts, drain), "INVENTORY",
 	  "how the hosts are emptied that this JSON file says; -: standard input", 0, 0, NULL,
 	  false },
@@ -45,7 +45,7 @@ static const struct km_opt opts[] = {
 static int run(const struct km_cmd *cmd, int argc, char **argv)
 {
 	struct plan_opts o = {
-		.move = { .max_pause_ms = 100, .seconds = 3, .delta_memory = { .percent = 10 } },
+		.move = { .max_pause_ms = 100, .seconds = 10, .delta_memory = { .percent = 10 } },
 		.tries = 2000
 	};
 	unsigned int npos;

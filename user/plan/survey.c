@@ -20,13 +20,14 @@
 
 struct sample {
 	uint64_t index;
-	uint8_t first[KM_PAGE_SIZE], now[KM_PAGE_SIZE];
+	unsigned int changes; /* intervals in which it changed */
+	uint8_t last[KM_PAGE_SIZE], now[KM_PAGE_SIZE];
 };
 
 struct part {
 	uint32_t block;
 	uint64_t first; /* page */
-	struct km_fit_part seen;
+	struct km_fit_part *seen;
 	double delta_sum;
 	struct sample sample[PART_SAMPLES];
 };
@@ -36,8 +37,9 @@ struct survey {
 	struct km_guestmem *mem;
 	struct km_blocks where;
 	struct part *part;
+	struct km_fit_part *seen; /* of each part */
 	unsigned int parts;
-	double began_ms;
+	double began_ms, last_ms; /* of the looks */
 	uint8_t buf[PART_SAMPLES * KM_PAGE_SIZE];
 	uint8_t packed[ZSTD_COMPRESSBOUND(PART_SAMPLES * KM_PAGE_SIZE)];
 };
@@ -56,13 +58,14 @@ static void lay_out(struct survey *y, uint64_t all)
 			struct part *p = &y->part[y->parts++];
 			uint64_t n = pages - at < size ? pages - at : size;
 
+			p->seen = &y->seen[y->parts - 1];
 			p->block = b;
 			p->first = at;
-			p->seen.pages = n;
-			p->seen.samples = n < PART_SAMPLES ? (unsigned int)n : PART_SAMPLES;
-			for (unsigned int i = 0; i < p->seen.samples; i++) {
-				uint64_t from = n * i / p->seen.samples;
-				uint64_t to = n * (i + 1) / p->seen.samples;
+			p->seen->pages = n;
+			p->seen->samples = n < PART_SAMPLES ? (unsigned int)n : PART_SAMPLES;
+			for (unsigned int i = 0; i < p->seen->samples; i++) {
+				uint64_t from = n * i / p->seen->samples;
+				uint64_t to = n * (i + 1) / p->seen->samples;
 
 				p->sample[i].index = at + from + (uint64_t)random() % (to - from);
 			}
@@ -70,47 +73,58 @@ static void lay_out(struct survey *y, uint64_t all)
 	}
 }
 
-static int read_part(struct survey *y, struct part *p, bool first, struct km_err *err)
+/* Into `now`, and what was there into `last`. */
+static int read_part(struct survey *y, struct part *p, struct km_err *err)
 {
 	uint64_t index[PART_SAMPLES];
 	int rc;
 
-	for (unsigned int i = 0; i < p->seen.samples; i++)
+	for (unsigned int i = 0; i < p->seen->samples; i++)
 		index[i] = p->sample[i].index;
-	rc = km_guestmem_read(y->mem, p->block, index, p->seen.samples, y->buf, err);
-	for (unsigned int i = 0; !rc && i < p->seen.samples; i++)
-		memcpy(first ? p->sample[i].first : p->sample[i].now,
-		       y->buf + (size_t)i * KM_PAGE_SIZE, KM_PAGE_SIZE);
+	rc = km_guestmem_read(y->mem, p->block, index, p->seen->samples, y->buf, err);
+	for (unsigned int i = 0; !rc && i < p->seen->samples; i++) {
+		memcpy(p->sample[i].last, p->sample[i].now, KM_PAGE_SIZE);
+		memcpy(p->sample[i].now, y->buf + (size_t)i * KM_PAGE_SIZE, KM_PAGE_SIZE);
+	}
 	return rc;
 }
 
-static void compare(struct part *p, unsigned int look, double after_s)
+static void measure(struct part *p, const struct sample *s)
 {
-	struct km_fit_part *seen = &p->seen;
-	bool first = !seen->deltas;
 	uint8_t delta[KM_PAGE_SIZE];
+	size_t n = km_delta_build(s->last, s->now, delta, KM_PAGE_SIZE);
+
+	p->seen->deltas++;
+	p->delta_sum += n == KM_DELTA_FULL ? KM_PAGE_SIZE : (double)n;
+	p->seen->delta_bytes = p->delta_sum / p->seen->deltas;
+}
+
+static void compare(struct part *p, unsigned int look, double interval_s)
+{
+	struct km_fit_part *seen = p->seen;
+	bool first = !seen->deltas;
 
 	for (unsigned int i = 0; i < seen->samples; i++) {
-		const struct sample *s = &p->sample[i];
-		size_t n;
+		struct sample *s = &p->sample[i];
 
-		if (!memcmp(s->first, s->now, KM_PAGE_SIZE))
+		if (!memcmp(s->last, s->now, KM_PAGE_SIZE))
 			continue;
+		s->changes++;
 		seen->changed[look]++;
+		seen->ever += s->changes == 1;
+		seen->by_third += s->changes == 1 && look < 2;
+		seen->twice += s->changes == 2;
 		if (!first)
 			continue;
-		n = km_delta_build(s->first, s->now, delta, KM_PAGE_SIZE);
-		seen->deltas++;
-		p->delta_sum += n == KM_DELTA_FULL ? KM_PAGE_SIZE : (double)n;
-		seen->delta_bytes = p->delta_sum / seen->deltas;
-		seen->delta_s = after_s;
+		measure(p, s);
+		seen->delta_s = interval_s;
 	}
 }
 
 /* What is left of the part's light pages together, as they go in one message. */
 static void weigh(struct survey *y, struct part *p)
 {
-	struct km_fit_part *seen = &p->seen;
+	struct km_fit_part *seen = p->seen;
 	unsigned int light = 0, dense = 0;
 	size_t n;
 
@@ -133,22 +147,25 @@ static void weigh(struct survey *y, struct part *p)
 		seen->ratio = ((double)n / KM_PAGE_SIZE + dense) / (light + dense);
 }
 
+/* nr < 0: the first one. */
 static int look(struct survey *y, int nr, struct km_err *err)
 {
+	double now_ms = km_now_ms();
 	int rc = 0;
 
 	for (unsigned int i = 0; !rc && i < y->parts; i++) {
 		struct part *p = &y->part[i];
+		enum km_reach reach = km_guestmem_reach(y->mem, p->block);
 
-		if (km_guestmem_reach(y->mem, p->block) == KM_REACH_NONE ||
-		    km_guestmem_reach(y->mem, p->block) == KM_REACH_SHADOW) {
-			p->seen.samples = 0;
+		if (reach == KM_REACH_NONE || reach == KM_REACH_SHADOW) {
+			p->seen->samples = 0;
 			continue;
 		}
-		rc = read_part(y, p, nr < 0, err);
+		rc = read_part(y, p, err);
 		if (!rc && nr >= 0)
-			compare(p, (unsigned int)nr, (km_now_ms() - y->began_ms) / 1e3);
+			compare(p, (unsigned int)nr, (now_ms - y->last_ms) / 1e3);
 	}
+	y->last_ms = now_ms;
 	return rc;
 }
 
@@ -184,12 +201,12 @@ static int conclude(struct survey *y, double total_s, struct km_survey *s, struc
 		struct part *p = &y->part[i];
 
 		weigh(y, p);
-		s->samples += p->seen.samples;
-		s->pages += p->seen.pages;
-		if (p->seen.samples)
-			s->reachable_pages += p->seen.pages;
-		km_fit_add(&p->seen, total_s, &s->guest);
+		s->samples += p->seen->samples;
+		s->pages += p->seen->pages;
+		if (p->seen->samples)
+			s->reachable_pages += p->seen->pages;
 	}
+	km_fit(y->seen, y->parts, total_s, &s->guest);
 	return s->samples ? 0 : km_err_set(err, -EACCES, "none of the guest's memory can be read");
 }
 
@@ -206,7 +223,8 @@ static int open_guest(const struct km_vm *vm, struct survey *y, struct km_err *e
 		return rc;
 	y->blocks = km_ledger_new(1);
 	y->part = calloc(PARTS, sizeof(*y->part));
-	if (!y->blocks || !y->part)
+	y->seen = calloc(PARTS, sizeof(*y->seen));
+	if (!y->blocks || !y->part || !y->seen)
 		return km_err_set(err, -ENOMEM, "out of memory");
 	for (unsigned int i = 0; i < y->where.n; i++)
 		if (km_ledger_add_block(y->blocks, y->where.b[i].name, y->where.b[i].used_bytes) >=
@@ -236,6 +254,7 @@ int km_survey(const struct km_vm *vm, double total_s, int stop_fd, struct km_sur
 	km_guestmem_close(y->mem);
 	km_ledger_free(y->blocks);
 	free(y->part);
+	free(y->seen);
 	free(y);
 	return rc;
 }
