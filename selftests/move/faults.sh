@@ -81,7 +81,8 @@ moment() {
 	echo "# after $ms of $length_ms ms"
 }
 
-# Where the guest is once all has settled: A, B, doubt, or nowhere.
+# Where the guest is once all has settled: A, B, doubt, or nowhere; gone, if it had arrived and the
+# destination's QEMU was killed then.
 settled() {
 	local sa sb
 	for _ in $(seq 150); do
@@ -93,7 +94,8 @@ settled() {
 			>/dev/null && { echo doubt; return; }
 		sleep 0.2
 	done
-	echo "source ${sa:-gone}, destination ${sb:-gone}"
+	if [ "$sa" = postmigrate ] && [ -z "$(there)" ]; then echo gone
+	else echo "source ${sa:-gone}, destination ${sb:-gone}"; fi
 }
 
 resolved() {
@@ -105,8 +107,8 @@ resolved() {
 # What run says agrees with where the guest is.
 agrees() { # EXIT WHERE
 	case $1 in
-	0) [ "$2" = B ] ;;
-	1 | 3 | 5) [ "$2" != B ] ;;
+	0) [ "$2" = B ] || [ "$2" = gone ] ;;
+	1 | 3 | 5) [ "$2" != B ] && [ "$2" != gone ] ;;
 	4) [ "$2" = doubt ] || [ "$2" = B ] || [ "$2" = A ] ;;
 	*) true ;; # it was killed
 	esac
@@ -126,6 +128,7 @@ judge() { # FAULT EXIT
 	A) sound "$a" ;;
 	B) sound "$b" ;;
 	nowhere) [ "$1" = kill_here ] ;; # by the fault itself
+	gone) [ "$1" = kill_there ] || [ "$1" = quit_there ] ;; # after run was told that it runs
 	*) false ;;
 	esac
 }

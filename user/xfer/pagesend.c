@@ -6,6 +6,7 @@
 #include "clock.h"
 #include "dense.h"
 #include "differ.h"
+#include "fault.h"
 #include "sockstat.h"
 #include "worth.h"
 
@@ -182,6 +183,8 @@ int km_pagesend(struct km_pagesend *s, uint64_t seq, const struct km_taken *page
 	lay_out(&s->pages, pages, n, content);
 	frame_bytes = pack(s);
 	len = km_packer_build(s->packer, &s->pages, &msg);
+	if (s->pages.count[KM_KIND_DELTA])
+		km_fault("delta");
 	look(s);
 	rc = km_send(s->o.conn, KM_OP_PAGES, seq, msg, len, err);
 	s->sent = km_stamp_now();

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * poke: changes single bytes of a guest's memory behind everybody's back (through
- * /proc/PID/mem), as a migration that loses a page does. For testing the tests.
+ * poke: changes one byte of a guest's memory behind everybody's back (through
+ * /proc/PID/mem), as a migration that loses a page does; or one in each of so many pages that
+ * follow each other. For testing the tests.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -47,34 +48,33 @@ static int flip(const char *pid, unsigned long address)
 	return bad ? -1 : 0;
 }
 
-static int poke(struct client *c, const char *pid, const char *gpa)
+static int flip_all(const char *pid, unsigned long address, unsigned long pages)
 {
-	unsigned long address = host_address(c, gpa);
-
-	if (!address)
-		return -1;
-	if (flip(pid, address)) {
-		fprintf(stderr, "poke: process %s: %s\n", pid, strerror(errno));
-		return -1;
-	}
+	for (unsigned long i = 0; i < pages; i++)
+		if (flip(pid, address + i * 4096))
+			return -1;
 	return 0;
 }
 
 int main(int argc, char **argv)
 {
+	unsigned long address = 0;
 	struct client c;
-	int rc = 0;
 
-	if (argc < 4) {
-		fprintf(stderr, "usage: poke QMP-SOCKET PID GUEST-PHYSICAL-ADDRESS...\n");
+	if (argc != 4 && argc != 5) {
+		fprintf(stderr, "usage: poke QMP-SOCKET PID GUEST-PHYSICAL-ADDRESS [PAGES]\n");
 		return 2;
 	}
-	if (client_open(&c, argv[1])) {
+	if (client_open(&c, argv[1]))
 		fprintf(stderr, "poke: %s: %s\n", argv[1], c.error);
-		rc = -1;
-	}
-	for (int i = 3; !rc && i < argc; i++)
-		rc = poke(&c, argv[2], argv[i]);
+	else
+		address = host_address(&c, argv[3]);
 	client_close(&c);
-	return rc ? 1 : 0;
+	if (!address)
+		return 1;
+	if (flip_all(argv[2], address, argc == 5 ? strtoul(argv[4], NULL, 0) : 1)) {
+		fprintf(stderr, "poke: process %s: %s\n", argv[2], strerror(errno));
+		return 1;
+	}
+	return 0;
 }
