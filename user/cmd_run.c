@@ -8,6 +8,7 @@
 #include "cmd_run_place.h"
 #include "cmd_run_show.h"
 #include "ctl/remote.h"
+#include "ctl/ssh.h"
 #include "ctl/vms.h"
 #include "holdopts.h"
 #include "model.h"
@@ -261,12 +262,9 @@ static int explain(const struct run_opts *o, const char *host)
 {
 	struct km_vm vm = { 0 };
 	struct km_err err = { 0 };
-	const char *at;
 
-	if (by_ssh(o)) {
-		at = strrchr(o->to, '@');
-		host = at ? at + 1 : o->to + 6;
-	}
+	if (by_ssh(o))
+		host = km_ssh_host(o->to + 6);
 	if (km_vms_find(o->vm, &vm, &err) || km_run_explain(&vm, host, o->streams, o->json, &err))
 		return complain(err.text, KM_EXIT_REFUSED);
 	return ferror(stdout) ? KM_EXIT_FAILED : KM_EXIT_OK;
