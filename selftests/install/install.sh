@@ -89,9 +89,12 @@ exit_codes() {
 
 json_keys() {
 	local key missing=0
-	for key in $(grep -hoE 'put\(o, "[a-z_]+"' user/report/json.c user/place/explain_json.c |
+	for key in $(grep -hoE 'put\([oj], "[a-z_]+"' user/report/json.c user/place/explain_json.c |
 		cut -d'"' -f2 | sort -u); do
 		in_man 'JSON OUTPUT' | grep -qwE -- "$key" || { echo "not in the page: $key"; missing=1; }
+	done
+	for key in $("$tool" host --json | grep -oE '"[a-z_]+":' | tr -d '":' | sort -u); do
+		in_man 'HOST RECORD' | grep -qwE -- "$key" || { echo "not in the page: $key"; missing=1; }
 	done
 	return $missing
 }
@@ -130,7 +133,10 @@ completes_values() {
 	offered "qemu relay" run --engine '' && offered "relay" run --engine r &&
 		offered "qemu relay" run --engine = && offered "qemu" run --engine = q &&
 		offered "" run --tls-name '' && offered "--verify" run --json --ver &&
-		offered "power" trace po && offered "dirtying" trace --json d
+		offered "power" trace po && offered "dirtying" trace --json d || return 1
+	touch "$dest/own.json"
+	offered "$dest/own.json" host --file "$dest/own" && offered "--probe" host --prob &&
+		rm "$dest/own.json"
 }
 
 registers() (
