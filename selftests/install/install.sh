@@ -89,7 +89,7 @@ exit_codes() {
 
 json_keys() {
 	local key missing=0
-	for key in $(grep -hoE 'put\([oj], "[a-z_]+"' user/report/{json,check}.c \
+	for key in $(grep -hoE 'put\([oj], "[a-z_]+"' user/report/{json,check,baseline}.c \
 		user/place/explain_json.c | cut -d'"' -f2 | sort -u) \
 		$(sed -n '/km_guest_fields/,$p' user/check/schema.c | grep -oE '"[a-z_]+"|km_guest_record, [a-z_]+\)' |
 			tr -d '")' | sed 's/.* //'); do
@@ -146,7 +146,7 @@ completes_values() {
 		offered "" run --tls-name '' && offered "--verify" run --json --ver &&
 		offered "power" trace po && offered "dirtying" trace --json d || return 1
 	touch "$dest/own.json"
-	offered "$dest/own.json" check --to "$dest/own" &&
+	offered "$dest/own.json" baseline "$dest/own" && offered "$dest/own.json" check --to "$dest/own" &&
 		offered "--probe" host --prob && rm "$dest/own.json"
 }
 

@@ -5,6 +5,7 @@
 
 #include <jansson.h>
 #include <stdio.h>
+#include "../check/baseline.h"
 #include "../check/findings.h"
 
 void km_text_host(FILE *f, const struct km_host_record *h);
@@ -17,5 +18,8 @@ struct km_check_report {
 };
 void km_text_check(FILE *f, const struct km_check_report *r);
 json_t *km_json_check(const struct km_check_report *r);
+
+void km_text_baseline(FILE *f, const struct km_baseline *b);
+json_t *km_json_baseline(const struct km_baseline *b);
 
 #endif
