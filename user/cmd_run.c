@@ -8,12 +8,14 @@
 #include "cmd_run_place.h"
 #include "cmd_run_show.h"
 #include "ctl/remote.h"
+#include "ctl/ssh.h"
 #include "ctl/vms.h"
 #include "holdopts.h"
 #include "model.h"
 #include "opts.h"
 #include "report/report.h"
 #include "tlsopts.h"
+#include "xfer/knows.h"
 #include "xfer/source.h"
 
 struct run_opts {
@@ -149,24 +151,14 @@ static int complain(const char *text, int code)
 	return code;
 }
 
-/* The relay reads QEMU's own stream, so it must know its format: that of 7.2 to 8.0
- * (8.1 has another rule for SYNC, 9.0 puts zero pages into multifd's packets). */
-static bool relay_knows(const struct km_vm *vm)
-{
-	unsigned int major = 0, minor = 0;
-
-	sscanf(vm->qemu_version, "%u.%u", &major, &minor);
-	return (major == 7 && minor >= 2) || (major == 8 && minor == 0);
-}
-
 static int choose_engine(struct run_opts *o, const struct km_vm *vm, struct km_run *r,
 			 struct km_err *err)
 {
-	bool known = relay_knows(vm);
+	bool known = km_relay_knows(vm->qemu_version);
 
 	if (!known)
 		snprintf(r->engine_why, sizeof(r->engine_why),
-			 "the relay knows QEMU 7.2 to 8.0, and this is %s",
+			 "the relay knows QEMU " KM_RELAY_KNOWS ", and this is %s",
 			 vm->qemu_version[0] ? vm->qemu_version : "of unknown version");
 	if (o->engine && !strcmp(o->engine, "relay") && !known)
 		return km_err_set(err, -ENOTSUP, "%s", r->engine_why);
@@ -261,12 +253,9 @@ static int explain(const struct run_opts *o, const char *host)
 {
 	struct km_vm vm = { 0 };
 	struct km_err err = { 0 };
-	const char *at;
 
-	if (by_ssh(o)) {
-		at = strrchr(o->to, '@');
-		host = at ? at + 1 : o->to + 6;
-	}
+	if (by_ssh(o))
+		host = km_ssh_host(o->to + 6);
 	if (km_vms_find(o->vm, &vm, &err) || km_run_explain(&vm, host, o->streams, o->json, &err))
 		return complain(err.text, KM_EXIT_REFUSED);
 	return ferror(stdout) ? KM_EXIT_FAILED : KM_EXIT_OK;

@@ -18,12 +18,16 @@ extern const struct km_cmd km_cmd_dirty;
 extern const struct km_cmd km_cmd_top;
 extern const struct km_cmd km_cmd_trace;
 extern const struct km_cmd km_cmd_hold;
+extern const struct km_cmd km_cmd_host;
+extern const struct km_cmd km_cmd_check;
+extern const struct km_cmd km_cmd_baseline;
 extern const struct km_cmd km_cmd_plan;
 
 static const struct km_cmd *const commands[] = {
-	&km_cmd_vms,   &km_cmd_run, &km_cmd_receive, &km_cmd_status, &km_cmd_resolve,
-	&km_cmd_dirty, &km_cmd_top, &km_cmd_trace,   &km_cmd_hold,   &km_cmd_plan,
-	NULL,
+	&km_cmd_vms,	 &km_cmd_host,	&km_cmd_check,	 &km_cmd_baseline,
+	&km_cmd_plan,	 &km_cmd_run,	&km_cmd_receive, &km_cmd_status,
+	&km_cmd_resolve, &km_cmd_dirty, &km_cmd_top,	 &km_cmd_trace,
+	&km_cmd_hold,	 NULL,
 };
 
 static const struct km_cmd *find_command(const char *name)

@@ -29,6 +29,7 @@ enum km_exit {
 	KM_EXIT_REFUSED = 3,	 /* this guest or these hosts can't do it; nothing was touched */
 	KM_EXIT_DOUBT = 4,	 /* GO was sent and its answer lost: look at both ends */
 	KM_EXIT_LOST = 5,	 /* the guest runs at neither end */
+	KM_EXIT_WARNS = 6,	 /* check: nothing blocks the move, but there are warnings */
 	KM_EXIT_CANCELLED = 130, /* SIGINT or SIGTERM; the guest runs at the source */
 };
 

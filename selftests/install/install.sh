@@ -89,10 +89,23 @@ exit_codes() {
 
 json_keys() {
 	local key missing=0
-	for key in $(grep -hoE 'put\(o, "[a-z_]+"' user/report/{json,drainplan_json}.c \
-		user/place/explain_json.c |
-		cut -d'"' -f2 | sort -u); do
+	for key in $(grep -hoE 'put\([oj], "[a-z_]+"' user/report/{json,check,baseline,drainplan_json,plan}.c \
+		user/place/explain_json.c | cut -d'"' -f2 | sort -u) \
+		$(sed -n '/km_guest_fields/,$p' user/check/schema.c | grep -oE '"[a-z_]+"|km_guest_record, [a-z_]+\)' |
+			tr -d '")' | sed 's/.* //'); do
 		in_man 'JSON OUTPUT' | grep -qwE -- "$key" || { echo "not in the page: $key"; missing=1; }
+	done
+	for key in $("$tool" host --json | grep -oE '"[a-z_]+":' | tr -d '":' | sort -u); do
+		in_man 'HOST RECORD' | grep -qwE -- "$key" || { echo "not in the page: $key"; missing=1; }
+	done
+	return $missing
+}
+
+finding_ids() {
+	local id missing=0 page
+	page=$(in_man FINDINGS | sed 's/\\-/-/g')
+	for id in $(grep -hoE '^	\{ "[a-z-]+", KM_[A-Z]+' user/check/rules_*.c | cut -d'"' -f2); do
+		grep -qE -- "^\.BR.* \"?,? ?\"? ?$id( |\$)" <<<"$page" || { echo "not in the page: $id"; missing=1; }
 	done
 	return $missing
 }
@@ -131,7 +144,10 @@ completes_values() {
 	offered "qemu relay" run --engine '' && offered "relay" run --engine r &&
 		offered "qemu relay" run --engine = && offered "qemu" run --engine = q &&
 		offered "" run --tls-name '' && offered "--verify" run --json --ver &&
-		offered "power" trace po && offered "dirtying" trace --json d
+		offered "power" trace po && offered "dirtying" trace --json d || return 1
+	touch "$dest/own.json"
+	offered "$dest/own.json" baseline "$dest/own" && offered "$dest/own.json" check --to "$dest/own" &&
+		offered "--probe" host --prob && rm "$dest/own.json"
 }
 
 registers() (
@@ -144,7 +160,7 @@ uninstalls() {
 	! find "$dest" ! -type d | grep . && [ ! -e "$src" ]
 }
 
-plan 13
+plan 14
 check "install: tool, man page, completion, module source, nothing else" installs
 check "install: the prefix is /usr/local without another" default_prefix
 check "install: the tool says its version" says_version
@@ -157,6 +173,7 @@ fi
 check "man page: the tool's commands and options, no more and no less" documented
 check "man page: the exit codes" exit_codes
 check "man page: every key of the JSON" json_keys
+check "man page: every finding of check" finding_ids
 check "completion: commands" completes_commands
 check "completion: options" completes_options
 check "completion: values" completes_values

@@ -1,70 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# `run --to ssh://` with OpenSSH at both ends: sshd on a port of 127.0.0.1, with keys and a
-# configuration of this test's own. The far side has its own PATH and home, so that neither an
-# installed kmigrate nor root's dot files matter.
+# `run --to ssh://` with OpenSSH at both ends (see `sshd`).
 #
 # ssh only starts the receiver: the pages have their own connection (user/ctl/remote.h).
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/ends"
-keys=$dir/ssh ssh_port=0
-sshd=$(PATH=$PATH:/usr/sbin command -v sshd) && command -v ssh >/dev/null ||
-	skip_all "there is no sshd or no ssh (openssh-server, openssh-client)"
-[ "$(id -u)" = 0 ] || skip_all "an sshd that lets root in wants root"
-
-make_keys() {
-	mkdir -m 700 "$keys" "$dir/home"
-	for key in host other-host user other-user; do
-		ssh-keygen -q -t ed25519 -N '' -C '' -f "$keys/$key" || return 1
-	done
-	cp "$keys/user.pub" "$keys/authorized"
-	# Where sshd's unprivileged half lives. Who starts sshd makes it, and it stays.
-	mkdir -p -m 755 /run/sshd
-}
-
-# HELPER is sshd, SSH_PORT where it listens. StrictModes would not take keys from below /tmp.
-serve() { # FOLDER-OF-KMIGRATE
-	[ -z "$helper" ] || kill_sshd
-	ssh_port=$(python3 -c 'import socket
-s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-	cat >"$keys/config" <<-END
-		ListenAddress 127.0.0.1:$ssh_port
-		HostKey $keys/host
-		AuthorizedKeysFile $keys/authorized
-		AuthenticationMethods publickey
-		PermitRootLogin prohibit-password
-		StrictModes no
-		UsePAM no
-		PidFile none
-		SetEnv PATH=$1:/usr/bin:/bin HOME=$dir/home KMIGRATE_STATE_DIR=$KMIGRATE_STATE_DIR
-	END
-	"$sshd" -D -e -f "$keys/config" 2>"$keys/sshd.err" &
-	helper=$!
-	for _ in $(seq 100); do
-		grep -q 'Server listening' "$keys/sshd.err" && break
-		sleep 0.1
-	done
-	printf '[127.0.0.1]:%s %s\n' "$ssh_port" "$(cat "$keys/host.pub")" >"$keys/known"
-	printf '[127.0.0.1]:%s %s\n' "$ssh_port" "$(cat "$keys/other-host.pub")" >"$keys/changed"
-}
-
-# With its children, one for each connection. A receiver is no sshd.
-kill_sshd() {
-	pgrep -P "$helper" '^sshd' | while read -r p; do
-		pkill -9 -P "$p" '^sshd'
-		kill -9 "$p"
-	done
-	kill -9 "$helper"
-	wait "$helper" 2>/dev/null
-	helper=''
-}
-
-ssh_with() { # KEY KNOWN-HOSTS
-	echo "ssh -F none -p $ssh_port -i $keys/$1 -o IdentitiesOnly=yes -o IdentityAgent=none" \
-		"-o BatchMode=yes -o UserKnownHostsFile=$keys/$2 -o GlobalKnownHostsFile=none"
-}
+. "$here/sshd"
 
 to_ssh() { # KEY KNOWN-HOSTS: words for run, in TO
 	to=(--to ssh://root@127.0.0.1 --ssh "$(ssh_with "$1" "$2")" --peer-timeout $patience)
@@ -117,9 +60,7 @@ without_sshd() { # MOMENT
 
 make_keys || exit 1
 serve "$root/build/faults"
-# shellcheck disable=SC2046 # words
-$(ssh_with user known) root@127.0.0.1 true 2>/dev/null ||
-	! grep -q 'account is locked' "$keys/sshd.err" ||
+lets_us_in ||
 	skip_all "root's account is locked, and sshd without PAM does not let it in"
 begin 7
 start "$a" || exit 1

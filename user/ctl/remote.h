@@ -22,6 +22,10 @@ struct km_remote {
 int km_remote_start(struct km_remote *r, const char *ssh, const char *target,
 		    const struct km_creds *creds, const struct km_opt_list *args,
 		    struct km_err *err);
+/* Another command there that listens and says so: {"event": "listening", "port": N}.  what: it,
+ * in a few words; key: for its standard input, NULL = none. */
+int km_remote_command(struct km_remote *r, const char *ssh, const char *target, const char *what,
+		      const char *command, const struct km_psk *key, struct km_err *err);
 /* Waits for its end, for two seconds at most. */
 void km_remote_end(struct km_remote *r);
 

@@ -106,6 +106,16 @@ int km_threads_read(pid_t pid, struct km_thread **t, size_t *n, struct km_err *e
 	return 0;
 }
 
+unsigned int km_threads_confined(struct km_pin *pins, unsigned int n, const struct km_cpus *all)
+{
+	unsigned int kept = 0;
+
+	for (unsigned int i = 0; i < n; i++)
+		if (!km_cpus_within(all, &pins[i].cpus))
+			pins[kept++] = pins[i];
+	return kept;
+}
+
 int km_threads_cpus(pid_t pid, struct km_cpus *s, struct km_err *err)
 {
 	struct km_thread *t;

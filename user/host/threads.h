@@ -38,6 +38,9 @@ void km_threads_ask(struct km_thread *t, size_t n, struct km_qmp *q);
 /* Where vCPUs, the main thread and iothreads may run; pins has room for n. Returns how many. */
 unsigned int km_threads_pins(const struct km_thread *t, size_t n, struct km_pin *pins);
 
+/* Keeps those that may not run on all of these CPUs, which are pinned; returns how many. */
+unsigned int km_threads_confined(struct km_pin *pins, unsigned int n, const struct km_cpus *all);
+
 /* All CPUs on which one of its threads may run. */
 int km_threads_cpus(pid_t pid, struct km_cpus *s, struct km_err *err);
 

@@ -26,9 +26,7 @@ static int read_pins(struct source *s, struct km_pinning *p, struct km_err *err)
 	free(t);
 	if (!p->pins)
 		return km_err_set(err, -ENOMEM, "out of memory");
-	for (unsigned int i = 0; i < all; i++)
-		if (!km_cpus_within(&p->from.cpus, &p->pins[i].cpus))
-			p->pins[p->n++] = p->pins[i];
+	p->n = km_threads_confined(p->pins, all, &p->from.cpus);
 	return p->n <= KM_PINS_MAX ?
 		       0 :
 		       km_err_set(err, -E2BIG, "%u of its threads are pinned, where %d is the most",
