@@ -16,17 +16,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "../ctl/qmp.h"
-#include "../ctl/unixsock.h"
 #include "facts.h"
 
-#define ASK_MS 10000 /* for all questions; a second is plenty */
+#define ASK_MS 10000 /* for a question; one that is silent for so long is asked no more */
 
 /* One that runs. */
 struct asked {
 	char dir[32], sock[64];
 	pid_t pid;
 	struct km_qmp *q;
-	int64_t until_ms; /* what it has not said by then is not known */
+	bool silent; /* it has not answered: what it has not said is not known */
 };
 
 static void exec_qemu(const char *path, const char *machine, const char *sock, pid_t parent)
@@ -66,7 +65,6 @@ static void start(struct asked *a, const char *path, const char *machine)
 	pid_t parent = getpid();
 
 	memset(a, 0, sizeof(*a));
-	a->until_ms = km_now_ms() + ASK_MS;
 	snprintf(a->dir, sizeof(a->dir), "/tmp/kmigrate-ask-XXXXXX");
 	if (!mkdtemp(a->dir)) /* of mode 0700 */
 		return;
@@ -89,15 +87,14 @@ static void stop(struct asked *a)
 	rmdir(a->dir);
 }
 
-static json_t *ask(const struct asked *a, const char *cmd, json_t *args)
+static json_t *ask(struct asked *a, const char *cmd, json_t *args)
 {
-	int64_t left = a->until_ms - km_now_ms();
 	json_t *ret = NULL;
 
-	if (left > 0)
-		km_qmp_exec(a->q, cmd, args, &ret, (int)left, NULL);
-	else
+	if (a->silent)
 		json_decref(args);
+	else
+		a->silent = km_qmp_exec(a->q, cmd, args, &ret, ASK_MS, NULL) == -ETIMEDOUT;
 	return ret;
 }
 
@@ -121,7 +118,7 @@ static unsigned int number_of(struct km_rec_qemu *q, const char *name)
 
 /* "static": by the names of features alone, without their aliases (target/i386/cpu.c,
  * x86_cpu_to_dict). */
-static json_t *expand(const struct asked *q, const char *model, json_t *props)
+static json_t *expand(struct asked *q, const char *model, json_t *props)
 {
 	return ask(q, "query-cpu-model-expansion",
 		   json_pack("{s:s, s:{s:s, s:o}}", "type", "static", "model", "name", model,
@@ -169,7 +166,7 @@ static const json_t *props_of(const json_t *expansion)
 
 /* What a model has depends on KVM (target/i386/kvm/kvm-cpu.c, kvm_default_props); so does its
  * vendor, which is therefore asked of one without: plain, if there is one. */
-static void take_model(const struct asked *q, const struct asked *plain, struct km_rec_qemu *r,
+static void take_model(struct asked *q, struct asked *plain, struct km_rec_qemu *r,
 		       const json_t *def)
 {
 	struct km_rec_model *m = &r->model[r->nmodels];
@@ -193,7 +190,7 @@ static void take_model(const struct asked *q, const struct asked *plain, struct 
 	r->nmodels++;
 }
 
-static void take_self(const struct asked *q, struct km_rec_qemu *r)
+static void take_self(struct asked *q, struct km_rec_qemu *r)
 {
 	const char *self = r->kvm == KM_YES ? "host" : "max";
 	json_t *x = expand(q, self, json_pack("{s:b}", "migratable", 0));
@@ -221,7 +218,7 @@ static void add_proven(struct km_rec_qemu *r)
 		}
 }
 
-static void take_models(const struct asked *q, const char *path, struct km_rec_qemu *r)
+static void take_models(struct asked *q, const char *path, struct km_rec_qemu *r)
 {
 	json_t *defs = ask(q, "query-cpu-definitions", NULL);
 	struct asked plain = *q;
@@ -236,7 +233,7 @@ static void take_models(const struct asked *q, const char *path, struct km_rec_q
 	add_proven(r);
 }
 
-static void take(const struct asked *q, const char *path, struct km_rec_qemu *r)
+static void take(struct asked *q, const char *path, struct km_rec_qemu *r)
 {
 	json_t *j = ask(q, "query-kvm", NULL);
 	int v[3];

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "guest_record.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <linux/magic.h>
 #include <stdio.h>
@@ -9,31 +10,29 @@
 #include <sys/statfs.h>
 #include "../ctl/proc.h"
 #include "../ctl/qmp.h"
-#include "../ctl/unixsock.h"
 #include "../place/topo.h"
 #include "threads.h"
 
-#define ASK_MS 5000 /* for all questions */
+#define ASK_MS 5000 /* for a question */
 
-/* Its monitor, and until when it is asked: what it has not said by then is not known. */
+/* Its monitor. One that has been silent for so long is asked no more. */
 struct monitor {
 	struct km_qmp *q;
-	int64_t until_ms;
+	bool silent;
 };
 
-static json_t *ask(const struct monitor *m, const char *cmd, json_t *args)
+static json_t *ask(struct monitor *m, const char *cmd, json_t *args)
 {
-	int64_t left = m->until_ms - km_now_ms();
 	json_t *ret = NULL;
 
-	if (left > 0)
-		km_qmp_exec(m->q, cmd, args, &ret, (int)left, NULL);
-	else
+	if (m->silent)
 		json_decref(args);
+	else
+		m->silent = km_qmp_exec(m->q, cmd, args, &ret, ASK_MS, NULL) == -ETIMEDOUT;
 	return ret;
 }
 
-static json_t *get(const struct monitor *m, const char *path, const char *property)
+static json_t *get(struct monitor *m, const char *path, const char *property)
 {
 	return ask(m, "qom-get", json_pack("{s:s, s:s}", "path", path, "property", property));
 }
@@ -54,7 +53,7 @@ static void add_feature(char (*list)[40], uint32_t *n, const char *name)
 /* The names of features are the yes-or-no properties of an expansion of the model base. Each is
  * asked of the vCPU: what QEMU had to leave out for this host is off there (target/i386/cpu.c,
  * x86_cpu_filter_features). */
-static void read_features(const struct monitor *m, const char *cpu, struct km_guest_record *g)
+static void read_features(struct monitor *m, const char *cpu, struct km_guest_record *g)
 {
 	json_t *x = ask(m, "query-cpu-model-expansion",
 			json_pack("{s:s, s:{s:s}}", "type", "static", "model", "name", "base"));
@@ -70,7 +69,7 @@ static void read_features(const struct monitor *m, const char *cpu, struct km_gu
 		json_decref(on);
 	}
 	json_decref(x);
-	if (km_now_ms() >= m->until_ms)
+	if (m->silent)
 		g->nfeatures = 0; /* some would look as if they were all */
 	x = get(m, cpu, "unavailable-features");
 	for (size_t i = 0; i < json_array_size(x); i++)
@@ -78,7 +77,7 @@ static void read_features(const struct monitor *m, const char *cpu, struct km_gu
 	json_decref(x);
 }
 
-static uint64_t get_number(const struct monitor *m, const char *path, const char *property)
+static uint64_t get_number(struct monitor *m, const char *path, const char *property)
 {
 	json_t *j = get(m, path, property);
 	json_int_t v = json_integer_value(j);
@@ -88,7 +87,7 @@ static uint64_t get_number(const struct monitor *m, const char *path, const char
 }
 
 /* "EPYC-v1-x86_64-cpu" */
-static void read_model(const struct monitor *m, const char *cpu, struct km_guest_record *g)
+static void read_model(struct monitor *m, const char *cpu, struct km_guest_record *g)
 {
 	json_t *type = get(m, cpu, "type");
 	char *end;
@@ -104,7 +103,7 @@ static void read_model(const struct monitor *m, const char *cpu, struct km_guest
 										      KM_NO;
 }
 
-static void read_cpu(const struct monitor *m, struct km_guest_record *g)
+static void read_cpu(struct monitor *m, struct km_guest_record *g)
 {
 	json_t *cpus = ask(m, "query-cpus-fast", NULL), *pmu;
 	const char *cpu = json_string_value(json_object_get(json_array_get(cpus, 0), "qom-path"));
@@ -123,7 +122,7 @@ static void read_cpu(const struct monitor *m, struct km_guest_record *g)
 
 /* ---- its devices ---- */
 
-static void read_disks(const struct monitor *m, struct km_guest_record *g)
+static void read_disks(struct monitor *m, struct km_guest_record *g)
 {
 	json_t *all = ask(m, "query-block", NULL), *b;
 	size_t i;
@@ -149,7 +148,7 @@ static void read_disks(const struct monitor *m, struct km_guest_record *g)
 }
 
 /* Of the type sev-guest, tdx-guest, ... (qapi/qom.json). */
-static void read_confidential(const struct monitor *m, struct km_guest_record *g)
+static void read_confidential(struct monitor *m, struct km_guest_record *g)
 {
 	json_t *object = get(m, "/machine", "confidential-guest-support"), *type;
 	const char *path = json_string_value(object);
@@ -164,7 +163,7 @@ static void read_confidential(const struct monitor *m, struct km_guest_record *g
 	json_decref(object);
 }
 
-static void read_devices(const struct monitor *m, struct km_guest_record *g)
+static void read_devices(struct monitor *m, struct km_guest_record *g)
 {
 	json_t *j = ask(m, "query-balloon", NULL); /* an error when there is none */
 
@@ -260,7 +259,7 @@ static void take_vm(const struct km_vm *vm, struct km_guest_record *g)
 struct km_guest_record *km_guest_record_take(const struct km_vm *vm)
 {
 	struct km_guest_record *g = calloc(1, sizeof(*g));
-	struct monitor m = { .until_ms = km_now_ms() + ASK_MS };
+	struct monitor m = { .silent = false };
 
 	if (!g)
 		return NULL;
