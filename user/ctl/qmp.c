@@ -199,6 +199,7 @@ static int send_command(struct km_qmp *q, const char *cmd, json_t *args, json_in
 {
 	json_t *msg = json_pack("{s:s, s:I}", "execute", cmd, "id", id);
 	char *text = NULL;
+	size_t len;
 	int rc = -ENOMEM;
 
 	if (msg && (!args || !json_object_set(msg, "arguments", args)))
@@ -206,9 +207,11 @@ static int send_command(struct km_qmp *q, const char *cmd, json_t *args, json_in
 	json_decref(msg);
 	if (!text)
 		return km_err_set(err, rc, "QMP %s: arguments that are no JSON", cmd);
-	rc = send_all(q, text, strlen(text), deadline, err);
-	if (!rc)
-		rc = send_all(q, "\n", 1, deadline, err);
+	/* In one piece, its NUL's place for the newline: QEMU obeys at the last bracket, and after
+	 * `quit` there may be nobody to send a newline to. */
+	len = strlen(text);
+	text[len] = '\n';
+	rc = send_all(q, text, len + 1, deadline, err);
 	free(text);
 	return rc;
 }
