@@ -84,7 +84,7 @@ in_words() {
 
 plan 8
 check "small fleets: no constraint is broken, nobody left who could go" tries small "${FLEETS:-400}"
-check "full fleets: guests make room for others, and are waited for" tries tight "${TIGHT:-10}"
+check "full fleets: guests make room for others, and are waited for" tries tight "${TIGHT:-40}"
 check "fleets of 60 hosts: no constraint is broken" tries large "${LARGE:-6}"
 check "bad inventories: one line with the place" bad_inventories
 check "files that aren't there" no_file

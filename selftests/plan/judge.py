@@ -213,6 +213,9 @@ def judge(inv, plan):
         if not vm.get("movable", True):
             wrong.append(m["vm"] + " may not move")
         check_fit(fleet, m, wrong)
+    for m in moves:
+        if m["from"] not in fleet.drain and all(o["to"] != m["from"] for o in moves):
+            wrong.append("%s makes room on %s for nobody" % (m["vm"], m["from"]))
     there = check_room(fleet, moves, wrong)
     left = {n for h in fleet.drain for n in there[h]}
     if left != {x["vm"] for x in plan["left"]}:

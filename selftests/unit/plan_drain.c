@@ -257,6 +257,60 @@ static void constraints(bool *ok)
 	}
 }
 
+static bool lies(const struct km_room *r, uint32_t vm, uint64_t a, uint64_t b, uint64_t c)
+{
+	struct km_split s;
+
+	return km_room_fit(r, vm, 1, &s) == KM_FIT_YES && s.bytes[0] == a && s.bytes[1] == b &&
+	       s.bytes[2] == c;
+}
+
+/* On nodes with 6, 3 and 4 GB free. */
+static void where_memory_goes(bool *ok)
+{
+	struct km_fleet *f =
+		fleet_of(FLEET "{'name':'a','up_bit_per_s':8e9,'memory_bytes':100e9},{'name':'b',"
+			       "'up_bit_per_s':8e9,'nodes':[{'free_bytes':6e9},{'free_bytes':3e9},"
+			       "{'free_bytes':4e9}]}" GUESTS
+			       "{'name':'t','host':'a','memory_bytes':3e9,'numa_nodes':1},"
+			       "{'name':'u','host':'a','memory_bytes':4000000001,'numa_nodes':1},"
+			       "{'name':'v','host':'a','memory_bytes':7e9,'numa_nodes':2},"
+			       "{'name':'w','host':'a','memory_bytes':2e9},"
+			       "{'name':'x','host':'a','memory_bytes':8e9}" END);
+	struct km_room *r = km_room_new(f);
+	uint64_t gb = 1000000000;
+
+	CHECK(lies(r, 0, 0, 3 * gb, 0)); /* the one with the least room that is enough */
+	CHECK(lies(r, 1, 4 * gb + 1, 0, 0));
+	CHECK(lies(r, 2, 7 * gb / 2, 0, 7 * gb / 2));
+	CHECK(lies(r, 3, 0, 2 * gb, 0)); /* fills up the least first */
+	CHECK(lies(r, 4, gb, 3 * gb, 4 * gb));
+	km_room_free(r);
+	km_fleet_free(f);
+}
+
+/* Room for 2 GB and guests of 2, 0.8 and 0.9: two can go. */
+static void many_rather_than_large(bool *ok)
+{
+	static char text[8192];
+	size_t n = 0;
+	struct km_fleet *f;
+	struct km_fleet_plan p;
+
+	for (int i = 0; i < 80; i++) /* too many to try everything */
+		n += (size_t)snprintf(text + n, sizeof(text) - n,
+				      ",{'name':'h%d','up_bit_per_s':8e9,'memory_bytes':%d}", i,
+				      i ? 1 : 2000000000);
+	f = fleet_of("%s{'name':'a','up_bit_per_s':8e9,'memory_bytes':100e9}%s],'vms':["
+		     "{'name':'v','host':'a','memory_bytes':2e9},"
+		     "{'name':'w','host':'a','memory_bytes':8e8},"
+		     "{'name':'x','host':'a','memory_bytes':9e8}]}",
+		     FLEET, text);
+	p = plan_of(f);
+	CHECK(p.nleft == 1 && goes_to(&p, "w", "h0") && goes_to(&p, "x", "h0"));
+	done(f, &p);
+}
+
 /* Of two guests of a group one goes, if one host stays. */
 static void fewest(bool *ok)
 {
@@ -344,7 +398,9 @@ static const struct ktap_case cases[] = {
 	{ "as soon as memory and links allow", other_bounds },
 	{ "as soon as slots allow", slots },
 	{ "each constraint, just met and just not", constraints },
+	{ "where memory goes", where_memory_goes },
 	{ "the fewest stay", fewest },
+	{ "many small ones go rather than a large one", many_rather_than_large },
 	{ "a guest makes room for another", makes_room },
 	{ "so it does among many hosts", makes_room_in_many },
 	{ "nothing to do, and nowhere to go", nothing_to_do },

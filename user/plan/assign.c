@@ -76,7 +76,7 @@ static int larger_first(const void *a, const void *b)
 	return x->vm < y->vm ? -1 : 1;
 }
 
-int km_assign_all(struct km_layout *l, enum km_pick how)
+int km_assign_all(struct km_layout *l, enum km_pick how, enum km_turn turn)
 {
 	const struct km_fleet *f = l->f;
 	struct large *order = calloc(f->nvms + 1, sizeof(*order));
@@ -89,9 +89,12 @@ int km_assign_all(struct km_layout *l, enum km_pick how)
 			order[n++] = (struct large){ i, f->vm[i].memory_bytes };
 	if (n)
 		qsort(order, n, sizeof(*order), larger_first);
-	for (uint32_t i = 0; !rc && i < n; i++)
-		if (km_assign_pick(l, order[i].vm, how, NULL, &host, &split))
-			rc = km_layout_put(l, order[i].vm, host, &split);
+	for (uint32_t i = 0; !rc && i < n; i++) {
+		uint32_t vm = order[turn == KM_LARGEST_FIRST ? i : n - 1 - i].vm;
+
+		if (km_assign_pick(l, vm, how, NULL, &host, &split))
+			rc = km_layout_put(l, vm, host, &split);
+	}
 	free(order);
 	return rc;
 }

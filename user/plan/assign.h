@@ -17,9 +17,14 @@ enum km_pick {
 bool km_assign_pick(const struct km_layout *l, uint32_t vm, enum km_pick how, const bool *avoid,
 		    uint32_t *host, struct km_split *split);
 
-/* Every guest that has to go and has no place yet, the largest first; those that fit
- * nowhere are left out. -ENOMEM */
-int km_assign_all(struct km_layout *l, enum km_pick how);
+enum km_turn {
+	KM_LARGEST_FIRST,  /* most memory is placed */
+	KM_SMALLEST_FIRST, /* most guests are, where there isn't room for all */
+};
+
+/* Every guest that has to go and has no place yet; those that fit nowhere are left out.
+ * -ENOMEM */
+int km_assign_all(struct km_layout *l, enum km_pick how, enum km_turn turn);
 
 /* On a host that is to be emptied, and still there at the end. */
 bool km_assign_left(const struct km_layout *l, uint32_t vm);

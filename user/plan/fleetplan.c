@@ -9,7 +9,7 @@
 #include "makeroom.h"
 
 /* Moves simulated in one plan: some ten seconds. */
-#define SIMULATE 2000000ull
+#define SIMULATE 1000000ull
 
 static uint32_t must_stay(const struct km_fleet *f)
 {
@@ -21,10 +21,10 @@ static uint32_t must_stay(const struct km_fleet *f)
 }
 
 /* Packed tightly, if that leaves fewer behind. */
-static int pack(struct km_layout **l)
+static int pack(struct km_layout **l, enum km_turn turn)
 {
 	struct km_layout *tight = km_layout_new((*l)->f, (*l)->bytes), *other;
-	int rc = tight ? km_assign_all(tight, KM_PICK_TIGHT) : -ENOMEM;
+	int rc = tight ? km_assign_all(tight, KM_PICK_TIGHT, turn) : -ENOMEM;
 
 	if (!rc && km_assign_nleft(tight) < km_assign_nleft(*l)) {
 		other = *l;
@@ -39,10 +39,12 @@ static int pack(struct km_layout **l)
 static int place(struct km_layout **l)
 {
 	uint32_t fixed = must_stay((*l)->f);
-	int rc = km_assign_all(*l, KM_PICK_BALANCED);
+	int rc = km_assign_all(*l, KM_PICK_BALANCED, KM_LARGEST_FIRST);
 
 	if (!rc && km_assign_nleft(*l) > fixed)
-		rc = pack(l);
+		rc = pack(l, KM_LARGEST_FIRST);
+	if (!rc && km_assign_nleft(*l) > fixed)
+		rc = pack(l, KM_SMALLEST_FIRST);
 	if (!rc && km_assign_nleft(*l) > fixed)
 		rc = km_makeroom(*l);
 	if (!rc && km_assign_nleft(*l) > fixed)

@@ -139,36 +139,46 @@ static struct link *tightest(const struct km_flows *fl, double *share)
 	return best;
 }
 
+/* Gives those that can't have more than share what they can have; the least that others can. */
+static double fix_bound(struct km_flows *fl, double share)
+{
+	double least = 1e300;
+
+	for (uint32_t i = 0; i < fl->npart; i++) {
+		struct flow *f = &fl->flow[fl->part[i]];
+
+		if (f->rate >= 0)
+			continue;
+		if (f->path.bound <= share)
+			fix(fl, fl->part[i], f->path.bound);
+		else if (f->path.bound < least)
+			least = f->path.bound;
+	}
+	return least;
+}
+
 /*
  * Water-filling (Bertsekas and Gallager, Data Networks, 6.5.2): a flow whose own bound is
  * below what the tightest link gives has its bound, else the tightest link's flows have
- * what that gives.
+ * what that gives. That only rises, so bounds are looked at when it has come to the least.
  */
 static void find_rates(struct km_flows *fl)
 {
-	double share = 0;
+	double share = 0, least = 0;
 	struct link *l;
 
 	for (uint32_t i = 0; i < fl->npart; i++)
 		fl->flow[fl->part[i]].rate = -1;
 	while ((l = tightest(fl, &share))) {
-		bool any = false;
-
-		for (uint32_t i = 0; i < fl->npart; i++) {
-			struct flow *f = &fl->flow[fl->part[i]];
-
-			if (f->rate < 0 && f->path.bound <= share) {
-				fix(fl, fl->part[i], f->path.bound);
-				any = true;
-			}
+		if (least <= share) {
+			least = fix_bound(fl, share);
+			continue; /* that link may give more now */
 		}
-		for (uint32_t i = 0; !any && i < l->n; i++)
+		for (uint32_t i = 0; i < l->n; i++)
 			if (fl->flow[l->flow[i]].rate < 0)
 				fix(fl, l->flow[i], share);
 	}
-	for (uint32_t i = 0; i < fl->npart; i++)
-		if (fl->flow[fl->part[i]].rate < 0)
-			fl->flow[fl->part[i]].rate = fl->flow[fl->part[i]].path.bound;
+	fix_bound(fl, 1e300);
 }
 
 static int append(struct link *l, uint32_t flow)
