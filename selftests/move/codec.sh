@@ -60,13 +60,13 @@ noise() {
 	over $? "noise goes as it is, and costs no more"
 }
 
-# 2048 pages, all of them written several times a second where nobody else wants the CPU, and 16
-# bytes changed each time: too fast, by far, for the link to carry them whole.
-small_writes=(--param ws=8M --param bytes=16 --param rate=10000)
-slower() { tc qdisc change dev "km$$a" root tbf rate 50mbit burst 64k latency 20ms; }
+# 1024 pages, 16 bytes changed each time, all of them several times a second where nobody else wants
+# the CPU. Even a guest that gets a twentieth of that is too fast for this link to carry them whole.
+small_writes=(--param ws=4M --param bytes=16 --param rate=10000)
+slower() { tc qdisc change dev "km$$a" root tbf rate "${1:-50mbit}" burst 64k latency 20ms; }
 
 small() { # NAME BACKING
-	slower && moves --backing "$2" "${small_writes[@]}" -- --deadline 60s &&
+	slower 10mbit && moves --mem 16M --backing "$2" "${small_writes[@]}" -- --deadline 60s &&
 		is '.counters | .delta_pages >= 32 and .delta_bytes < .delta_pages * 1000'
 	over $? "$1"
 }
@@ -75,14 +75,14 @@ small() { # NAME BACKING
 # has a message with deltas in hand: they don't fit any more.
 wrong_page() {
 	local km=$root/build/faults/kmigrate gpa n=0 rc=1 status
-	slower && start "$a" --accel kvm --mem 64M "${small_writes[@]}" && receive "$a" "$b" &&
+	slower 10mbit && start "$a" --accel kvm --mem 16M "${small_writes[@]}" && receive "$a" "$b" &&
 		gpa=$(grep -o 'written_gpa=[0-9a-fx]*' "$a/serial.log" | cut -d= -f2) || return 1
 	KM_FAULT=delta go "$a" --to "$address:$port"
 	while status=$(sed 's/.*) //; s/ .*//' "/proc/$mover/stat" 2>/dev/null) && [ "$status" != Z ]; do
 		sleep 0.1
 		[ "$status" = T ] || continue
 		sleep 1 # what is on its way arrives
-		"$guest/poke" "$b/mon.sock" "$(qemu_of "$b")" $((gpa + 64 + n)) 2048 2>/dev/null
+		"$guest/poke" "$b/mon.sock" "$(qemu_of "$b")" $((gpa + 64 + n)) 1024 2>/dev/null
 		n=$((n + 1))
 		kill -CONT "$mover"
 	done
