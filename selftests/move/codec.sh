@@ -78,7 +78,7 @@ wrong_page() {
 	local km=$root/build/faults/kmigrate gpa n=0 rc=1 status
 	slower 10mbit && start "$a" --accel kvm --mem 16M "${small_writes[@]}" && receive "$a" "$b" &&
 		gpa=$(grep -o 'written_gpa=[0-9a-fx]*' "$a/serial.log" | cut -d= -f2) || return 1
-	KM_FAULT=delta go "$a" --to "$address:$port"
+	KM_FAULT=delta go "$a" --to "$address:$port" --deadline 60s
 	while status=$(sed 's/.*) //; s/ .*//' "/proc/$mover/stat" 2>/dev/null) && [ "$status" != Z ]; do
 		sleep 0.1
 		[ "$status" = T ] || continue
