@@ -15,7 +15,7 @@ if ! command -v valgrind >/dev/null; then
 fi
 make -s unit-tests >&2 || exit 1
 for t in $tests; do
-	check "valgrind: $t" valgrind -q --error-exitcode=99 --leak-check=full \
+	check "valgrind: $t" env KM_SEEDS=1 valgrind -q --error-exitcode=99 --leak-check=full \
 		--errors-for-leak-kinds=definite,indirect build/selftests/unit/"$t"
 done
 finish

@@ -4,11 +4,11 @@
  * the pace (pace.h) decides with what QEMU and the link tell it. --max-pause is 100 ms, and what
  * the next 100 ms bring can't be known: half as much again is allowed, and two thirds once.
  */
+#include <stdlib.h>
 #include "ktap.h"
 #include "plan/rehearsal.h"
 
 #define PAGES 50000
-#define SEEDS 6
 
 static const struct km_reh_goal goal = { .max_pause_ms = 100, .deadline_ms = 200000 };
 
@@ -51,13 +51,21 @@ static double pause_of(const struct kind *k, double link, unsigned int seed)
 	return r.pause_ms;
 }
 
+/* KM_SEEDS: fewer, for who only wants to see the code run (valgrind.sh). */
+static unsigned int seeds(void)
+{
+	const char *n = getenv("KM_SEEDS");
+
+	return n ? (unsigned int)atoi(n) : 6;
+}
+
 static void pauses(bool *ok, double link)
 {
 	unsigned int over = 0, n = 0;
 	double sum = 0, worst = 0;
 
 	for (unsigned int k = 0; k < KINDS; k++)
-		for (unsigned int seed = 1; seed <= SEEDS; seed++) {
+		for (unsigned int seed = 1; seed <= seeds(); seed++) {
 			double ms = pause_of(&kinds[k], link, seed);
 
 			if (ms < 0)

@@ -50,7 +50,7 @@ static void vary(struct km_reh_guest *g, struct km_reh_hosts *h, const struct va
 
 		r->writes_per_s *= v->writes / by;
 		if (r->pages)
-			r->pages = r->pages > by ? (uint64_t)((double)r->pages / by) : 1;
+			r->pages = (double)r->pages > by ? (uint64_t)((double)r->pages / by) : 1;
 	}
 }
 
