@@ -8,7 +8,8 @@
 #include "ktap.h"
 #include "plan/rehearsal.h"
 
-#define PAGES 50000
+#define PAGES	    50000
+#define LARGE_PAGES 245760
 
 static const struct km_reh_goal goal = { .max_pause_ms = 100, .deadline_ms = 200000 };
 
@@ -29,7 +30,8 @@ static const struct kind kinds[] = {
 };
 #define KINDS (sizeof(kinds) / sizeof(*kinds))
 
-static double pause_of(const struct kind *k, double link, unsigned int seed)
+/* -1: not moved. */
+static double pause_of(struct km_reh_region works, uint64_t pages, double link, unsigned int seed)
 {
 	struct km_reh_hosts hosts = { .link_bytes_per_s = link,
 				      .rtt_ms = 0.2,
@@ -40,15 +42,20 @@ static double pause_of(const struct kind *k, double link, unsigned int seed)
 				      .streams = 2,
 				      .delta_bytes = 50u << 20 };
 	struct km_reh_guest g = {
-		.regions = 2, .region = { { .pages = PAGES, .zero = 0.5, .ratio = 1 }, k->works }
+		.regions = 2, .region = { { .pages = pages, .zero = 0.5, .ratio = 1 }, works }
 	};
 	struct km_reh_result r;
 
-	g.region[1].writes_per_s = k->rate * link / 4096 * (1 + 0.13 * seed);
-	g.region[1].in_turn = seed % 2;
-	if (km_rehearse(&g, &hosts, &goal, seed, &r) || !r.moved)
-		return -1;
-	return r.pause_ms;
+	return km_rehearse(&g, &hosts, &goal, seed, &r) || !r.moved ? -1 : r.pause_ms;
+}
+
+static struct km_reh_region works_of(const struct kind *k, double link, unsigned int seed)
+{
+	struct km_reh_region works = k->works;
+
+	works.writes_per_s = k->rate * link / 4096 * (1 + 0.13 * seed);
+	works.in_turn = seed % 2;
+	return works;
 }
 
 /* KM_SEEDS: fewer, for who only wants to see the code run (valgrind.sh). */
@@ -66,7 +73,7 @@ static void pauses(bool *ok, double link)
 
 	for (unsigned int k = 0; k < KINDS; k++)
 		for (unsigned int seed = 1; seed <= seeds(); seed++) {
-			double ms = pause_of(&kinds[k], link, seed);
+			double ms = pause_of(works_of(&kinds[k], link, seed), PAGES, link, seed);
 
 			if (ms < 0)
 				printf("# %s, seed %u: not moved\n", kinds[k].name, seed);
@@ -90,6 +97,20 @@ static void shaped(bool *ok)
 	pauses(ok, 25e6);
 }
 
+/* The benchmark's: after a long round, QEMU's own view is of another time than the relay's. */
+static void large(bool *ok)
+{
+	struct km_reh_region works = {
+		.pages = 16384, .ratio = 1, .write_bytes = 4096, .writes_per_s = 1500
+	};
+
+	for (unsigned int seed = 1; seed <= 2 * seeds(); seed++) {
+		double ms = pause_of(works, LARGE_PAGES, 25e6, seed);
+
+		CHECK(ms >= 0 && ms < 1.5 * goal.max_pause_ms);
+	}
+}
+
 static void gigabit(bool *ok)
 {
 	pauses(ok, 120e6);
@@ -103,6 +124,7 @@ static void fast(bool *ok)
 static const struct ktap_case cases[] = {
 	{ "50 Mbit/s", slow },
 	{ "200 Mbit/s", shaped },
+	{ "200 Mbit/s and a guest of 1 GiB", large },
 	{ "1 Gbit/s", gigabit },
 	{ "10 Gbit/s", fast },
 };

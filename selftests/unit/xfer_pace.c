@@ -59,7 +59,7 @@ static void threshold(bool *ok)
 {
 	struct km_pace p = { .bytes_per_s = 100e6 };
 
-	km_pace_see_qemu(&p, 1e9);
+	km_pace_see_qemu(&p, 1e9, 0, 100);
 	/* 100 MB/s and 80 of 105 ms carry 8 MB; QEMU is drained at 1 GB/s: 8 ms. */
 	CHECK(km_pace_downtime_ms(&p, 0, 105) == 8);
 	/* What the relay still holds comes off first. */
@@ -69,12 +69,15 @@ static void threshold(bool *ok)
 	CHECK(km_pace_downtime_ms(&p, 0, 20) == 1);
 	CHECK(km_pace_downtime_ms(&p, 0, 40) == 2);
 	/* QEMU multiplies by what it sees next: one slow look must not raise its limit. */
-	km_pace_see_qemu(&p, 60e6);
+	km_pace_see_qemu(&p, 60e6, 0, 100);
 	CHECK(km_pace_downtime_ms(&p, 0, 105) == 8);
 	/* In the long run it is what the link carries, not less. */
 	for (int i = 0; i < 100; i++)
-		km_pace_see_qemu(&p, 60e6);
+		km_pace_see_qemu(&p, 60e6, 0, 100);
 	CHECK(km_pace_downtime_ms(&p, 0, 105) == 80);
+	/* Its view is of another 100 ms than the relay's. */
+	km_pace_see_qemu(&p, 60e6, 250000000 / 4096, 250);
+	CHECK(km_pace_downtime_ms(&p, 0, 105) == 8);
 }
 
 /* QEMU looks through its bitmap for 2 s and goes on then; the guest has dirtied more meanwhile than
@@ -85,14 +88,14 @@ static void standing(bool *ok)
 	struct km_pace p = { .bytes_per_s = 25e6 };
 	double burst, pages;
 
-	km_pace_see_qemu(&p, 25e6);
+	km_pace_see_qemu(&p, 25e6, 0, 100);
 	CHECK(km_pace_downtime_ms(&p, 0, 125) == 100);
 	for (int i = 0; i < 20; i++)
-		km_pace_see_qemu(&p, 0.1e6);
+		km_pace_see_qemu(&p, 0.1e6, 0, 100);
 	burst = (double)(km_pace_backlog_pages(&p, 125) + 2 * 128) * 4096 + 2 * 212992;
 	pages = (25e6 + burst / 0.1) * km_pace_downtime_ms(&p, 0, 125) / 1e3 / 4096;
 	CHECK(pages <= 25e6 * 0.1 / 4096 && pages > 25e6 * 0.09 / 4096);
-	km_pace_see_qemu(&p, 25e6);
+	km_pace_see_qemu(&p, 25e6, 0, 100);
 	CHECK(km_pace_downtime_ms(&p, 0, 125) == 100);
 }
 
@@ -138,7 +141,7 @@ static void costs(bool *ok)
 		km_pace_see_pages(&p, 1000, 1000);
 	CHECK(near(km_pace_pages_per_s(&p), 16e4)); /* no page is believed to cost nothing */
 	/* A pause has room for as many pages as it costs, whole in QEMU's eyes. */
-	km_pace_see_qemu(&p, 8 * 16 * 4096e4);
+	km_pace_see_qemu(&p, 8 * 16 * 4096e4, 0, 100);
 	CHECK(km_pace_downtime_ms(&p, 0, 105) == 10);
 	CHECK(km_pace_downtime_ms(&p, 6400, 105) == 5);
 	CHECK(km_pace_backlog_pages(&p, 100) == 4000);

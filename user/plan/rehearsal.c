@@ -155,14 +155,13 @@ static void qemu_look(struct rehearsal *s)
 static void steer(struct rehearsal *s, unsigned int *cooled)
 {
 	unsigned int pause = s->goal->max_pause_ms;
-	uint64_t ahead, most;
+	uint64_t listed = s->content_listed - s->content_seen, ahead, most;
 
-	km_pace_see_qemu(&s->pace, s->qemu_bytes_per_s);
+	km_pace_see_qemu(&s->pace, s->qemu_bytes_per_s, listed, LOOK_MS);
 	s->backlog_cap = km_pace_backlog_pages(&s->pace, pause);
 	ahead = km_pace_ahead_pages(&s->pace, s->remaining, pause, LOOK_MS);
 	s->list_until = s->content_listed + ahead;
-	most = km_pace_most_pages(&s->pace, s->content_listed - s->content_seen, ahead, pause,
-				  LOOK_MS);
+	most = km_pace_most_pages(&s->pace, listed, ahead, pause, LOOK_MS);
 	s->content_until = most == UINT64_MAX ? most : s->content_listed + most;
 	s->content_seen = s->content_listed;
 	if (s->r->rounds != *cooled) {

@@ -76,8 +76,12 @@ double km_pace_pages_per_s(const struct km_pace *p)
 	return p->bytes_per_s / (cost > COST_MIN ? cost : cost > 0 ? COST_MIN : PAGE);
 }
 
-void km_pace_see_qemu(struct km_pace *p, double bytes_per_s)
+void km_pace_see_qemu(struct km_pace *p, double bytes_per_s, uint64_t listed, double ms)
 {
+	double own = ms > 0 ? (double)listed * PAGE * 1e3 / ms : 0;
+
+	if (own > bytes_per_s)
+		bytes_per_s = own;
 	/* Half of it is forgotten within 0.7 s. */
 	p->qemu_bytes_per_s *= 0.9;
 	if (bytes_per_s > p->qemu_bytes_per_s)

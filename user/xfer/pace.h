@@ -60,8 +60,9 @@ void km_pace_see_pages(struct km_pace *p, uint64_t pages, uint64_t bytes);
 /* QEMU has begun another round. */
 void km_pace_round(struct km_pace *p);
 double km_pace_pages_per_s(const struct km_pace *p);
-/* QEMU's own view of its throughput, every 100 ms. */
-void km_pace_see_qemu(struct km_pace *p, double bytes_per_s);
+/* QEMU's own view of its throughput, every 100 ms; and so many pages with content were listed
+ * within the last `ms`, of which that view may know nothing yet. */
+void km_pace_see_qemu(struct km_pace *p, double bytes_per_s, uint64_t listed, double ms);
 
 /* downtime-limit in ms, 1..max_pause_ms. */
 unsigned int km_pace_downtime_ms(const struct km_pace *p, uint64_t backlog_pages,

@@ -89,7 +89,8 @@ struct source {
 	struct km_pace pace;
 	double last_pace_at;
 	uint64_t sent_paced, zero_paced, payload_paced; /* at the last look of pace's */
-	uint64_t content_paced;				/* listed */
+	uint64_t content_paced;				/* listed at t_paced */
+	double t_paced;
 	unsigned int downtime_ms;
 };
 

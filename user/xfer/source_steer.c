@@ -60,16 +60,15 @@ static void see_link(struct source *s)
 	s->payload_paced = payload;
 }
 
-/* What QEMU may list until the next look. */
-static void allow(struct source *s, uint64_t remaining)
+/* What QEMU may list until the next look, when it has listed `last` since the one before. */
+static void allow(struct source *s, uint64_t remaining, uint64_t last)
 {
 	struct km_move *m = &s->m;
 	unsigned int pause_ms = s->o->max_pause_ms;
 	uint64_t ahead = km_pace_ahead_pages(&s->pace, remaining, pause_ms, STEER_MS);
-	uint64_t content = m->listed_content, most;
+	uint64_t most = km_pace_most_pages(&s->pace, last, ahead, pause_ms, STEER_MS);
+	uint64_t content = s->content_paced;
 
-	most = km_pace_most_pages(&s->pace, content - s->content_paced, ahead, pause_ms, STEER_MS);
-	s->content_paced = content;
 	m->backlog_cap = km_pace_backlog_pages(&s->pace, pause_ms);
 	m->list_until = content + ahead;
 	m->content_until = most < UINT64_MAX - content ? content + most : UINT64_MAX;
@@ -80,15 +79,19 @@ static void allow(struct source *s, uint64_t remaining)
 static int set_pace(struct source *s, const struct km_qmig_status *st, struct km_err *err)
 {
 	struct km_move *m = &s->m;
+	uint64_t listed = m->listed_content - s->content_paced;
+	double t = km_now_ms();
 	unsigned int ms;
 
-	km_pace_see_qemu(&s->pace, st->mbps * 1e6 / 8);
+	km_pace_see_qemu(&s->pace, st->mbps * 1e6 / 8, listed, t - s->t_paced);
+	s->content_paced += listed;
+	s->t_paced = t;
 	if (st->rounds != s->rounds_cooled) {
 		s->rounds_cooled = st->rounds;
 		km_ledger_cool(m->ledger);
 		km_pace_round(&s->pace);
 	}
-	allow(s, st->remaining_bytes / KM_PAGE_SIZE);
+	allow(s, st->remaining_bytes / KM_PAGE_SIZE, listed);
 	ms = km_pace_downtime_ms(&s->pace, km_move_backlog(m), s->o->max_pause_ms);
 	if (ms == s->downtime_ms)
 		return 0;
