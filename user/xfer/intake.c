@@ -18,7 +18,8 @@
 #include "move.h"
 #include "multifd.h"
 
-static const uint8_t zeros[KM_PAGE_SIZE];
+/* Pages of the main channel for which nobody is woken: one a wake would be one a message. */
+#define QUIET_PAGES 64
 
 static int barrier(struct km_move *m)
 {
@@ -51,7 +52,7 @@ static int list_page(struct km_move *m, struct km_page p, const uint8_t *data, s
 		if (rc)
 			return rc;
 	}
-	rc = km_ledger_list(m->ledger, p, km_sum_handed(km_sum_of(m->secret, data ? data : zeros)));
+	rc = km_ledger_list(m->ledger, p, km_sum_handed(data ? km_sum_of(m->secret, data) : m->zero_sum));
 	if (rc < 0)
 		return km_err_set(err, rc, "QEMU named page %#llx of block %u: %s",
 				  (unsigned long long)p.index, p.block, strerror(-rc));
@@ -63,13 +64,17 @@ static int list_page(struct km_move *m, struct km_page p, const uint8_t *data, s
 	return 0;
 }
 
+static bool has_room(struct km_move *m)
+{
+	return m->listed_content < m->content_until &&
+	       (m->listed_content < m->list_until || km_move_backlog(m) <= m->backlog_cap);
+}
+
 /* Back-pressure: QEMU's writes block meanwhile, so it can't believe that it is
  * nearly done. */
 static void wait_for_room(struct km_move *m)
 {
-	while (!m->failed &&
-	       (m->listed_content >= m->content_until ||
-		(km_move_backlog(m) > m->backlog_cap && m->listed_content >= m->list_until)))
+	while (!m->failed && !has_room(m))
 		km_move_wait(m, 50);
 }
 
@@ -170,8 +175,11 @@ static int op_page(void *ctx, const char *block, uint64_t offset, const uint8_t 
 			 km_err_set(&err, -EPROTO, "QEMU named an unknown RAMBlock \"%s\"", block) :
 			 list_page(m, p, data, &err);
 
-	wait_for_room(m);
-	km_move_wake(m);
+	if (++m->quiet_pages >= QUIET_PAGES || !has_room(m)) {
+		m->quiet_pages = 0;
+		km_move_wake(m);
+		wait_for_room(m);
+	}
 	return rc ? km_move_fail(m, &err) : 0;
 }
 
@@ -253,6 +261,7 @@ static void *main_main(void *arg)
 			break;
 		}
 		rc = km_mainchan_feed(parser, buf, (size_t)n, &err);
+		km_move_wake(m);
 	}
 	km_mainchan_free(parser);
 	if (rc) {

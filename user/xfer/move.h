@@ -48,6 +48,7 @@ struct km_move {
 	struct km_ledger *ledger;
 	struct km_guestmem *mem;
 	uint8_t secret[KM_SECRET_BYTES]; /* of the pages' sums */
+	struct km_sum zero_sum;		 /* a zero page's */
 
 	unsigned int nlanes, nchannels;
 	struct km_lane lanes[KM_STREAMS_MAX];
@@ -55,6 +56,7 @@ struct km_move {
 	struct km_conn control;
 	int main_fd; /* QEMU's main channel; written by the return path */
 	pthread_t main_thread;
+	unsigned int quiet_pages; /* listed since it woke anybody */
 	uint8_t uuid[16];
 
 	/* The epoch barrier: every channel and the main channel have reached

@@ -244,6 +244,16 @@ static void init(struct source *s, const struct km_source_opts *o, const struct 
 	km_journal_new_id(run->id);
 }
 
+static int draw_secret(struct km_move *m, struct km_err *err)
+{
+	static const uint8_t zeros[KM_PAGE_SIZE];
+
+	if (getentropy(m->secret, sizeof(m->secret)))
+		return km_err_set(err, -errno, "no random numbers: %s", strerror(errno));
+	m->zero_sum = km_sum_of(m->secret, zeros);
+	return 0;
+}
+
 int km_source_run(const struct km_source_opts *o, const struct km_vm *vm, struct km_run *run,
 		  struct km_err *err)
 {
@@ -256,9 +266,9 @@ int km_source_run(const struct km_source_opts *o, const struct km_vm *vm, struct
 	s->m.ledger = km_ledger_new(o->streams);
 	if (!s->m.ledger)
 		rc = km_err_set(err, -ENOMEM, "out of memory");
-	else if (getentropy(s->m.secret, sizeof(s->m.secret)))
-		rc = km_err_set(err, -errno, "no random numbers: %s", strerror(errno));
 	else
+		rc = draw_secret(&s->m, err);
+	if (!rc)
 		rc = move(s, err);
 	finish(s, rc, err);
 	km_source_snapshot(s);
