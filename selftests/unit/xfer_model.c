@@ -10,7 +10,10 @@
  *   QEMU     syncs (moves the log's bits into its own), clears its bit of a page, reads the
  *            page, hands both over; each a step.  Any number of pages may be on the way between
  *            two of these, but of one page only one (the barriers of intake.c)
- *   stream   takes pages; reads one; settles it; sends.  Its messages arrive in order, later
+ *   stream   takes pages; reads one; settles it; sends, whole or as a delta against what it sent
+ *            last.  Its messages arrive in order, later, and are acknowledged later still
+ *   link     breaks, of all streams at once: of each stream's messages on their way some still
+ *            arrive, some never; guest and QEMU go on; then there are new connections
  *   the end  the guest stops; a last sync; all that is dirty is listed; RAM END
  *   a hint   that a page will be listed again, and that is wrong (D2): it may cost a send
  */
@@ -18,13 +21,15 @@
 #include <string.h>
 #include "ktap.h"
 #include "xfer/chooser.h"
+#include "xfer/inflight.h"
 
 #define PAGES	200
 #define STREAMS 3
 #define HAND	8
 #define WIRE	64
 #define PIPES	12
-#define CASES	2000
+#define CASES	2000  /* half of them for links that break: they take longer */
+#define NOTHING (~0u) /* no content */
 
 struct handing { /* a page between QEMU's bit and the ledger */
 	bool used, was_read;
@@ -37,9 +42,13 @@ struct stream {
 	bool was_read, may_leave, hinted;
 	unsigned int value, age; /* of hand[at], once it was read */
 	struct {
-		unsigned int page, value;
+		unsigned int page, value, age;
+		unsigned int base; /* of a delta, or NOTHING */
 	} wire[WIRE];
 	unsigned int head, len;
+	unsigned int applied; /* and not acknowledged */
+	unsigned int cache[PAGES];
+	struct km_inflight inflight;
 };
 
 struct world {
@@ -47,13 +56,13 @@ struct world {
 	unsigned int seed, values, hot;
 	unsigned int guest[PAGES], dest[PAGES];	 /* contents, by number */
 	unsigned int age[PAGES], arrived[PAGES]; /* of the content; the age of what arrived last */
+	unsigned int breaks_in;			 /* so many arrivals; 0: never */
 	unsigned int written; /* the page that is written and not yet marked, or PAGES */
 	bool log[PAGES], bitmap[PAGES];
 	struct handing pipe[PIPES];
 	struct stream s[STREAMS];
-	unsigned int wire_age[STREAMS][WIRE];
 	bool stopped, all_listed;
-	unsigned int reordered, same, later, sends;
+	unsigned int reordered, misfits, same, later, sends, deltas, breaks, lost;
 };
 
 static unsigned int roll(struct world *w, unsigned int n)
@@ -132,9 +141,13 @@ static void send_value(struct world *w, unsigned int nr, unsigned int page, unsi
 	struct stream *s = &w->s[nr];
 	unsigned int at = (s->head + s->len++) % WIRE;
 
+	km_inflight_put(&s->inflight, &s->hand[s->at], 1);
 	s->wire[at].page = page;
 	s->wire[at].value = value;
-	w->wire_age[nr][at] = age;
+	s->wire[at].age = age;
+	s->wire[at].base = roll(w, 2) ? s->cache[page] : NOTHING;
+	w->deltas += s->wire[at].base != NOTHING;
+	s->cache[page] = value;
 	km_ledger_set_sum(w->l, (struct km_page){ 0, page }, sum(value));
 	km_ledger_done(w->l, nr, 1);
 	w->sends++;
@@ -186,15 +199,64 @@ static void stream_step(struct world *w, unsigned int nr)
 static void arrive_step(struct world *w, unsigned int nr)
 {
 	struct stream *s = &w->s[nr];
-	unsigned int p = s->wire[s->head].page, age = w->wire_age[nr][s->head];
+	unsigned int p = s->wire[s->head].page, age = s->wire[s->head].age;
+	unsigned int base = s->wire[s->head].base;
 
 	if (!s->len)
 		return;
+	w->misfits += base != NOTHING && base != w->dest[p];
 	w->reordered += age < w->arrived[p];
 	w->arrived[p] = age;
 	w->dest[p] = s->wire[s->head].value;
 	s->head = (s->head + 1) % WIRE;
 	s->len--;
+	s->applied++;
+}
+
+static void ack_step(struct world *w, unsigned int nr)
+{
+	struct stream *s = &w->s[nr];
+	unsigned int n = roll(w, s->applied + 1);
+
+	s->applied -= n;
+	km_inflight_off(&s->inflight, n);
+}
+
+static void connect_stream(struct stream *s)
+{
+	s->len = s->applied = 0;
+	memset(s->cache, ~0, sizeof(s->cache));
+}
+
+/* What its sender has in hand is on its way as well: the write may have failed in its midst. */
+static void break_stream(struct world *w, unsigned int nr)
+{
+	struct stream *s = &w->s[nr];
+	unsigned int still = roll(w, s->len + 1);
+
+	for (; s->at < s->n; s->at++) {
+		km_inflight_put(&s->inflight, &s->hand[s->at], 1);
+		km_ledger_done(w->l, nr, 1);
+	}
+	s->was_read = false;
+	while (still--)
+		arrive_step(w, nr);
+	w->lost += s->len;
+	km_inflight_unsend(&s->inflight, w->l);
+	connect_stream(s);
+}
+
+static void break_link(struct world *w)
+{
+	for (unsigned int nr = 0; nr < STREAMS; nr++)
+		break_stream(w, nr);
+	w->breaks++;
+	for (unsigned int away = roll(w, 500); away; away--) {
+		guest_step(w);
+		if (!roll(w, 200))
+			sync_step(w);
+		qemu_step(w);
+	}
 }
 
 static void any_step(struct world *w)
@@ -215,6 +277,9 @@ static void any_step(struct world *w)
 		break;
 	case 4:
 		arrive_step(w, roll(w, STREAMS));
+		ack_step(w, roll(w, STREAMS));
+		if (w->breaks_in && !--w->breaks_in)
+			break_link(w);
 		break;
 	default:
 		stream_step(w, roll(w, STREAMS));
@@ -272,10 +337,23 @@ static unsigned int wrong_pages(const struct world *w)
 }
 
 struct totals {
-	unsigned int wrong, stuck, reordered, same, later, sends;
+	unsigned int wrong, stuck, reordered, misfits, same, later, sends, deltas, breaks, lost;
 };
 
-static void one_move(unsigned int seed, struct totals *t)
+static void tally(const struct world *w, struct totals *t)
+{
+	t->wrong += wrong_pages(w);
+	t->reordered += w->reordered;
+	t->misfits += w->misfits;
+	t->same += w->same;
+	t->later += w->later;
+	t->sends += w->sends;
+	t->deltas += w->deltas;
+	t->breaks += w->breaks;
+	t->lost += w->lost;
+}
+
+static void one_move(unsigned int seed, bool breaks, struct totals *t)
 {
 	struct world *w = calloc(1, sizeof(*w));
 	unsigned int steps;
@@ -288,36 +366,58 @@ static void one_move(unsigned int seed, struct totals *t)
 	km_ledger_add_block(w->l, "ram", PAGES * 4096ull);
 	for (unsigned int p = 0; p < PAGES; p++) {
 		w->guest[p] = 1 + roll(w, w->values);
-		w->dest[p] = ~0u; /* what nobody has sent */
+		w->dest[p] = NOTHING;
 		w->bitmap[p] = true;
 	}
-	for (steps = 500 + roll(w, 8000); steps; steps--)
+	for (unsigned int nr = 0; nr < STREAMS; nr++) {
+		km_inflight_init(&w->s[nr].inflight);
+		connect_stream(&w->s[nr]);
+	}
+	for (steps = 500 + roll(w, 8000); steps; steps--) {
+		if (breaks && !w->breaks_in)
+			w->breaks_in = 1 + roll(w, 200);
 		any_step(w);
+	}
 	t->stuck += !end_of_move(w);
-	t->wrong += wrong_pages(w);
-	t->reordered += w->reordered;
-	t->same += w->same;
-	t->later += w->later;
-	t->sends += w->sends;
+	tally(w, t);
+	for (unsigned int nr = 0; nr < STREAMS; nr++)
+		km_inflight_free(&w->s[nr].inflight);
 	km_ledger_free(w->l);
 	free(w);
+}
+
+static void many_moves(unsigned int n, bool breaks, struct totals *t, bool *ok)
+{
+	for (unsigned int seed = 1; seed <= n; seed++)
+		one_move(seed, breaks, t);
+	printf("# %u moves: %u sends (%u deltas), %u the same, %u later; %u breaks, %u lost\n", n,
+	       t->sends, t->deltas, t->same, t->later, t->breaks, t->lost);
+	CHECK(t->stuck == 0);
+	CHECK(t->wrong == 0);
+	CHECK(t->reordered == 0);
+	CHECK(t->misfits == 0);
+	/* Or the model shows nothing. */
+	CHECK(t->same > 10000 && t->later > 10000 && t->sends > 100000 && t->deltas > 5000);
 }
 
 static void moves(bool *ok)
 {
 	struct totals t = { 0 };
 
-	for (unsigned int seed = 1; seed <= CASES; seed++)
-		one_move(seed, &t);
-	printf("# %u moves: %u sends, %u the same, %u later\n", CASES, t.sends, t.same, t.later);
-	CHECK(t.stuck == 0);
-	CHECK(t.wrong == 0);
-	CHECK(t.reordered == 0);
-	/* Or the model shows nothing. */
-	CHECK(t.same > 10000 && t.later > 10000 && t.sends > 100000);
+	many_moves(CASES, false, &t, ok);
+	CHECK(!t.breaks);
+}
+
+static void moves_with_breaks(bool *ok)
+{
+	struct totals t = { 0 };
+
+	many_moves(CASES / 2, true, &t, ok);
+	CHECK(t.breaks > 4000 && t.lost > 10000);
 }
 
 static const struct ktap_case cases[] = {
 	{ "model: 2000 moves in random order, no page wrong, lost or reordered", moves },
+	{ "model: 1000 over links that break again and again", moves_with_breaks },
 };
 KTAP_MAIN(cases)

@@ -291,6 +291,16 @@ bool km_ledger_leave(struct km_ledger *l, struct km_page p)
 	return left;
 }
 
+void km_ledger_unsend(struct km_ledger *l, struct km_page p)
+{
+	struct stream *s = lock_of(l, p);
+
+	l->blocks[p.block].sums[p.index] = (struct km_sum){ 0 };
+	not_owed(l, s, p);
+	wait_again(l, s, p);
+	pthread_mutex_unlock(&s->lock);
+}
+
 static void recall(struct km_ledger *l, unsigned int stream)
 {
 	struct stream *s = &l->stream[stream];

@@ -10,6 +10,8 @@
  *                    |                   | leave: QEMU must list it again
  *                    +--- list, recall --+-> owed
  *
+ *   unsend: clean or owed ---> waiting, and what the destination has got is forgotten
+ *
  * The argument for I1.  QEMU clears a page's dirty bit before it lists the page, and
  * km_ledger_list() puts it among the waiting.  km_ledger_take() takes it from there, under the
  * same lock, and only then is its content read.  So either it waits (a read is still to come) or
@@ -24,6 +26,16 @@
  * I3, one page's versions stay in order: a page belongs to one stream for the whole move (groups
  * of 64 pages, dealt out in turn), a stream's pages are read and sent by one thread, and TCP
  * keeps their order.
+ *
+ * I1 over a broken link.  A page's sum says what the destination holds, or will by the order of the
+ * connection: it is set once the page is written into that.  When the connection breaks, the
+ * latter is no longer so for the pages that were written and not acknowledged (inflight.h): each
+ * may be there in the version that was sent last, in an earlier one, or never have been.
+ * km_ledger_unsend() forgets the sum and lets the page wait, so it is read once more, after the
+ * break, and can't be taken for one that the destination holds.  What was acknowledged is there.
+ * A page that was found to be the same there as one on its way is that very page, and waits again
+ * with it.  I3: a version of the old connection can't come after one of the new, since the
+ * destination has done with the old one for good before it takes a page from the new (sink_door.c).
  *
  * Which first: pages of groups that get dirty again and again (heat.h) wait until no other does,
  * since a page that is read late is sent less often.  Within each kind by address, in turn.
@@ -82,6 +94,8 @@ void km_ledger_done(struct km_ledger *l, unsigned int stream, unsigned int n);
 /* A page in hand is not sent, since QEMU must list it again.  false: too late for that, it
  * waits again. */
 bool km_ledger_leave(struct km_ledger *l, struct km_page p);
+/* A page that was sent, and is not in hand, may be lost. The stream's thread, or none. */
+void km_ledger_unsend(struct km_ledger *l, struct km_page p);
 /* QEMU has listed its last page: what is owed waits again, and nothing can be left. */
 void km_ledger_recall(struct km_ledger *l);
 
