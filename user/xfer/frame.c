@@ -15,20 +15,26 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-void km_conn_init(struct km_conn *c, int fd, int peer_ms)
+void km_conn_allow(struct km_conn *c, int peer_ms)
 {
 	struct timeval tv = { .tv_sec = peer_ms / 1000, .tv_usec = peer_ms % 1000 * 1000 };
 	unsigned int user_ms = (unsigned int)peer_ms;
+
+	c->peer_ms = c->recv_ms = peer_ms;
+	setsockopt(c->fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
+	setsockopt(c->fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv));
+	setsockopt(c->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &user_ms, sizeof(user_ms));
+}
+
+void km_conn_init(struct km_conn *c, int fd, int peer_ms)
+{
 	int one = 1;
 
 	memset(c, 0, sizeof(*c));
 	c->fd = fd;
-	c->peer_ms = c->recv_ms = peer_ms;
 	pthread_mutex_init(&c->wlock, NULL);
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv));
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &user_ms, sizeof(user_ms));
+	km_conn_allow(c, peer_ms);
 }
 
 void km_conn_close(struct km_conn *c)
@@ -41,6 +47,7 @@ void km_conn_close(struct km_conn *c)
 	free(c->buf);
 	c->buf = NULL;
 	c->cap = 0;
+	c->plain_bytes = 0;
 }
 
 void km_conn_shutdown(struct km_conn *c)
@@ -333,14 +340,27 @@ static int heard_ping(struct km_conn *c, size_t len, struct km_err *err)
 	return km_send(c, KM_OP_PING, 0, answer, sizeof(answer), err);
 }
 
+bool km_conn_broke(int rc)
+{
+	/* tcp(7), ip(7); ETIMEDOUT is also this end's patience. */
+	return rc == -EPIPE || rc == -ECONNRESET || rc == -ECONNABORTED || rc == -ETIMEDOUT ||
+	       rc == -EHOSTUNREACH || rc == -ENETUNREACH || rc == -EHOSTDOWN || rc == -ENETDOWN ||
+	       rc == -ENONET;
+}
+
+int km_recv_any(struct km_conn *c, struct km_msg *m, struct km_err *err)
+{
+	int rc = recv_one(c, m, err);
+
+	return rc || m->op != KM_OP_PING ? rc : heard_ping(c, m->len, err);
+}
+
 int km_recv(struct km_conn *c, struct km_msg *m, struct km_err *err)
 {
 	int rc;
 
 	do {
-		rc = recv_one(c, m, err);
-		if (!rc && m->op == KM_OP_PING)
-			rc = heard_ping(c, m->len, err);
+		rc = km_recv_any(c, m, err);
 	} while (!rc && m->op == KM_OP_PING);
 	return rc;
 }

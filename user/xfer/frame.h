@@ -35,6 +35,8 @@ struct km_conn {
 void km_conn_init(struct km_conn *c, int fd, int peer_ms);
 void km_conn_close(struct km_conn *c);	  /* idempotent */
 void km_conn_shutdown(struct km_conn *c); /* wakes who reads or writes it */
+/* From now on the peer may be silent for so long, and a write may wait. Before any thread reads. */
+void km_conn_allow(struct km_conn *c, int peer_ms);
 /* Who reads it waits for ever: somebody else watches the peer. Before any thread reads. */
 void km_conn_be_patient(struct km_conn *c);
 /* The kernel sends no more than that on it. */
@@ -50,7 +52,12 @@ int km_listen_tcp(const char *host, const char *port, unsigned int *got_port, st
 int km_send(struct km_conn *c, enum km_op op, uint64_t seq, const void *payload, size_t len,
 	    struct km_err *err);
 int km_send_json(struct km_conn *c, enum km_op op, json_t *j, struct km_err *err); /* steals j */
-/* The payload is c->buf until the next call; a NUL follows it. PING is eaten. */
+/* Such an error of sending or receiving is the link's, or the peer's end, and not what was said. */
+bool km_conn_broke(int rc);
+
+/* The payload is c->buf until the next call; a NUL follows it. PING is answered, if it asks. */
+int km_recv_any(struct km_conn *c, struct km_msg *m, struct km_err *err);
+/* The next that is no PING. */
 int km_recv(struct km_conn *c, struct km_msg *m, struct km_err *err);
 /* Receives and parses JSON; *op says which message it was. */
 int km_recv_json(struct km_conn *c, enum km_op *op, json_t **j, struct km_err *err);
