@@ -56,6 +56,7 @@ static void refuse(struct km_door *d, struct km_door_guest *g, const struct km_e
 
 	km_tls_close(g->tls);
 	g->tls = NULL;
+	g->refused = true;
 	if (plain)
 		say_failed(g->fd, "it takes guests by TLS alone: --psk-file or --tls-dir");
 	shutdown(g->fd, SHUT_WR);
@@ -125,9 +126,9 @@ static int attend(struct km_door *d, const struct pollfd *p, struct km_conn *c, 
 		struct km_door_guest *g = &d->guest[i];
 		bool over = now > g->until_ms;
 
-		if (p[i].revents && g->tls && !go_on(d, i, c, peer_ms))
+		if (p[i].revents && !g->refused && !go_on(d, i, c, peer_ms))
 			return 0;
-		if (p[i].revents && !g->tls && was_read(g->fd)) {
+		if (p[i].revents && g->refused && was_read(g->fd)) {
 			drop(d, i);
 		} else if (over) {
 			km_err_set(&late, -ETIMEDOUT, "no TLS handshake within %d s",
@@ -177,8 +178,6 @@ int km_door_wait(struct km_door *d, struct km_conn *c, int peer_ms,
 		if (!attend(d, guests, c, peer_ms))
 			return 0;
 		rc = p[0].revents ? let_in(d, err) : 0;
-		if (!rc && p[0].revents && !d->creds && d->n) /* nothing to wait for */
-			return go_on(d, d->n - 1, c, peer_ms);
 	} while (!rc && (end < 0 || km_now_ms() < end));
 	return rc ? rc : km_err_set(err, -ETIMEDOUT, "nobody came");
 }

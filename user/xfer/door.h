@@ -7,7 +7,7 @@
  * further one the oldest has to go.  Who is refused is told, and his connection stays until he
  * has closed it or the limit is over: closed at once, a reset might overtake what he was told.
  *
- * One thread at a time.  Without credentials (--insecure) everybody gets through.
+ * One thread at a time.  Without credentials (--insecure) everybody gets through who says anything.
  */
 #ifndef KM_DOOR_H
 #define KM_DOOR_H
@@ -19,7 +19,8 @@
 #define KM_HANDSHAKE_MS 10000
 
 struct km_door_guest {
-	struct km_tls *tls; /* NULL: refused */
+	struct km_tls *tls; /* NULL: plain TCP, or refused */
+	bool refused;
 	int fd;
 	double until_ms;
 	char who[80];
