@@ -22,7 +22,7 @@ struct run_opts {
 	const char *vm, *to, *engine, *ssh, *pin, *html, *on_stall;
 	struct km_opt_list receive_args;
 	uint64_t bandwidth;
-	unsigned int streams, max_pause_ms, deadline_ms, peer_ms, cpu_weight;
+	unsigned int streams, max_pause_ms, deadline_ms, peer_ms, retry_ms, cpu_weight;
 	bool verify, explain, no_place, trace, json;
 	struct km_opt_share delta_memory;
 	struct km_hold_opts hold;
@@ -65,6 +65,10 @@ static const struct km_opt opts[] = {
 	  0, 0, NULL, false },
 	{ "peer-timeout", KM_OPT_MS, offsetof(struct run_opts, peer_ms), "TIME",
 	  "give up a silent destination after this (default 15s)", 1000, 600000, NULL, false },
+	{ "retry-for", KM_OPT_MS, offsetof(struct run_opts, retry_ms), "TIME",
+	  "redial for so long if the link breaks while the guest works here; 0: the move fails then "
+	  "(default 60s)",
+	  0, 600000, NULL, false },
 	{ "verify", KM_OPT_FLAG, offsetof(struct run_opts, verify), NULL,
 	  "compare every page at both ends before the guest runs (lengthens the pause)", 0, 0, NULL,
 	  false },
@@ -280,6 +284,7 @@ static int check(struct run_opts *o, struct km_source_opts *so, struct km_creds_
 	so->deadline_ms = o->deadline_ms;
 	so->bandwidth_bytes_per_s = o->bandwidth;
 	so->peer_ms = o->peer_ms;
+	so->retry_ms = o->retry_ms;
 	so->cpu_weight = o->cpu_weight;
 	so->verify = o->verify;
 	so->trace = o->trace;
@@ -321,6 +326,7 @@ static int run(const struct km_cmd *cmd, int argc, char **argv)
 			      .pin = "keep",
 			      .max_pause_ms = 100,
 			      .peer_ms = 15000,
+			      .retry_ms = 60000,
 			      .delta_memory = { .percent = 10 },
 			      .hold = KM_HOLD_DEFAULTS };
 	static struct km_run_show show; /* large */

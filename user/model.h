@@ -160,6 +160,7 @@ struct km_counters {
 	uint64_t later_pages;	/* not sent: changed since QEMU listed them, so listed again */
 	uint64_t payload_bytes; /* page content on the wire, in whatever form */
 	uint64_t wire_bytes;	/* everything written to the sockets */
+	uint64_t resent_pages;	/* of the sent: a broken link may have lost them */
 	uint64_t acked_pages;	/* applied at the destination */
 	uint64_t backlog_pages; /* listed, not applied */
 	uint64_t rounds;	/* QEMU's dirty bitmap syncs */
@@ -366,7 +367,11 @@ struct km_run {
 	struct km_throttle_facts throttle;
 	struct km_stall_facts stall;
 	struct km_verify verify;
-	double total_ms; /* first to last message */
+	unsigned int redials;		/* times that the link broke and came back */
+	double redial_ms;		/* that it was away */
+	bool link_away;			/* it is */
+	char why_redialled[KM_ERR_MAX]; /* the last time */
+	double total_ms;		/* first to last message */
 	double setup_ms;
 	double pause_ms; /* pause.total_ms; without it from the guest's stop, seen here */
 	struct km_pause pause;

@@ -103,6 +103,49 @@ static void text_moved(bool *ok)
 	free(text);
 }
 
+static void redialled(bool *ok)
+{
+	struct km_progress p;
+	size_t size;
+	char *text;
+	json_t *j;
+	FILE *f;
+
+	moved();
+	text = text_of(&run);
+	CHECK(!strstr(text, "redial"));
+	free(text);
+	run.redials = 2;
+	run.redial_ms = 3200;
+	run.c.resent_pages = 1234;
+	strcpy(run.why_redialled, "cut");
+	text = text_of(&run);
+	CHECK(strstr(text,
+		     "redialled   2 times; no link for 3.20 s in all, 1234 pages were sent again\n"
+		     "              because: cut\n"));
+	free(text);
+	j = km_json_run(&run);
+	CHECK(json_integer_value(json_object_get(j, "redials")) == 2);
+	CHECK(!strcmp(json_string_value(json_object_get(j, "redialled_because")), "cut"));
+	CHECK(json_number_value(json_object_get(json_object_get(j, "times"), "redial_ms")) == 3200);
+	CHECK(json_integer_value(json_object_get(json_object_get(j, "counters"), "resent_pages")) ==
+	      1234);
+	json_decref(j);
+	/* At once, and not only when the next line is due. */
+	f = open_memstream(&text, &size);
+	km_progress_init(&p, f);
+	run.phase = KM_PHASE_PRECOPY;
+	km_progress_show(&p, &run, 1);
+	run.link_away = true;
+	km_progress_show(&p, &run, 2);
+	run.link_away = false;
+	km_progress_show(&p, &run, 3);
+	fclose(f);
+	CHECK(strstr(text, "the link is broken: redialling\n"));
+	CHECK(strstr(strstr(text, "redialling"), "round 4"));
+	free(text);
+}
+
 static void text_others(bool *ok)
 {
 	char *text;
@@ -429,6 +472,7 @@ static const struct ktap_case cases[] = {
 	{ "guests", guests },
 	{ "units", units },
 	{ "progress", progress },
+	{ "redialled: text, JSON and progress", redialled },
 	{ "placement", placement },
 };
 

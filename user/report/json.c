@@ -48,6 +48,7 @@ static json_t *counters(const struct km_counters *c)
 	km_j_put(o, "codec_ms", km_j_number(c->codec_ms));
 	km_j_put(o, "same_pages", km_j_number(c->same_pages));
 	km_j_put(o, "later_pages", km_j_number(c->later_pages));
+	km_j_put(o, "resent_pages", km_j_number(c->resent_pages));
 	km_j_put(o, "acked_pages", km_j_number(c->acked_pages));
 	km_j_put(o, "backlog_pages", km_j_number(c->backlog_pages));
 	km_j_put(o, "payload_bytes", km_j_number(c->payload_bytes));
@@ -125,6 +126,7 @@ static json_t *times(const struct km_run *r)
 	km_j_put(o, "total_ms", km_j_real(r->total_ms));
 	km_j_put(o, "setup_ms", km_j_real(r->setup_ms));
 	km_j_put(o, "pause_ms", km_j_real(r->pause_ms));
+	km_j_put(o, "redial_ms", km_j_real(r->redial_ms));
 	return o;
 }
 
@@ -145,6 +147,8 @@ json_t *km_json_run(const struct km_run *r)
 	km_j_put(o, "cipher", km_j_text_or_null(r->cipher));
 	km_j_put(o, "streams", km_j_number(r->streams));
 	km_j_put(o, "ram_bytes", km_j_number(r->ram_bytes));
+	km_j_put(o, "redials", km_j_number(r->redials));
+	km_j_put(o, "redialled_because", km_j_text_or_null(r->why_redialled));
 	km_j_put(o, "times", times(r));
 	km_j_put(o, "pause", km_json_pause(&r->pause));
 	km_j_put(o, "impact", km_json_impact(&r->impact));

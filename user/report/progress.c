@@ -28,6 +28,7 @@ void km_progress_init(struct km_progress *p, FILE *f)
 	p->tty = isatty(fileno(f)) && term && strcmp(term, "dumb");
 	p->last_ms = -1;
 	p->phase = KM_PHASE_SETUP;
+	p->away = false;
 	p->width = p->tty ? terminal_width(f) : 0;
 }
 
@@ -72,6 +73,12 @@ static void format_line(char *buf, size_t size, const struct km_run *r, double e
 			 km_fmt_bytes(wire, (double)c->wire_bytes));
 		return;
 	}
+	if (r->link_away) {
+		snprintf(buf, size, "  %s pages, %s sent; the link is broken: redialling",
+			 km_fmt_count(sent, (double)c->sent_pages),
+			 km_fmt_bytes(wire, (double)c->wire_bytes));
+		return;
+	}
 	format_left(left, c);
 	if (c->goodput_bytes_per_s)
 		km_fmt_ms(pause, left_bytes(c) * 1e3 / (double)c->goodput_bytes_per_s);
@@ -88,10 +95,12 @@ void km_progress_show(struct km_progress *p, const struct km_run *r, double elap
 	double every = p->tty ? TTY_EVERY_MS : PLAIN_EVERY_MS;
 	char line[256];
 
-	if (p->last_ms >= 0 && r->phase == p->phase && elapsed_ms - p->last_ms < every)
+	if (p->last_ms >= 0 && r->phase == p->phase && r->link_away == p->away &&
+	    elapsed_ms - p->last_ms < every)
 		return;
 	p->last_ms = elapsed_ms;
 	p->phase = r->phase;
+	p->away = r->link_away;
 	format_line(line, sizeof(line), r, elapsed_ms);
 	if (!p->tty) {
 		fprintf(p->f, "%s\n", line);

@@ -33,6 +33,7 @@ struct km_progress {
 	bool tty;
 	double last_ms;	     /* when the last line was shown, < 0 = never */
 	enum km_phase phase; /* of that line: a new phase shows at once */
+	bool away;	     /* and of the link: the same */
 	unsigned int width;
 };
 void km_progress_init(struct km_progress *p, FILE *f);

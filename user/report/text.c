@@ -89,6 +89,18 @@ static void put_headline(FILE *f, const struct km_run *r)
 	fputc('\n', f);
 }
 
+static void put_redials(FILE *f, const struct km_run *r)
+{
+	char away[KM_UNIT_MAX], pages[KM_UNIT_MAX];
+
+	if (!(r->redial_ms > 0))
+		return;
+	line(f, "redialled", "%u time%s; no link for %s in all, %s pages were sent again",
+	     r->redials, r->redials == 1 ? "" : "s", km_fmt_ms(away, r->redial_ms),
+	     km_fmt_count(pages, (double)r->c.resent_pages));
+	line(f, "", "because: %.200s", r->why_redialled);
+}
+
 static void put_times(FILE *f, const struct km_run *r)
 {
 	char a[KM_UNIT_MAX];
@@ -97,6 +109,7 @@ static void put_times(FILE *f, const struct km_run *r)
 
 	line(f, "total time", "%s, of it setup %s; %" PRIu64 " round%s", km_fmt_ms(a, r->total_ms),
 	     km_fmt_ms(b, r->setup_ms), r->c.rounds, r->c.rounds == 1 ? "" : "s");
+	put_redials(f, r);
 	if (!(r->pause_ms > 0)) {
 		line(f, "pause", "none: the guest was not stopped");
 		return;

@@ -66,12 +66,12 @@ static int list_page(struct km_move *m, struct km_page p, const uint8_t *data, s
 
 static bool has_room(struct km_move *m)
 {
-	return m->listed_content < m->content_until &&
+	return !m->broken && m->listed_content < m->content_until &&
 	       (m->listed_content < m->list_until || km_move_backlog(m) <= m->backlog_cap);
 }
 
 /* Back-pressure: QEMU's writes block meanwhile, so it can't believe that it is
- * nearly done. */
+ * nearly done.  Nor does it go far while the link is away. */
 static void wait_for_room(struct km_move *m)
 {
 	while (!m->failed && !has_room(m))
@@ -144,6 +144,14 @@ static void *channel_main(void *arg)
 
 /* ---- the main channel ---- */
 
+/* With a number: see talk.h. */
+static int say(struct km_move *m, enum km_op op, const void *buf, size_t len, struct km_err *err)
+{
+	int rc = km_talk_say(&m->talk, op, buf, len, err);
+
+	return km_conn_broke(rc) ? km_move_broke(m, err) : rc;
+}
+
 static int op_emit(void *ctx, const uint8_t *buf, size_t len)
 {
 	struct km_move *m = ctx;
@@ -152,7 +160,7 @@ static int op_emit(void *ctx, const uint8_t *buf, size_t len)
 
 	if (m->all_listed)
 		km_mark(&m->marks, KM_MARK_SAVED);
-	rc = km_send(&m->control, KM_OP_MAIN, 0, buf, len, &err);
+	rc = say(m, KM_OP_MAIN, buf, len, &err);
 	atomic_fetch_add(&m->device_bytes, len);
 	return rc ? km_move_fail(m, &err) : 0;
 }
@@ -185,7 +193,8 @@ static int op_page(void *ctx, const char *block, uint64_t offset, const uint8_t 
 
 static int announce_blocks(struct km_move *m, struct km_err *err)
 {
-	json_t *list = json_array();
+	json_t *list = json_array(), *all = json_pack("{s:o}", "blocks", list);
+	char *text;
 	int rc = km_guestmem_open(&m->mem, m->pid, &m->where, m->ledger, true, err);
 
 	for (uint32_t i = 0; !rc && i < km_ledger_blocks(m->ledger); i++)
@@ -194,11 +203,13 @@ static int announce_blocks(struct km_move *m, struct km_err *err)
 						km_ledger_block_name(m->ledger, i), "bytes",
 						(json_int_t)(km_ledger_block_pages(m->ledger, i) *
 							     KM_PAGE_SIZE)));
-	if (rc) {
-		json_decref(list);
-		return rc;
-	}
-	return km_send_json(&m->control, KM_OP_BLOCKS, json_pack("{s:o}", "blocks", list), err);
+	text = rc ? NULL : json_dumps(all, JSON_COMPACT);
+	json_decref(all);
+	if (!rc)
+		rc = text ? say(m, KM_OP_BLOCKS, text, strlen(text), err) :
+			    km_err_set(err, -ENOMEM, "out of memory for a BLOCKS message");
+	free(text);
+	return rc;
 }
 
 /* I3: what follows on the control connection waits until the destination has
@@ -228,14 +239,14 @@ static int op_eos(void *ctx, bool last)
 
 	if (first)
 		rc = announce_blocks(m, &err);
-	if (last)
-		m->all_listed = true;
+	if (!rc && last)
+		rc = km_move_all_listed(m, &err);
 	if (!rc)
 		rc = barrier(m);
 	if (!rc && last)
 		rc = send_fence(m, &err);
 	if (!rc && (first || last))
-		rc = km_send(&m->control, KM_OP_SYNC, 0, NULL, 0, &err);
+		rc = say(m, KM_OP_SYNC, NULL, 0, &err);
 	return rc ? km_move_fail(m, &err) : 0;
 }
 

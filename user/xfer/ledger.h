@@ -94,7 +94,8 @@ void km_ledger_done(struct km_ledger *l, unsigned int stream, unsigned int n);
 /* A page in hand is not sent, since QEMU must list it again.  false: too late for that, it
  * waits again. */
 bool km_ledger_leave(struct km_ledger *l, struct km_page p);
-/* A page that was sent, and is not in hand, may be lost. The stream's thread, or none. */
+/* A page that was sent, or is in hand and then said to be done, may be lost. The stream's thread,
+ * or none. */
 void km_ledger_unsend(struct km_ledger *l, struct km_page p);
 /* QEMU has listed its last page: what is owed waits again, and nothing can be left. */
 void km_ledger_recall(struct km_ledger *l);

@@ -6,8 +6,13 @@
  *   sender.c   takes pages from the ledger, reads their content, sends them
  *   source.c   runs the whole, talks to QEMU and to the user
  *
- * Locks: `lock` guards err and the barrier and goes with `cond`; everything
- * else is atomic or belongs to one thread.  No lock is held over I/O.
+ * Connections are opened and closed by the thread that runs the whole.  When one breaks while the
+ * guest works, whoever finds out says so (km_move_broke()), all of them are shut down, and the
+ * threads that serve them end; then there are new ones, and new threads (source_redial.c).  QEMU
+ * waits meanwhile: nothing is read from its channels.
+ *
+ * Locks: `lock` guards err, broken and the barrier and goes with `cond`; everything
+ * else is atomic or belongs to one thread.  But for talk's no lock is held over I/O.
  */
 #ifndef KM_MOVE_H
 #define KM_MOVE_H
@@ -16,8 +21,10 @@
 #include "chooser.h"
 #include "frame.h"
 #include "guestmem.h"
+#include "inflight.h"
 #include "mainchan.h"
 #include "pagesend.h"
+#include "talk.h"
 
 struct km_move;
 
@@ -27,8 +34,9 @@ struct km_lane { /* one stream to the destination */
 	struct km_conn conn;
 	pthread_t sender, acks;
 	_Atomic bool sending;
-	_Atomic uint64_t sent_msgs;
+	_Atomic uint64_t sent_msgs; /* on this connection */
 	_Atomic uint64_t acked_pages;
+	struct km_inflight inflight;
 };
 
 struct km_channel { /* one multifd connection from the source QEMU */
@@ -42,6 +50,9 @@ struct km_move {
 	pthread_cond_t cond;
 	struct km_err err;
 	_Atomic bool failed, finished;
+	_Atomic bool redials; /* a link that breaks in pre-copy is redialled */
+	_Atomic bool broken;  /* it is, and why: */
+	struct km_err why_broken;
 
 	pid_t pid;
 	struct km_blocks where;
@@ -54,7 +65,9 @@ struct km_move {
 	struct km_lane lanes[KM_STREAMS_MAX];
 	struct km_channel channels[KM_STREAMS_MAX];
 	struct km_conn control;
-	int main_fd; /* QEMU's main channel; written by the return path */
+	struct km_talk talk;   /* on it */
+	uint64_t closed_bytes; /* written to connections that are closed */
+	int main_fd;	       /* QEMU's main channel; written by the return path */
 	pthread_t main_thread;
 	unsigned int quiet_pages; /* listed since it woke anybody */
 	uint8_t uuid[16];
@@ -68,15 +81,21 @@ struct km_move {
 	 * else until list_until pages with content were. None after content_until of them. */
 	_Atomic uint64_t backlog_cap, list_until, content_until;
 	_Atomic uint64_t listed, listed_content, merged, sent, same, later, device_bytes;
+	_Atomic uint64_t lost; /* sent, not acknowledged when the link broke, and so sent again */
 	struct km_pagesend_counts pages;	  /* sent */
 	_Atomic bool takes_deltas[KM_BLOCKS_MAX]; /* the destination, by block */
 	uint64_t delta_bytes;			  /* memory for them, of all streams */
-	_Atomic bool all_listed;		  /* RAM END was read: the guest is stopped */
-	struct km_marks marks;			  /* of the pause */
+	_Atomic bool all_listed; /* RAM END was read: the guest is stopped, no link is redialled */
+	struct km_marks marks;	 /* of the pause */
 };
 
 /* The first error wins; every blocked thread wakes. Returns err's code. */
 int km_move_fail(struct km_move *m, const struct km_err *err);
+/* A connection is broken (km_conn_broke()): it will be redialled, or that is the move's failure.
+ * Returns 0 or err's code. */
+int km_move_broke(struct km_move *m, const struct km_err *err);
+/* RAM END was read. 0, or why the link was broken. */
+int km_move_all_listed(struct km_move *m, struct km_err *err);
 /* Waits until cond is signalled, at most ms. */
 void km_move_wait(struct km_move *m, int ms);
 void km_move_wake(struct km_move *m);
@@ -92,5 +111,7 @@ void km_intake_join(struct km_move *m);
 /* sender.c */
 int km_senders_start(struct km_move *m, struct km_err *err);
 void km_senders_join(struct km_move *m);
+/* After that: what may be lost waits again. */
+void km_senders_unsend(struct km_move *m);
 
 #endif

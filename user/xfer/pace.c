@@ -48,6 +48,11 @@ void km_pace_see(struct km_pace *p, double now_ms, uint64_t carried, bool busy)
 	p->busy = busy;
 }
 
+void km_pace_restart(struct km_pace *p)
+{
+	p->at_ms = 0;
+}
+
 void km_pace_see_pages(struct km_pace *p, uint64_t pages, uint64_t bytes)
 {
 	double weight = (double)pages / ((double)pages + COST_PAGES);

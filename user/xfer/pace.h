@@ -55,6 +55,8 @@ struct km_pace {
 /* carried: bytes that have left this host on all streams so far; busy: there is more on its way.
  * Between two busy looks it is the link that sets the rate; else it carries at least that. */
 void km_pace_see(struct km_pace *p, double now_ms, uint64_t carried, bool busy);
+/* carried begins anew: there are other connections. */
+void km_pace_restart(struct km_pace *p);
 /* Of so many pages with content sent since, so many bytes were left to send (pack.h). */
 void km_pace_see_pages(struct km_pace *p, uint64_t pages, uint64_t bytes);
 /* QEMU has begun another round. */

@@ -2,7 +2,8 @@
 /*
  * From the ledger to the wire: one thread a stream takes its pages, reads
  * their content (after the take: see ledger.h) and sends those that the
- * destination needs (chooser.h); another reads what it acknowledges.
+ * destination needs (chooser.h); another reads what it acknowledges.  Both end
+ * with their connection; what that took with it waits again (inflight.h).
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -22,10 +23,14 @@ struct batch {
 
 static int read_pages(struct km_lane *lane, struct batch *b, struct km_err *err)
 {
+	int rc;
+
 	for (unsigned int i = 0; i < b->n; i++)
 		b->index[i] = b->taken[i].page.index;
-	return km_guestmem_read(lane->move->mem, b->taken[0].page.block, b->index, b->n, b->content,
-				err);
+	rc = km_guestmem_read(lane->move->mem, b->taken[0].page.block, b->index, b->n, b->content,
+			      err);
+	/* Not the link's, whatever becomes of that meanwhile: what is in hand is lost. */
+	return rc ? km_move_fail(lane->move, err) : 0;
 }
 
 /* Keeps those that must be sent; what is settled for the others is said to the ledger. */
@@ -62,23 +67,44 @@ static void choose_pages(struct km_lane *lane, struct batch *b)
 	b->n = kept;
 }
 
+/* Only pages of a few bytes can be so many that there is no room.  false: there will be none, and
+ * what is in hand has been given back. */
+static bool await_room(struct km_lane *lane, const struct batch *b)
+{
+	struct km_move *m = lane->move;
+
+	while (!km_inflight_has_room(&lane->inflight, b->n)) {
+		if (!m->failed && !m->finished && !m->broken) {
+			km_move_wait(m, 50);
+			continue;
+		}
+		for (unsigned int i = 0; i < b->n; i++)
+			km_ledger_unsend(m->ledger, b->taken[i].page);
+		km_ledger_done(m->ledger, lane->index, b->n);
+		return false;
+	}
+	return true;
+}
+
 static int send_pages(struct km_lane *lane, struct batch *b, struct km_err *err)
 {
 	struct km_move *m = lane->move;
 	int rc;
 
+	if (!await_room(lane, b))
+		return 0;
+	km_inflight_put(&lane->inflight, b->taken, b->n);
 	lane->sending = true;
 	rc = km_pagesend(b->out, lane->sent_msgs + 1, b->taken, b->n, b->content, err);
 	lane->sending = false;
-	if (rc)
-		return rc;
-	for (unsigned int i = 0; i < b->n; i++)
+	for (unsigned int i = 0; !rc && i < b->n; i++)
 		km_ledger_set_sum(m->ledger, b->taken[i].page, b->sum[i]);
 	/* Before they are done: the fence reads it once nothing is in hand any more. */
 	atomic_fetch_add(&lane->sent_msgs, 1);
 	atomic_fetch_add(&m->sent, b->n);
+	/* After an error, too: some of it may be on its way. */
 	km_ledger_done(m->ledger, lane->index, b->n);
-	return 0;
+	return rc;
 }
 
 static int sender_run(struct km_lane *lane, struct batch *b, struct km_err *err)
@@ -86,7 +112,7 @@ static int sender_run(struct km_lane *lane, struct batch *b, struct km_err *err)
 	struct km_move *m = lane->move;
 	int rc = 0;
 
-	while (!rc && !m->failed && !m->finished) {
+	while (!rc && !m->failed && !m->finished && !m->broken) {
 		b->n = km_ledger_take(m->ledger, lane->index, b->taken, KM_WIRE_PAGES_MAX);
 		if (!b->n) {
 			km_move_wait(m, 10);
@@ -108,9 +134,14 @@ static int sender_run(struct km_lane *lane, struct batch *b, struct km_err *err)
  * streams afterwards: the reason has half a second to be read. */
 static void lane_broke(struct km_lane *lane, const struct km_err *err)
 {
-	for (int i = 0; i < 10 && !lane->move->failed && !lane->move->finished; i++)
+	struct km_move *m = lane->move;
+
+	for (int i = 0; i < 10 && !m->failed && !m->finished && !m->broken; i++)
 		usleep(50000);
-	km_move_fail(lane->move, err);
+	if (km_conn_broke(err->code))
+		km_move_broke(m, err);
+	else if (!m->broken)
+		km_move_fail(m, err);
 }
 
 static void *sender_main(void *arg)
@@ -143,19 +174,23 @@ static void *acks_main(void *arg)
 	struct km_move *m = lane->move;
 	struct km_err err = { 0 };
 	struct km_msg msg;
+	uint64_t acked = 0; /* on this connection */
 	int rc;
 
 	for (;;) {
 		rc = km_recv(&lane->conn, &msg, &err);
-		if (m->finished)
+		if (m->finished || m->broken)
 			return NULL;
 		if (!rc && msg.op != KM_OP_ACK)
 			rc = km_err_set(&err, -EPROTO, "%s on a stream", km_op_name(msg.op));
+		if (!rc && (msg.seq < acked || km_inflight_off(&lane->inflight, msg.seq - acked)))
+			rc = km_err_set(&err, -EPROTO, "ACK of pages that were not sent");
 		if (rc) {
 			lane_broke(lane, &err);
 			return NULL;
 		}
-		lane->acked_pages = msg.seq;
+		lane->acked_pages += msg.seq - acked;
+		acked = msg.seq;
 		km_move_wake(m);
 	}
 }
@@ -165,6 +200,9 @@ int km_senders_start(struct km_move *m, struct km_err *err)
 	int rc = 0;
 
 	for (unsigned int i = 0; !rc && i < m->nlanes; i++) {
+		m->lanes[i].sent_msgs = 0;
+		if (!m->lanes[i].inflight.page && km_inflight_init(&m->lanes[i].inflight))
+			return km_err_set(err, -ENOMEM, "out of memory for a stream");
 		rc = pthread_create(&m->lanes[i].sender, NULL, sender_main, &m->lanes[i]);
 		if (!rc)
 			rc = pthread_create(&m->lanes[i].acks, NULL, acks_main, &m->lanes[i]);
@@ -179,5 +217,13 @@ void km_senders_join(struct km_move *m)
 			pthread_join(m->lanes[i].sender, NULL);
 		if (m->lanes[i].acks)
 			pthread_join(m->lanes[i].acks, NULL);
+		m->lanes[i].sender = m->lanes[i].acks = 0;
 	}
+}
+
+void km_senders_unsend(struct km_move *m)
+{
+	for (unsigned int i = 0; i < m->nlanes; i++)
+		m->lost += km_inflight_unsend(&m->lanes[i].inflight, m->ledger);
+	km_move_wake(m);
 }

@@ -6,7 +6,8 @@
  *     \               \                  \                   \
  *      +---------------+------------------+-------------------+--> GONE
  *
- * Before GO every failure, and the source's silence, ends in GONE: QEMU is
+ * In READY and FILLING, up to FENCE, a source whose link broke is waited for
+ * (sink_door.c).  Else, before GO, every failure, and the source's silence, ends in GONE: QEMU is
  * killed (I4), but for one that was attached to in IDLE, which waits on
  * (attach.h).  GO is the commit point (I5); after it QEMU is never killed but
  * where it refuses to run, and then the source is told DEAD.  A source that has
@@ -19,6 +20,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "clock.h"
 #include "cond.h"
 #include "fault.h"
 #include "keep.h"
@@ -89,8 +91,10 @@ static int got_go(struct sink *s, struct km_err *err)
 
 static int got(struct sink *s, const struct km_msg *m, const uint8_t *buf, struct km_err *err)
 {
-	int rc;
+	int rc = km_talk_check(&s->talk, m, err);
 
+	if (rc)
+		return rc;
 	if (s->relay && !s->mem && m->op != KM_OP_BLOCKS && m->op != KM_OP_MAIN &&
 	    m->op != KM_OP_ABORT)
 		return km_err_set(err, -EPROTO, "%s before BLOCKS", km_op_name(m->op));
@@ -107,7 +111,8 @@ static int got(struct sink *s, const struct km_msg *m, const uint8_t *buf, struc
 		rc = km_write_full(s->q.main_fd, buf, m->len);
 		return rc ? km_err_set(err, rc, "the destination QEMU closed its main channel") : 0;
 	case KM_OP_FENCE:
-		return km_sink_wait_fence(s, buf, m->len, err);
+		rc = km_sink_no_more_returns(s, err);
+		return rc ? rc : km_sink_wait_fence(s, buf, m->len, err);
 	case KM_OP_SYNC:
 		pthread_mutex_lock(&s->inject);
 		rc = km_destqemu_sync(&s->q, err);
@@ -138,12 +143,15 @@ static int serve(struct sink *s, struct km_err *err)
 	do {
 		rc = km_sink_set_up(s, err);
 	} while (rc == -EAGAIN);
+	s->heard_ms = km_now_ms();
 	if (!rc)
 		km_holding_begin(&s->holding, &s->o->hold, s->q.pid, &s->held);
 	while (!rc) {
-		rc = km_recv(&s->control, &m, err);
+		rc = km_sink_next(s, &m, err);
 		if (!rc)
 			rc = got(s, &m, s->control.buf, err);
+		if (!rc)
+			km_talk_done(&s->talk, &m);
 	}
 	if (s->go) /* RUNNING or DEAD was said */
 		s->understood = !km_recv(&s->control, &m, NULL) && m.op == KM_OP_BYE;
@@ -268,6 +276,7 @@ int km_sink_serve(const struct km_sink_opts *o, struct km_sink_result *res, stru
 	km_sink_pins_free(s);
 	km_guestmem_close(s->mem);
 	km_ledger_free(s->blocks);
+	km_talk_free(&s->talk);
 	free(s);
 	return rc;
 }

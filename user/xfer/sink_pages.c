@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "../ctl/ramblocks.h"
 #include "bytes.h"
 #include "clock.h"
@@ -69,6 +70,15 @@ static int apply(struct sink *s, struct intake *in, const uint8_t *buf, size_t l
 	return (int)p->n;
 }
 
+/* A source that gives up says so on the control connection, and closes its streams
+ * afterwards: there is half a second to read it. */
+static int lane_broke(struct sink *s, const struct km_err *err)
+{
+	for (int i = 0; i < 10 && !s->failed && !s->done && !s->broken && !s->fenced; i++)
+		usleep(50000);
+	return km_sink_broke(s, err);
+}
+
 static int lane_run(struct sink_lane *l, struct intake *in, struct km_err *err)
 {
 	struct sink *s = l->s;
@@ -78,20 +88,22 @@ static int lane_run(struct sink_lane *l, struct intake *in, struct km_err *err)
 
 	for (;;) {
 		rc = km_recv(&l->conn, &m, err);
-		if (s->done || s->failed)
+		if (s->done || s->failed || s->broken)
 			return 0;
+		if (km_conn_broke(rc))
+			return lane_broke(s, err);
 		if (!rc && (m.op != KM_OP_PAGES || m.seq != l->applied_msgs + 1))
 			rc = km_err_set(err, -EPROTO, "%s out of order on a stream",
 					km_op_name(m.op));
 		km_fault_slow("slow-apply");
 		if (!rc)
 			rc = apply(s, in, l->conn.buf, m.len, err);
-		if (rc > 0) {
-			acked += (uint64_t)rc;
-			rc = km_send(&l->conn, KM_OP_ACK, acked, NULL, 0, err);
-		}
-		if (rc)
+		if (rc <= 0)
 			return rc;
+		acked += (uint64_t)rc;
+		rc = km_send(&l->conn, KM_OP_ACK, acked, NULL, 0, err);
+		if (rc)
+			return km_conn_broke(rc) ? lane_broke(s, err) : rc;
 		pthread_mutex_lock(&s->lock);
 		l->applied_msgs++;
 		pthread_cond_broadcast(&s->cond);
@@ -178,7 +190,16 @@ static int say_reach(struct sink *s, struct km_err *err)
 
 	for (unsigned int i = 0; i < n; i++)
 		reach[i] = km_guestmem_reach(s->mem, i) != KM_REACH_NONE;
-	return km_send(&s->control, KM_OP_REACH, 0, reach, n, err);
+	return km_sink_say(s, KM_OP_REACH, reach, n, err);
+}
+
+int km_sink_start_lanes(struct sink *s, struct km_err *err)
+{
+	int rc = 0;
+
+	for (unsigned int k = 0; !rc && k < s->nlanes; k++)
+		rc = pthread_create(&s->lanes[k].thread, NULL, lane_main, &s->lanes[k]);
+	return rc ? km_err_set(err, -rc, "cannot start a thread: %s", strerror(rc)) : 0;
 }
 
 int km_sink_open_blocks(struct sink *s, const uint8_t *buf, size_t len, struct km_err *err)
@@ -207,8 +228,8 @@ int km_sink_open_blocks(struct sink *s, const uint8_t *buf, size_t len, struct k
 	if (!rc)
 		rc = say_reach(s, err);
 	km_verifier_init(&s->verify, s->blocks, s->mem);
-	for (unsigned int k = 0; !rc && k < s->nlanes; k++)
-		rc = pthread_create(&s->lanes[k].thread, NULL, lane_main, &s->lanes[k]);
+	if (!rc)
+		rc = km_sink_start_lanes(s, err);
 	if (!rc)
 		rc = pthread_create(&s->watch, NULL, km_sink_watch_main, s);
 	return rc > 0 ? km_err_set(err, -rc, "cannot start a thread") : rc;

@@ -3,6 +3,7 @@
  * What the sink's files share.
  *
  *   sink.c        the states of a move, GO, the end
+ *   sink_door.c   its streams come, and it comes back when a link broke
  *   sink_setup.c  from the first connection to a QEMU that waits
  *   sink_pins.c   the guest's threads where they were at the source
  *   sink_place.c  where those of the move run
@@ -11,7 +12,7 @@
  *   sink_arrival.c the guest's first time here
  *   sink_guard.c  what is left to do when this process is killed
  *
- * Locks: `lock` guards err and applied_msgs and goes with `cond`; `inject`
+ * Locks: `lock` guards err, applied_msgs, broken and fenced and goes with `cond`; `inject`
  * keeps what is written into QEMU's multifd channels whole.
  */
 #ifndef KM_SINK_PRIV_H
@@ -30,6 +31,7 @@
 #include "placing.h"
 #include "qmigrate.h"
 #include "sink.h"
+#include "talk.h"
 #include "verify.h"
 
 struct sink;
@@ -52,6 +54,14 @@ struct sink {
 	struct km_destqemu q;
 	struct km_door door;
 	struct km_conn control;
+	struct km_talk talk;	/* on it */
+	unsigned int return_ms; /* a source whose link broke is waited for; 0 = not */
+	unsigned int life;	/* of the connections */
+	double heard_ms;	/* when the source said something */
+	double away_until_ms;	/* 0 = it is there */
+	_Atomic bool broken;	/* a connection is, and why: */
+	struct km_err why_broken;
+	_Atomic bool fenced; /* FENCE has come */
 	struct km_pinger pinger;
 	struct km_clocks clocks;
 	struct km_marks marks; /* of the pause */
@@ -64,7 +74,7 @@ struct sink {
 	struct km_placing_wish place;
 	struct km_placing placing;
 	struct km_placed placed; /* QEMU's side of both: the watcher's while it lives */
-	unsigned int nlanes;
+	unsigned int nlanes, open_lanes;
 	struct sink_lane lanes[KM_STREAMS_MAX];
 	unsigned int watch_ms; /* of the guest's first time; 0: nobody asks for it */
 	void *impact;	       /* of km_question_impact; NULL without */
@@ -83,6 +93,22 @@ struct sink {
 /* The first error wins; every blocked thread wakes. Returns err's code. */
 int km_sink_fail(struct sink *s, const struct km_err *err);
 
+/* A connection is broken (km_conn_broke()): the source may come back, or it is the move's failure.
+ * Returns 0 or err's code. */
+int km_sink_broke(struct sink *s, const struct km_err *err);
+
+/* sink_door.c: the next who gets through the door; who has no business here is told so; all streams
+ * of this life. */
+int km_sink_await(struct sink *s, struct km_conn *c, int wait_ms, struct km_err *err);
+void km_sink_send_away(struct sink *s, struct km_conn *c, const char *why);
+int km_sink_accept_lanes(struct sink *s, struct km_err *err);
+/* The source's next message, on whichever connection; it is in s->control's buffer. */
+int km_sink_next(struct sink *s, struct km_msg *m, struct km_err *err);
+/* A message with a number (talk.h). */
+int km_sink_say(struct sink *s, enum km_op op, const void *buf, size_t len, struct km_err *err);
+/* FENCE has come. 0, or why a stream was broken before. */
+int km_sink_no_more_returns(struct sink *s, struct km_err *err);
+
 /* sink_setup.c. -EAGAIN: the caller was not a source, the next one may be. */
 int km_sink_set_up(struct sink *s, struct km_err *err);
 
@@ -100,7 +126,9 @@ bool km_sink_pins_heard(struct sink *s, const char *line); /* in the guard */
 /* sink_place.c: once QEMU is there and before its migration. */
 void km_sink_place(struct sink *s);
 
-/* sink_pages.c: BLOCKS starts the streams' threads; FENCE waits for them. */
+/* sink_pages.c: BLOCKS starts the streams' threads, as do new connections after it; FENCE waits for
+ * them. */
+int km_sink_start_lanes(struct sink *s, struct km_err *err);
 int km_sink_open_blocks(struct sink *s, const uint8_t *buf, size_t len, struct km_err *err);
 int km_sink_wait_fence(struct sink *s, const uint8_t *buf, size_t len, struct km_err *err);
 

@@ -20,7 +20,7 @@ void *km_sink_rp_main(void *arg)
 			continue;
 		if (n <= 0)
 			return NULL; /* the watcher says whether that is good or bad */
-		if (km_send(&s->control, KM_OP_RP, 0, buf, (size_t)n, &err)) {
+		if (km_sink_say(s, KM_OP_RP, buf, (size_t)n, &err)) {
 			km_sink_fail(s, &err);
 			return NULL;
 		}

@@ -12,6 +12,9 @@
 #include "sink_priv.h"
 #include "tls.h"
 
+/* Nobody's half-arrived guest is kept for longer. */
+#define RETURN_MS_MAX 3600000
+
 static int parse_uuid(const char *text, uint8_t uuid[16])
 {
 	unsigned int v, n = 0;
@@ -54,82 +57,6 @@ static int start_guest(struct sink *s, const json_t *hello, json_t *welcome, str
 	return rc;
 }
 
-/* The next one who gets through the door. */
-static int await(struct sink *s, struct km_conn *c, int wait_ms, struct km_err *err)
-{
-	struct pollfd more[KM_DOOR_MORE] = {
-		{ .fd = s->control.fd > 0 ? s->control.fd : -1, .events = POLLRDHUP },
-		{ .fd = s->q.attached ? s->q.attached->pidfd : -1, .events = POLLIN },
-	};
-	int rc = km_door_wait(&s->door, c, (int)s->o->peer_ms, more, wait_ms, err);
-
-	if (rc == -ETIMEDOUT)
-		return km_err_set(err, rc, "the source did not open its streams");
-	if (rc <= 0)
-		return rc;
-	if (more[0].revents)
-		return km_err_set(err, -EPIPE, "the source went away before it opened its streams");
-	return km_err_set(err, -ECHILD, "QEMU %d, which was to take the guest, has ended",
-			  s->q.pid);
-}
-
-/* It is told, and so is the user; the next one may be better. */
-static void send_away(struct sink *s, struct km_conn *c, const char *why)
-{
-	struct km_err err;
-
-	km_err_set(&err, -EACCES, "refused %s: %s", c->who, why);
-	km_send_json(c, KM_OP_FAILED, json_pack("{s:s}", "error", why), NULL);
-	if (s->o->refused)
-		s->o->refused(s->o->ctx, &err);
-}
-
-/* Which of this move's streams the connection is; -1: none. */
-static int lane_of(const struct sink *s, enum km_op op, const json_t *j)
-{
-	const char *given = json_string_value(json_object_get(j, "session"));
-	json_int_t k = json_integer_value(json_object_get(j, "stream"));
-
-	if (op != KM_OP_STREAM || !given || strcmp(given, s->journal.session) || k < 0 ||
-	    k >= s->nlanes || s->lanes[k].s)
-		return -1;
-	return (int)k;
-}
-
-static int accept_lanes(struct sink *s, struct km_err *err)
-{
-	double end = km_now_ms() + s->o->peer_ms, left;
-	unsigned int open = 0;
-	int rc = 0;
-
-	while (!rc && open < s->nlanes) {
-		struct km_conn c;
-		json_t *j = NULL;
-		enum km_op op = KM_OP_LAST;
-		int k = -1;
-
-		left = end - km_now_ms();
-		rc = await(s, &c, left > 0 ? (int)left : 0, err);
-		if (rc)
-			break;
-		if (!km_recv_json(&c, &op, &j, NULL))
-			k = lane_of(s, op, j);
-		json_decref(j);
-		if (k < 0) {
-			send_away(s, &c, "it waits for another source's streams");
-			km_conn_close(&c);
-			continue;
-		}
-		km_conn_be_patient(&c);
-		s->lanes[k].conn = c;
-		s->lanes[k].s = s;
-		open++;
-		end = km_now_ms() + s->o->peer_ms;
-		rc = km_send(&s->lanes[k].conn, KM_OP_WELCOME, 0, NULL, 0, err);
-	}
-	return rc;
-}
-
 /* A source whose GO was not answered asks what became of its guest: the journal
  * knows, whichever `kmigrate receive` it was. */
 static void answer_outcome(struct sink *s, const json_t *ask)
@@ -161,12 +88,16 @@ static void answer_outcome(struct sink *s, const json_t *ask)
 static int read_hello(struct sink *s, const json_t *hello, struct km_err *err)
 {
 	struct km_journal *j = &s->journal;
+	json_int_t back;
 	const char *t;
 
 	s->nlanes = (unsigned int)json_integer_value(json_object_get(hello, "streams"));
 	t = json_string_value(json_object_get(hello, "engine"));
 	s->relay = t && !strcmp(t, "relay");
 	s->paused = json_is_true(json_object_get(hello, "paused"));
+	back = json_integer_value(json_object_get(hello, "return_ms"));
+	s->return_ms = s->relay && back > 0 && back <= RETURN_MS_MAX ? (unsigned int)back : 0;
+	km_talk_init(&s->talk, &s->control, s->return_ms);
 	if (!s->relay && s->o->creds)
 		return km_err_set(err, -ENOTSUP,
 				  "QEMU's own engine is not encrypted: it takes --insecure");
@@ -207,6 +138,8 @@ static int be_ready(struct sink *s, const json_t *hello, struct km_err *err)
 		rc = km_sink_pins_lay(s, hello, err);
 	if (!rc)
 		rc = new_session(s, err);
+	if (!rc)
+		rc = km_talk_up(&s->talk, 0, err);
 	if (!rc) {
 		rc = km_keep(&s->journal, s->o->creds, err);
 		if (!rc)
@@ -236,7 +169,7 @@ static int be_ready(struct sink *s, const json_t *hello, struct km_err *err)
 	if (!rc)
 		rc = km_send_json(&s->control, KM_OP_WELCOME, json_incref(welcome), err);
 	if (!rc && s->relay)
-		rc = accept_lanes(s, err);
+		rc = km_sink_accept_lanes(s, err);
 	km_door_clear(&s->door);
 	if (!rc)
 		rc = pthread_create(s->relay ? &s->rp : &s->watch, NULL,
@@ -255,13 +188,13 @@ static int meet(struct sink *s, json_t **hello)
 
 	if (rc) {
 		if (rc != -EPIPE)
-			send_away(s, &s->control, err.text);
+			km_sink_send_away(s, &s->control, err.text);
 	} else if (op == KM_OP_OUTCOME) {
 		answer_outcome(s, *hello);
 	} else if (op != KM_OP_HELLO) {
-		send_away(s, &s->control, "it waits for a source's first word");
+		km_sink_send_away(s, &s->control, "it waits for a source's first word");
 	} else if (s->control.tls && km_tls_by_older_key(s->control.tls)) {
-		send_away(s, &s->control, "this pre-shared key was for an earlier move");
+		km_sink_send_away(s, &s->control, "this pre-shared key was for an earlier move");
 	} else {
 		return 0;
 	}
@@ -271,7 +204,7 @@ static int meet(struct sink *s, json_t **hello)
 int km_sink_set_up(struct sink *s, struct km_err *err)
 {
 	json_t *hello = NULL;
-	int rc = await(s, &s->control, -1, err);
+	int rc = km_sink_await(s, &s->control, -1, err);
 
 	if (rc)
 		return rc;

@@ -8,6 +8,8 @@
  *                                                         runs here              the destination
  *                                                                                says which
  *
+ * A link that breaks in PRECOPY is redialled (source_redial.c).
+ *
  * COMMIT has two steps.  First the source QEMU may complete: until then its
  * return path lacks SHUT, and it resumes the guest by itself when this process
  * dies (retpath.h).  Once it has said "completed" it does not resume by itself
@@ -174,6 +176,8 @@ static void finish(struct source *s, int rc, const struct km_err *err)
 
 	if (rc && !s->go_sent && s->m.control.fd > 0)
 		km_send(&s->m.control, KM_OP_ABORT, 0, err->text, strlen(err->text), NULL);
+	if (s->redialling)
+		s->run->redial_ms += km_now_ms() - s->t_broken;
 	km_source_throttle_end(s);
 	km_pinger_stop(&s->pinger);
 	wake_all(s, rc, err);
@@ -194,17 +198,20 @@ static void finish(struct source *s, int rc, const struct km_err *err)
 	km_guard_dismiss(&s->guard);
 }
 
-static void tear_down(struct source *s)
+static void tear_down(struct source *s, const struct km_err *why)
 {
 	struct km_move *m = &s->m;
 	char path[96];
 
+	km_source_redial_end(s, why);
 	km_intake_join(m);
 	km_senders_join(m);
 	if (s->control)
 		pthread_join(s->control, NULL);
-	for (unsigned int i = 0; i < m->nlanes; i++)
+	for (unsigned int i = 0; i < m->nlanes; i++) {
 		km_conn_close(&m->lanes[i].conn);
+		km_inflight_free(&m->lanes[i].inflight);
+	}
 	for (unsigned int i = 0; i < m->nchannels; i++)
 		close(m->channels[i].fd);
 	if (m->main_fd > 0)
@@ -222,6 +229,7 @@ static void tear_down(struct source *s)
 	km_qmp_close(s->qmp);
 	km_guestmem_close(m->mem);
 	km_ledger_free(m->ledger);
+	km_talk_free(&m->talk);
 }
 
 static void init(struct source *s, const struct km_source_opts *o, const struct km_vm *vm,
@@ -235,6 +243,7 @@ static void init(struct source *s, const struct km_source_opts *o, const struct 
 	run->throttle.wanted = km_source_may_throttle(s);
 	s->m.pid = vm->pid;
 	s->m.delta_bytes = o->delta_bytes;
+	km_talk_init(&s->m.talk, &s->m.control, s->relay && o->retry_ms);
 	s->m.backlog_cap = km_pace_backlog_pages(&s->pace, o->max_pause_ms);
 	s->m.content_until = UINT64_MAX;
 	km_clocks_init(&s->clocks, true);
@@ -257,6 +266,7 @@ static int draw_secret(struct km_move *m, struct km_err *err)
 int km_source_run(const struct km_source_opts *o, const struct km_vm *vm, struct km_run *run,
 		  struct km_err *err)
 {
+	static const struct km_err none;
 	struct source *s = calloc(1, sizeof(*s));
 	int rc;
 
@@ -278,7 +288,7 @@ int km_source_run(const struct km_source_opts *o, const struct km_vm *vm, struct
 		km_source_arrival_await(s);
 	}
 	km_source_impact_close(s);
-	tear_down(s);
+	tear_down(s, rc ? err : &none);
 	free(s);
 	return rc;
 }

@@ -16,6 +16,7 @@ struct km_source_opts {
 	const char *host, *port;
 	const struct km_creds *creds; /* NULL: plain TCP */
 	unsigned int streams, max_pause_ms, peer_ms;
+	unsigned int retry_ms;	  /* a link that breaks in pre-copy is redialled for; 0 = not */
 	unsigned int deadline_ms; /* for the guest to be stopped, from the beginning; 0 = none */
 	bool verify;
 	bool trace; /* keep the guest-impact ledger */

@@ -59,8 +59,8 @@ static void note(struct source *s, enum km_step step, const char *text)
 	syslog(LOG_WARNING, "move %s of guest %s: %s", s->journal.id, s->vm->name, s->journal.note);
 }
 
-/* The connections to the destination are closed by the death of their owner, so without
- * GO it gives up by itself. */
+/* The connections to the destination are closed by the death of their owner: without GO it gives
+ * up, by itself or, where it would wait for a link to come back, when it is told. */
 static void on_orphaned(void *ctx, const int *fds, unsigned int nfds)
 {
 	struct source *s = ctx;
@@ -82,6 +82,9 @@ static void on_orphaned(void *ctx, const int *fds, unsigned int nfds)
 	else
 		note(s, KM_STEP_LOST, "QEMU does not run the guest here any more");
 	km_placing_end(&s->placing, &s->run->placed);
+	if (!s->go_sent && s->o->retry_ms && s->journal.session[0])
+		km_redial_give_up(s->o->host, s->o->port, s->o->creds, s->journal.session,
+				  "kmigrate run was killed");
 	if (!s->dir[0])
 		return;
 	snprintf(path, sizeof(path), "%s/mig", s->dir);

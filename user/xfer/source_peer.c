@@ -98,8 +98,10 @@ static int heard_reach(struct source *s, const uint8_t *buf, size_t len, struct 
 static int heard(struct source *s, const struct km_msg *msg, const uint8_t *buf, struct km_err *err)
 {
 	json_t *j = NULL;
-	int rc = 0;
+	int rc = km_talk_check(&s->m.talk, msg, err);
 
+	if (rc)
+		return rc;
 	if (msg->op == KM_OP_FAILED || msg->op == KM_OP_DEAD || msg->op == KM_OP_VERIFIED)
 		j = json_loadb((const char *)buf, msg->len, 0, NULL);
 	if (msg->op == KM_OP_RP && s->relay)
@@ -120,9 +122,12 @@ static int heard(struct source *s, const struct km_msg *msg, const uint8_t *buf,
 		rc = km_err_set(err, -EPROTO, "unexpected %s from the destination",
 				km_op_name(msg->op));
 	json_decref(j);
+	if (!rc)
+		km_talk_done(&s->m.talk, msg);
 	return rc;
 }
 
+/* It ends with its connection; another one begins with the next. */
 void *km_source_control_main(void *arg)
 {
 	struct source *s = arg;
@@ -132,6 +137,8 @@ void *km_source_control_main(void *arg)
 
 	while (!rc && !s->dead && !(s->running && (s->arrived || !s->arrival_promised))) {
 		rc = km_recv(&s->m.control, &msg, &err);
+		if (km_conn_broke(rc) && !s->running && !km_move_broke(&s->m, &err))
+			return NULL;
 		if (!rc)
 			rc = heard(s, &msg, s->m.control.buf, &err);
 		km_move_wake(&s->m);

@@ -4,6 +4,7 @@
  *
  *   source.c        the states of a move, the commit, the end
  *   source_setup.c  from nothing to a QEMU that migrates into the relay
+ *   source_redial.c a link that breaks while the guest works
  *   source_peer.c   what the destination says on the control connection
  *   source_steer.c  while the guest works: progress, pace, when it stops
  *   source_module.c what kmigrate.ko sees of it
@@ -28,6 +29,7 @@
 #include "pinger.h"
 #include "qmigrate.h"
 #include "quota.h"
+#include "redial.h"
 #include "retpath.h"
 #include "source.h"
 #include "flat.h"
@@ -66,6 +68,11 @@ struct source {
 	unsigned int stall_way; /* of o->on_stall */
 	uint64_t rounds_stalled, listed_at_round;
 
+	struct km_redial redial;
+	bool redialling;
+	double t_broken, t_up; /* when it broke last, and was there again */
+	double retry_left_ms;  /* for the next breaks */
+
 	struct km_pinger pinger;
 	struct km_clocks clocks;
 	struct km_marks marks_there; /* the destination's, on its clock */
@@ -96,6 +103,11 @@ struct source {
 
 /* source_setup.c */
 int km_source_set_up(struct source *s, struct km_err *err);
+
+/* source_redial.c: how connections are made; each turn: sees to a broken link; at the end. */
+void km_source_redial_init(struct source *s);
+int km_source_redial(struct source *s, struct km_err *err);
+void km_source_redial_end(struct source *s, const struct km_err *why);
 
 /* source_peer.c: the control connection's reader; a thread. */
 void *km_source_control_main(void *arg);

@@ -15,6 +15,13 @@
 #include "source_priv.h"
 #include "tls.h"
 
+/* How long the destination waits for a source whose link broke: that may take this long to find
+ * out, and then dials for so long. */
+static int return_ms(const struct source *s)
+{
+	return s->relay && s->o->retry_ms ? (int)(s->o->retry_ms + s->o->peer_ms) : 0;
+}
+
 static int build_hello(struct source *s, json_t **hello, struct km_err *err)
 {
 	json_t *args = json_array(), *pinning = NULL;
@@ -30,12 +37,13 @@ static int build_hello(struct source *s, json_t **hello, struct km_err *err)
 		json_decref(args);
 		return rc;
 	}
-	*hello = json_pack("{s:s,s:s,s:s,s:s,s:o,s:i,s:s,s:b,s:s,s:I,s:i,s:o*,s:o*}", "id",
+	*hello = json_pack("{s:s,s:s,s:s,s:s,s:o,s:i,s:s,s:b,s:i,s:s,s:I,s:i,s:o*,s:o*}", "id",
 			   s->run->id, "name", s->vm->name, "exe", s->vm->exe, "uuid", s->vm->uuid,
 			   "argv", args, "streams", (int)s->o->streams, "engine", s->o->engine,
-			   "paused", !s->was_running, "machine", s->vm->machine, "ram_bytes",
-			   (json_int_t)s->vm->ram_bytes, "vcpus", (int)s->vm->vcpus, "pinning",
-			   pinning, "watch", km_source_arrival_offer(s));
+			   "paused", !s->was_running, "return_ms", return_ms(s), "machine",
+			   s->vm->machine, "ram_bytes", (json_int_t)s->vm->ram_bytes, "vcpus",
+			   (int)s->vm->vcpus, "pinning", pinning, "watch",
+			   km_source_arrival_offer(s));
 	return 0;
 }
 
@@ -71,32 +79,16 @@ static int say_hello(struct source *s, struct km_err *err)
 
 static int open_lanes(struct source *s, struct km_err *err)
 {
-	struct km_msg msg;
 	int rc = 0;
 
+	km_source_redial_init(s);
 	for (unsigned int i = 0; !rc && i < s->o->streams; i++) {
 		struct km_lane *l = &s->m.lanes[i];
 
 		l->move = &s->m;
 		l->index = i;
-		rc = km_conn_dial(&l->conn, s->o->host, s->o->port, s->o->creds, (int)s->o->peer_ms,
-				  err);
-		if (rc)
-			break;
-		s->m.nlanes = i + 1;
-		rc = km_send_json(&l->conn, KM_OP_STREAM,
-				  json_pack("{s:s,s:i}", "session", s->journal.session, "stream",
-					    (int)i),
-				  err);
-		if (!rc)
-			rc = km_recv(&l->conn, &msg, err);
-		if (!rc && msg.op != KM_OP_WELCOME)
-			rc = km_err_set(err, -EPROTO, "the destination refused a stream");
-		if (!rc) /* liveness is the control connection's job */
-			km_conn_be_patient(&l->conn);
-		if (!rc && s->o->bandwidth_bytes_per_s)
-			rc = km_conn_limit(&l->conn, s->o->bandwidth_bytes_per_s / s->o->streams,
-					   err);
+		rc = km_redial_lane(&l->conn, &s->redial, i, (int)s->o->peer_ms, err);
+		s->m.nlanes += !rc;
 	}
 	return rc;
 }
@@ -169,6 +161,7 @@ static int start_relay(struct source *s, struct km_err *err)
 			  km_multifd_init_parse(init, &mi, err);
 	}
 	km_placing_look(&s->placing, &s->run->placed); /* each channel's thread has written */
+	s->m.redials = return_ms(s);
 	if (!rc)
 		rc = km_senders_start(&s->m, err);
 	if (!rc)
@@ -259,6 +252,8 @@ int km_source_set_up(struct source *s, struct km_err *err)
 	if (!rc)
 		tell_secured(s);
 	s->m.control.clocks = &s->clocks;
+	if (!rc)
+		rc = km_talk_up(&s->m.talk, 0, err);
 	if (!rc)
 		rc = km_pinger_start(&s->pinger, &s->m.control, err);
 	if (!rc)

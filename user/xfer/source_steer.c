@@ -29,7 +29,8 @@ void km_source_snapshot(struct source *s)
 	c->device_bytes = m->device_bytes;
 	c->acked_pages = km_move_acked(m);
 	c->backlog_pages = km_move_backlog(m);
-	c->wire_bytes = km_conn_written(&m->control);
+	c->resent_pages = m->lost;
+	c->wire_bytes = m->closed_bytes + km_conn_written(&m->control);
 	for (unsigned int i = 0; i < m->nlanes; i++)
 		c->wire_bytes += km_conn_written(&m->lanes[i].conn);
 }
@@ -46,7 +47,7 @@ static void see_link(struct source *s)
 	uint64_t carried;
 	bool busy;
 
-	if (!s->relay || t - s->last_pace_at < 20)
+	if (!s->relay || m->broken || t - s->last_pace_at < 20)
 		return;
 	carried = km_move_carried(m, &busy);
 	if (2 * zero > sent)
@@ -157,6 +158,9 @@ int km_source_cycle(struct source *s, struct km_err *err)
 		*err = s->m.err;
 		return err->code;
 	}
+	rc = km_source_redial(s, err);
+	if (rc)
+		return rc;
 	t = km_now_ms();
 	if (t - s->t_query >= STEER_MS) {
 		s->t_query = t;

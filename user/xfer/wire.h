@@ -7,7 +7,8 @@
  *     HELLO (json)                 ------------------------->
  *                                  <-------------------------  WELCOME (json) | REFUSE (json)
  *     BLOCKS (json), MAIN, SYNC,
- *     FENCE                        ------------------------->
+ *     FENCE                        ------------------------->    BLOCKS, MAIN, SYNC, REACH and RP
+ *                                                              are numbered (talk.h)
  *                                  <-------------------------  REACH, RP, LOADED,
  *                                                              FAILED (json)
  *     VERIFY (hashes)              ------------------------->
@@ -17,15 +18,22 @@
  *     BYE                          ------------------------->  understood
  *                                  <-------------------------  ARRIVAL (json), if promised
  *                                                              (arrival.h)
- *     ABORT (json)                 <------------------------>  before GO only
+ *     ABORT (text)                 ------------------------->  before GO only
  *     PING                         <------------------------>  says "alive"; a payload is about
  *                                                              clocks (clocks.h), or is eaten
+ *   new connections, when any of them broke before FENCE and HELLO has promised a return:
+ *   all of them are closed, at both ends (redial.h, sink_door.c)
+ *     RESUME (json)                ------------------------->  life N, what it has heard
+ *                                  <-------------------------  RESUMED (json): so has this
+ *     and it goes on as the control connection, what was not heard first; then the streams
+ *   a new connection, when the source has given up while the link was away
+ *     ABORT (json)                 ------------------------->
  *   a new connection, when GO's answer was lost (outcome.h)
  *     OUTCOME (json)               ------------------------->
  *                                  <-------------------------  RUNNING | DEAD (json) | REFUSE
  *     BYE                          ------------------------->  understood
  *   each stream
- *     STREAM (json)                ------------------------->
+ *     STREAM (json)                ------------------------->  of life N, 0 at first
  *                                  <-------------------------  WELCOME | REFUSE
  *     PAGES (pack.h)               ------------------------->
  *                                  <-------------------------  ACK
@@ -43,7 +51,7 @@
 #include <stddef.h>
 #include "ledger.h"
 
-#define KM_WIRE_ABI	     2u
+#define KM_WIRE_ABI	     3u
 #define KM_WIRE_HEADER_BYTES 32
 #define KM_WIRE_PAYLOAD_MAX  (4u << 20)
 #define KM_WIRE_PAGES_MAX    128 /* pages of one PAGES message */
@@ -73,6 +81,8 @@ enum km_op {
 	KM_OP_OUTCOME, /* on a new connection: what became of this session's guest? */
 	KM_OP_ARRIVAL,
 	KM_OP_REACH, /* a byte a block: 1 where the destination can apply deltas */
+	KM_OP_RESUME,
+	KM_OP_RESUMED,
 	KM_OP_LAST,
 };
 

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The source dials again, in a thread of its own, until it has a control connection on which the
+ * destination knows its session and all streams, or the time is over.
+ *
+ * It is the same session by the session's number, which the destination has said in WELCOME alone,
+ * on top of TLS's proof of who is who.  Each try has a number, the connections' life: the
+ * destination takes none that is not later than the last, so a try that was given up and comes
+ * late can't mix with the one that counts.
+ *
+ * Who answers and does not know the session, says that it has failed, or refuses TLS has the last
+ * word; so has a host on which nobody listens any more, three times running: the session lives no
+ * longer than its listener.
+ */
+#ifndef KM_REDIAL_H
+#define KM_REDIAL_H
+
+#include "frame.h"
+
+struct km_redial {
+	/* set before the start; they outlive the thread */
+	const char *host, *port, *session;
+	const struct km_creds *creds;
+	unsigned int peer_ms, streams;
+	uint64_t stream_bytes_per_s; /* 0 = no limit */
+	uint64_t heard;		     /* of what the destination has said (talk.h) */
+	double until_ms;
+	unsigned int life;	 /* of the last try */
+	unsigned int tries_fast; /* so many more come without a wait */
+
+	pthread_t thread;
+	_Atomic bool stop, over;
+	/* once it is over */
+	int rc;
+	struct km_err err;
+	struct km_conn control, lane[KM_STREAMS_MAX];
+	unsigned int nlanes;
+	uint64_t heard_there;
+};
+
+int km_redial_start(struct km_redial *r, struct km_err *err);
+/* Joins the thread; connections that nobody took are closed. Idempotent. */
+void km_redial_end(struct km_redial *r);
+
+/* A stream's connection, of r's life, within call_ms. */
+int km_redial_lane(struct km_conn *c, const struct km_redial *r, unsigned int stream, int call_ms,
+		   struct km_err *err);
+
+/* Says once that the source has given up, to a destination that waits for it. */
+void km_redial_give_up(const char *host, const char *port, const struct km_creds *creds,
+		       const char *session, const char *why);
+
+#endif
