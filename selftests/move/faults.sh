@@ -68,7 +68,7 @@ begin_move() { # FAULT
 	to=$address:$port
 	case $1 in flip | truncate) meddler "$1" ;; esac
 	around=("${runs[@]}")
-	go "$a" --to "$to" --peer-timeout $patience
+	go "$a" --to "$to" --peer-timeout $patience --retry-for 5s
 	around=()
 }
 

@@ -9,6 +9,9 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/net"
 # Slow enough for a cut to find pages on their way.
 net_up 200mbit || skip_all "no right to make network namespaces"
+# Of redial.sh there is enough for a link that doesn't come back to be given up soon.
+retry=(--retry-for 2s)
+asks=("${retry[@]}")
 
 settle() { # of a move in doubt
 	local id
@@ -22,7 +25,7 @@ settle() { # of a move in doubt
 cut_before_go() {
 	setup set-up '' && stopped $mover && unplug && kill -CONT $mover && ended 1 &&
 		at A && plug && says stayed
-	over $? "link cut while pages flow"
+	over $? "link cut for good while pages flow"
 }
 
 # GO never arrives: the destination gives up, and only it can say so.
@@ -53,11 +56,11 @@ short_cut() {
 }
 
 limited() {
-	asks=(--bandwidth 40Mbit)
+	asks+=(--bandwidth 40Mbit)
 	setup '' '' && ended 0 && at B && says moved &&
 		jq -e '.counters.wire_bytes * 8000 / .times.total_ms <= 44e6' "$a/run.json" >/dev/null
 	over $? "--bandwidth is kept, of a link that carries five times as much"
-	asks=()
+	asks=("${retry[@]}")
 }
 
 # How long a move takes on this machine, for any_moment.
@@ -111,11 +114,11 @@ streams_die() {
 
 # The move takes nearly two seconds here, and at least one.
 late() {
-	asks=(--deadline 500ms)
+	asks+=(--deadline 500ms)
 	setup '' '' && ended 1 && at A && says stayed &&
 		grep -q 'not done within --deadline (0.5 s): .* the link carries' "$a/run.err"
 	over $? "the deadline passes: stayed"
-	asks=()
+	asks=("${retry[@]}")
 }
 
 length_ms=1000
