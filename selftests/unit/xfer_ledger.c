@@ -115,6 +115,31 @@ static void ledger_owes(bool *ok)
 	km_ledger_free(l);
 }
 
+/* Its group becomes hot while it waits, and then it is to wait again. */
+static void ledger_waits_once(bool *ok)
+{
+	struct km_ledger *l = km_ledger_new(1);
+	struct km_taken got[8];
+
+	km_ledger_add_block(l, "a", 64 * 4096);
+	for (uint64_t i = 0; i < 3; i++)
+		km_ledger_list(l, P(i), 1);
+	CHECK(km_ledger_take(l, 0, got, 8) == 3);
+	km_ledger_recall(l);
+	km_ledger_list(l, P(0), 1); /* in hand, and the first that is dirty again: still cold */
+	km_ledger_list(l, P(1), 1);
+	CHECK(!km_ledger_leave(l, P(0)));
+	km_ledger_done(l, 0, 2);
+	CHECK(km_ledger_open(l) == 2);
+	km_ledger_unsend(l, P(0));
+	CHECK(km_ledger_open(l) == 2);
+	CHECK(km_ledger_take(l, 0, got, 8) == 2);
+	CHECK(got[0].page.index + got[1].page.index == 1);
+	km_ledger_done(l, 0, 2);
+	CHECK(!km_ledger_open(l) && !km_ledger_take(l, 0, got, 8));
+	km_ledger_free(l);
+}
+
 static void ledger_order(bool *ok)
 {
 	struct km_ledger *l = km_ledger_new(1);
@@ -321,6 +346,7 @@ static const struct ktap_case cases[] = {
 	{ "bits: up to 2^36 of them", bits_limits },
 	{ "ledger: waiting pages merge, taken ones do not", ledger_merges },
 	{ "ledger: what is left is owed until it is listed, or recalled", ledger_owes },
+	{ "ledger: no page waits in two places", ledger_waits_once },
 	{ "ledger: hot pages wait for cold ones, and cool", ledger_order },
 	{ "sums: each byte counts, and so does the secret", sums },
 	{ "chooser: the same, later, or sent", chooses },

@@ -178,11 +178,12 @@ static bool not_owed(struct km_ledger *l, struct stream *s, struct km_page p)
 	return true;
 }
 
+/* One that waits among the cold stays there, though its group has become hot meanwhile. */
 static void wait_again(struct km_ledger *l, struct stream *s, struct km_page p)
 {
 	bool hot = km_heat_is_hot(&l->blocks[p.block].heat, p.index);
 
-	if (add(l, s, hot ? HOT_SET : COLD, p))
+	if (!waits(l, s, p) && add(l, s, hot ? HOT_SET : COLD, p))
 		s->open++;
 }
 
