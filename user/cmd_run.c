@@ -20,7 +20,7 @@
 
 struct run_opts {
 	const char *vm, *to, *engine, *ssh, *pin, *html, *on_stall;
-	struct km_opt_list receive_args;
+	struct km_opt_list receive_args, paths;
 	uint64_t bandwidth;
 	unsigned int streams, max_pause_ms, deadline_ms, peer_ms, retry_ms, cpu_weight;
 	bool verify, explain, no_place, trace, json;
@@ -38,6 +38,10 @@ static const struct km_opt opts[] = {
 	{ "to", KM_OPT_STRING, offsetof(struct run_opts, to), "HOST[:PORT]|ssh://[USER@]HOST",
 	  "where `kmigrate receive` listens (default port 4777), or is to be started (required, "
 	  "but for --explain-placement)",
+	  0, 0, NULL, false },
+	{ "path", KM_OPT_LIST, offsetof(struct run_opts, paths), "ADDRESS",
+	  "another address of the destination's: streams go by the addresses that are named so, in "
+	  "turn; may be repeated (default: all by that of --to)",
 	  0, 0, NULL, false },
 	{ "ssh", KM_OPT_STRING, offsetof(struct run_opts, ssh), "COMMAND",
 	  "with ssh://: the ssh to use, and its options (default ssh)", 0, 0, NULL, false },
@@ -155,6 +159,24 @@ static int complain(const char *text, int code)
 	return code;
 }
 
+/* Of several paths: whether there are streams enough, and one name for the destination. */
+static int set_paths(struct run_opts *o, struct km_paths *p, const char *host)
+{
+	char why[KM_ERR_MAX];
+
+	if (o->paths.n > KM_PATHS_MAX) {
+		fprintf(stderr, "kmigrate run: --path can be given %d times\n", KM_PATHS_MAX);
+		return -EINVAL;
+	}
+	p->n = o->paths.n;
+	for (unsigned int i = 0; i < p->n; i++)
+		p->address[i] = o->paths.v[i];
+	/* Its certificate is the host's, by whichever address. */
+	if (p->n && o->tls.dir && !o->tls.name)
+		o->tls.name = host;
+	return km_paths_check(p, o->streams, why) ? complain(why, -EINVAL) : 0;
+}
+
 static int choose_engine(struct run_opts *o, const struct km_vm *vm, struct km_run *r,
 			 struct km_err *err)
 {
@@ -170,6 +192,10 @@ static int choose_engine(struct run_opts *o, const struct km_vm *vm, struct km_r
 		o->engine = known ? "relay" : "qemu";
 	else if (!strcmp(o->engine, "qemu"))
 		snprintf(r->engine_why, sizeof(r->engine_why), "asked for");
+	if (!strcmp(o->engine, "qemu") && o->paths.n)
+		return km_err_set(err, -ENOTSUP,
+				  "QEMU's own engine (%s) takes one address: leave --path out",
+				  r->engine_why);
 	if (!strcmp(o->engine, "qemu") && !o->tls.insecure)
 		return km_err_set(err, -ENOTSUP,
 				  "QEMU's own engine (%s) does not encrypt the guest: it takes "
@@ -289,6 +315,8 @@ static int check(struct run_opts *o, struct km_source_opts *so, struct km_creds_
 	so->verify = o->verify;
 	so->trace = o->trace;
 	so->place.off = o->no_place;
+	if (set_paths(o, &so->paths, by_ssh(o) ? km_ssh_host(o->to + 6) : host))
+		return -EINVAL;
 	if (km_on_stall_parse(o->on_stall, &so->on_stall, why))
 		return complain(why, -EINVAL);
 	rc = km_tls_wish_of("run", &o->tls, tls);
@@ -314,6 +342,7 @@ static int begin(struct run_opts *o, struct km_source_opts *so, struct km_vm *vm
 		return rc;
 	}
 	km_run_place(vm, so->host, &o->streams, &so->place);
+	o->streams = km_paths_streams(&so->paths, o->streams);
 	so->engine = o->engine;
 	so->delta_bytes = km_opt_share_of(&o->delta_memory, vm->ram_bytes);
 	so->streams = o->streams;

@@ -19,6 +19,8 @@
 #define KM_NAME_MAX    128
 #define KM_BLOCKS_MAX  128 /* RAMBlocks of one guest; QEMU has about 10 on x86 */
 #define KM_STREAMS_MAX 16
+#define KM_PATHS_MAX   8
+#define KM_ADDRESS_MAX 256
 #define KM_ERR_MAX     512
 
 /* Exit codes of the command; kmigrate(8) documents them. */
@@ -344,6 +346,13 @@ struct km_arrival {
 };
 
 /* The result of `kmigrate run`; every renderer reads only this. */
+/* An address by which streams go. */
+struct km_path_facts {
+	char address[KM_ADDRESS_MAX];
+	unsigned int streams; /* that go by it now */
+	uint64_t wire_bytes;  /* of all that went by it */
+};
+
 struct km_run {
 	char id[40]; /* names the journal */
 	char vm_name[KM_NAME_MAX];
@@ -353,7 +362,8 @@ struct km_run {
 	char engine_why[KM_ERR_MAX]; /* when it isn't the default */
 	char encryption[8];	     /* none, psk or x509; "" when there was no connection */
 	char cipher[32];	     /* of the control connection */
-	unsigned int streams;
+	unsigned int streams, npaths;
+	struct km_path_facts path[KM_PATHS_MAX];
 	uint64_t ram_bytes;
 	enum km_phase phase;
 	enum km_outcome outcome;

@@ -130,6 +130,21 @@ static json_t *times(const struct km_run *r)
 	return o;
 }
 
+static json_t *paths(const struct km_run *r)
+{
+	json_t *list = json_array();
+
+	for (unsigned int i = 0; i < r->npaths; i++) {
+		json_t *o = json_object();
+
+		km_j_put(o, "address", km_j_text(r->path[i].address));
+		km_j_put(o, "streams", km_j_number(r->path[i].streams));
+		km_j_put(o, "wire_bytes", km_j_number(r->path[i].wire_bytes));
+		json_array_append_new(list, o);
+	}
+	return list;
+}
+
 json_t *km_json_run(const struct km_run *r)
 {
 	json_t *o = json_object();
@@ -146,6 +161,7 @@ json_t *km_json_run(const struct km_run *r)
 	km_j_put(o, "encryption", km_j_text_or_null(r->encryption));
 	km_j_put(o, "cipher", km_j_text_or_null(r->cipher));
 	km_j_put(o, "streams", km_j_number(r->streams));
+	km_j_put(o, "paths", paths(r));
 	km_j_put(o, "ram_bytes", km_j_number(r->ram_bytes));
 	km_j_put(o, "redials", km_j_number(r->redials));
 	km_j_put(o, "redialled_because", km_j_text_or_null(r->why_redialled));

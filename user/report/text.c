@@ -160,6 +160,9 @@ static void put_bytes(FILE *f, const struct km_run *r)
 	line(f, "sent", "%s on the wire, %u stream%s, %s/s", km_fmt_bytes(a, (double)c->wire_bytes),
 	     r->streams, r->streams == 1 ? "" : "s",
 	     km_fmt_bytes(b, r->total_ms > 0 ? (double)c->wire_bytes * 1e3 / r->total_ms : 0));
+	for (unsigned int i = 0; i < r->npaths; i++)
+		line(f, i ? "" : "paths", "%s: %s by %u streams", r->path[i].address,
+		     km_fmt_bytes(a, (double)r->path[i].wire_bytes), r->path[i].streams);
 	line(f, "  raw", "%10s  %s pages", km_fmt_bytes(a, (double)c->raw_pages * KM_PAGE_SIZE),
 	     km_fmt_count(b, (double)c->raw_pages));
 	if (c->packed_pages)

@@ -7,6 +7,7 @@
 #include "clock.h"
 
 #define CALL_MS	     5000 /* one try's patience; the link's own is peer_ms again */
+#define PATH_MS	     2000 /* the same where there is another way */
 #define WAIT_MIN_MS  250
 #define WAIT_MAX_MS  2000
 #define SLICE_MS     50
@@ -20,11 +21,34 @@ static int left_ms(const struct km_redial *r)
 	return left <= 0 ? 1 : left < CALL_MS ? (int)left + 1 : CALL_MS;
 }
 
-int km_redial_lane(struct km_conn *c, const struct km_redial *r, unsigned int stream, int call_ms,
+static int patience(int call_ms, bool other_way)
+{
+	return other_way && call_ms > PATH_MS ? PATH_MS : call_ms;
+}
+
+/* A path that is down is another's business, unless the move only begins. */
+static int dial_lane(struct km_conn *c, struct km_redial *r, unsigned int stream, int call_ms,
+		     struct km_err *err)
+{
+	bool may_move = r->life && r->paths.n > 1;
+	int at, rc;
+
+	do {
+		at = km_paths_of(&r->paths, stream);
+		rc = km_conn_dial(c, at < 0 ? r->host : r->paths.address[at], r->port, r->creds,
+				  patience(call_ms, may_move), err);
+		if (rc && at >= 0)
+			r->paths.down[at] = may_move;
+	} while (rc && at >= 0 && may_move && !r->stop && km_paths_of(&r->paths, stream) >= 0);
+	r->path_of[stream] = at;
+	return rc;
+}
+
+int km_redial_lane(struct km_conn *c, struct km_redial *r, unsigned int stream, int call_ms,
 		   struct km_err *err)
 {
 	struct km_msg msg;
-	int rc = km_conn_dial(c, r->host, r->port, r->creds, call_ms, err);
+	int rc = dial_lane(c, r, stream, call_ms, err);
 
 	if (rc)
 		return rc;
@@ -47,14 +71,22 @@ int km_redial_lane(struct km_conn *c, const struct km_redial *r, unsigned int st
 	return 0;
 }
 
+const char *km_redial_address(const struct km_redial *r)
+{
+	return r->control_by ? r->paths.address[r->control_by - 1] : r->host;
+}
+
 static int resume(struct km_redial *r, struct km_err *err)
 {
 	json_t *j = NULL;
 	enum km_op op;
-	int rc = km_conn_dial(&r->control, r->host, r->port, r->creds, left_ms(r), err);
+	int rc =
+		km_conn_dial(&r->control, km_redial_address(r), r->port, r->creds, left_ms(r), err);
 
-	if (rc)
+	if (rc) { /* the next try's turn */
+		r->control_by = (r->control_by + 1) % (r->paths.n + 1);
 		return rc;
+	}
 	rc = km_send_json(&r->control, KM_OP_RESUME,
 			  json_pack("{s:s,s:i,s:I}", "session", r->session, "life", (int)r->life,
 				    "heard", (json_int_t)r->heard),
@@ -135,6 +167,7 @@ int km_redial_start(struct km_redial *r, struct km_err *err)
 	int rc;
 
 	r->stop = r->over = false;
+	memset(r->paths.down, 0, sizeof(r->paths.down)); /* it may be back */
 	r->nlanes = 0;
 	r->control.fd = -1;
 	rc = pthread_create(&r->thread, NULL, redial_main, r);

@@ -8,6 +8,9 @@
  * destination takes none that is not later than the last, so a try that was given up and comes
  * late can't mix with the one that counts.
  *
+ * Where there are several paths the control connection goes by any that answers, --to's host first,
+ * and streams of one that doesn't go by the others. At the begin of a move all must be there.
+ *
  * Who answers and does not know the session, says that it has failed, or refuses TLS has the last
  * word; so has a host on which nobody listens any more, three times running: the session lives no
  * longer than its listener.
@@ -16,6 +19,7 @@
 #define KM_REDIAL_H
 
 #include "frame.h"
+#include "paths.h"
 
 struct km_redial {
 	/* set before the start; they outlive the thread */
@@ -25,8 +29,11 @@ struct km_redial {
 	uint64_t stream_bytes_per_s; /* 0 = no limit */
 	uint64_t heard;		     /* of what the destination has said (talk.h) */
 	double until_ms;
-	unsigned int life;	 /* of the last try */
-	unsigned int tries_fast; /* so many more come without a wait */
+	unsigned int life;	     /* of the last try */
+	struct km_paths paths;	     /* as the last try found them */
+	unsigned int control_by;     /* 0: host, else path - 1 */
+	int path_of[KM_STREAMS_MAX]; /* each stream's; -1: host */
+	unsigned int tries_fast;     /* so many more come without a wait */
 
 	pthread_t thread;
 	_Atomic bool stop, over;
@@ -43,8 +50,11 @@ int km_redial_start(struct km_redial *r, struct km_err *err);
 void km_redial_end(struct km_redial *r);
 
 /* A stream's connection, of r's life, within call_ms. */
-int km_redial_lane(struct km_conn *c, const struct km_redial *r, unsigned int stream, int call_ms,
+int km_redial_lane(struct km_conn *c, struct km_redial *r, unsigned int stream, int call_ms,
 		   struct km_err *err);
+
+/* Of the control connection. */
+const char *km_redial_address(const struct km_redial *r);
 
 /* Says once that the source has given up, to a destination that waits for it. */
 void km_redial_give_up(const char *host, const char *port, const struct km_creds *creds,

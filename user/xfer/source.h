@@ -4,6 +4,7 @@
 #define KM_SOURCE_H
 
 #include "creds.h"
+#include "paths.h"
 #include "placing.h"
 
 /* What may be done, in this order, once the guest's rounds don't get smaller. Zeroes: wait. */
@@ -14,6 +15,7 @@ struct km_on_stall {
 
 struct km_source_opts {
 	const char *host, *port;
+	struct km_paths paths; /* of the streams */
 	const struct km_creds *creds; /* NULL: plain TCP */
 	unsigned int streams, max_pause_ms, peer_ms;
 	unsigned int retry_ms;	  /* a link that breaks in pre-copy is redialled for; 0 = not */

@@ -70,8 +70,9 @@ struct source {
 
 	struct km_redial redial;
 	bool redialling;
-	double t_broken, t_up; /* when it broke last, and was there again */
-	double retry_left_ms;  /* for the next breaks */
+	uint64_t path_closed_bytes[KM_PATHS_MAX]; /* of connections that are closed */
+	double t_broken, t_up;			  /* when it broke last, and was there again */
+	double retry_left_ms;			  /* for the next breaks */
 
 	struct km_pinger pinger;
 	struct km_clocks clocks;

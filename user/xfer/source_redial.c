@@ -31,6 +31,7 @@ void km_source_redial_init(struct source *s)
 	r->session = s->journal.session;
 	r->peer_ms = s->o->peer_ms;
 	r->streams = s->o->streams;
+	r->paths = s->o->paths;
 	r->stream_bytes_per_s = s->o->bandwidth_bytes_per_s / s->o->streams;
 }
 
@@ -47,6 +48,9 @@ static void hang_up(struct source *s)
 	pthread_mutex_lock(&m->lock); /* km_move_fail() shuts them down */
 	for (unsigned int i = 0; i < m->nlanes; i++) {
 		m->closed_bytes += km_conn_written(&m->lanes[i].conn);
+		if (s->redial.path_of[i] >= 0)
+			s->path_closed_bytes[s->redial.path_of[i]] +=
+				km_conn_written(&m->lanes[i].conn);
 		km_conn_close(&m->lanes[i].conn);
 	}
 	m->closed_bytes += km_conn_written(&m->control);
@@ -171,5 +175,5 @@ void km_source_redial_end(struct source *s, const struct km_err *why)
 	if (!s->m.redials || !why->code || s->go_sent || (s->redialling && r->rc == -EREMOTEIO))
 		return;
 	if (s->m.broken || km_conn_broke(why->code))
-		km_redial_give_up(r->host, r->port, r->creds, r->session, why->text);
+		km_redial_give_up(km_redial_address(r), r->port, r->creds, r->session, why->text);
 }

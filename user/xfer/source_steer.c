@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "fault.h"
@@ -7,6 +8,28 @@
 #include "source_priv.h"
 
 #define STEER_MS 100
+
+/* Not while connections are being made. */
+static void see_paths(struct source *s)
+{
+	struct km_run *r = s->run;
+
+	r->npaths = s->o->paths.n;
+	for (unsigned int i = 0; i < r->npaths; i++) {
+		snprintf(r->path[i].address, sizeof(r->path[i].address), "%s",
+			 s->o->paths.address[i]);
+		r->path[i].streams = 0;
+		r->path[i].wire_bytes = s->path_closed_bytes[i];
+	}
+	for (unsigned int i = 0; i < s->m.nlanes; i++) {
+		int at = s->redial.path_of[i];
+
+		if (at < 0)
+			continue;
+		r->path[at].streams++;
+		r->path[at].wire_bytes += km_conn_written(&s->m.lanes[i].conn);
+	}
+}
 
 void km_source_snapshot(struct source *s)
 {
@@ -33,6 +56,8 @@ void km_source_snapshot(struct source *s)
 	c->wire_bytes = m->closed_bytes + km_conn_written(&m->control);
 	for (unsigned int i = 0; i < m->nlanes; i++)
 		c->wire_bytes += km_conn_written(&m->lanes[i].conn);
+	if (!s->redialling)
+		see_paths(s);
 }
 
 /* Zero pages cost the link next to nothing: while most are, it isn't the link that sets the
