@@ -12,13 +12,14 @@
 #include "report/hold.h"
 #include "report/placed.h"
 #include "tlsopts.h"
+#include "xfer/allow.h"
 #include "xfer/attach.h"
 #include "xfer/frame.h"
 #include "xfer/keep.h"
 #include "xfer/sink.h"
 
 struct receive_opts {
-	const char *listen, *port, *attach;
+	const char *listen, *port, *attach, *allow;
 	unsigned int peer_ms;
 	struct km_opt_list replace, append;
 	bool no_place, json;
@@ -39,6 +40,10 @@ static const struct km_opt opts[] = {
 	  false },
 	{ "append", KM_OPT_LIST, offsetof(struct receive_opts, append), "ARG",
 	  "a further argument for the QEMU started here; may be repeated", 0, 0, NULL, false },
+	{ "allow", KM_OPT_STRING, offsetof(struct receive_opts, allow), "FILE",
+	  "rules for what a source may have this host run (default: " KM_ALLOW_FILE
+	  ", or what is built in)",
+	  0, 0, NULL, false },
 	{ "attach", KM_OPT_STRING, offsetof(struct receive_opts, attach), "SOCKET|PID|NAME",
 	  "use the QEMU with this QMP socket, which waits with -incoming defer", 0, 0, NULL,
 	  false },
@@ -103,9 +108,9 @@ static int check(const struct receive_opts *o, struct km_sink_opts *so, struct k
 {
 	int rc;
 
-	if (o->attach && (o->replace.n || o->append.n)) {
+	if (o->attach && (o->replace.n || o->append.n || o->allow)) {
 		fprintf(stderr,
-			"kmigrate receive: --attach takes no --replace and no --append: the "
+			"kmigrate receive: --attach takes no --replace, --append or --allow: the "
 			"QEMU has its arguments already\n");
 		return -EINVAL;
 	}
@@ -140,6 +145,7 @@ static int run(const struct km_cmd *cmd, int argc, char **argv)
 	struct km_sink_opts so = { .listen_fd = -1 };
 	struct km_creds_wish tls;
 	struct km_creds *creds = NULL;
+	struct km_allow *allow = NULL;
 	struct km_attached attached;
 	struct km_err err = { 0 };
 	unsigned int npos, port;
@@ -153,20 +159,25 @@ static int run(const struct km_cmd *cmd, int argc, char **argv)
 	rc = km_creds_open(&creds, &tls, km_keep_find, &err);
 	if (!rc && o.attach)
 		rc = km_attach_open(&attached, o.attach, &err);
+	else if (!rc)
+		rc = km_allow_read(&allow, o.allow, &err);
 	if (!rc)
 		so.listen_fd = km_listen_tcp(o.listen, o.port, &port, &err);
 	if (so.listen_fd < 0) {
 		fprintf(stderr, "kmigrate receive: %s\n", err.text);
+		km_allow_free(allow);
 		km_creds_free(creds);
 		return KM_EXIT_REFUSED;
 	}
 	so.attach = o.attach ? &attached : NULL;
 	so.creds = creds;
+	so.allow = allow;
 	say_listening(&o, port);
 	rc = serve(&o, &so);
 	close(so.listen_fd);
 	if (o.attach)
 		km_attach_close(&attached);
+	km_allow_free(allow);
 	km_creds_free(creds);
 	return rc;
 }

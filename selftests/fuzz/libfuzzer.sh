@@ -6,7 +6,7 @@
 set -u
 . "$(dirname "$0")/../sanitize/common.sh"
 seconds=${SECONDS_EACH:-20} dir=build/libfuzzer seeds=build/asan/selftests/fuzz
-read -r -a targets <<<"${TARGETS:-mainchan multifd pack qmp tls wire}"
+read -r -a targets <<<"${TARGETS:-allow mainchan multifd pack qmp tls wire}"
 
 fuzz() { # TARGET
 	rm -rf "$dir/corpus/$1" "$dir/$1".*

@@ -87,7 +87,7 @@ engine_for() { # MAJOR MINOR ENGINE WHY
 
 peer_gone() { kill $helper; wait $helper 2>/dev/null; helper=''; }
 
-begin 32
+begin 34
 
 one_line 3 "no guest nobody" run --vm nobody --to 127.0.0.1
 result $? "unknown guest"
@@ -209,6 +209,30 @@ if unshare -m true 2>/dev/null; then
 else
 	skip "no such QEMU at the destination" "no mount namespaces here"
 fi
+
+# Whoever has the key can't have anything run here but what the rules allow.
+not_allowed() {
+	listening --replace "-no-shutdown=-plugin" &&
+		refused 1 "the source's QEMU has -plugin, which is not allowed here" \
+			--to "127.0.0.1:$port" && gone &&
+		listening --replace "$a/serial.log=/etc/serial.log" &&
+		refused 1 "the file /etc/serial.log is not allowed here" --to "127.0.0.1:$port" && gone
+}
+not_allowed
+result $? "a command line that the destination's rules don't allow"
+
+bad_rules() { # TEXT
+	one_line 3 "$1" receive --listen 127.0.0.1 --port 0 "${secure[@]}" --allow "$dir/rules"
+}
+own_rules() {
+	bad_rules "$dir/rules: No such file" && echo "allow all" >"$dir/rules" &&
+		bad_rules "line 1: begins with exe, option, file or run" && echo "option -m" >"$dir/rules" &&
+		chmod 666 "$dir/rules" && bad_rules "can be written by others" &&
+		chmod 600 "$dir/rules" && listening --allow "$dir/rules" &&
+		refused 1 "which is not allowed here" --to "127.0.0.1:$port" && gone
+}
+own_rules
+result $? "rules of one's own: missing, no rules, written by others, narrow"
 
 # ---- keys ----
 

@@ -10,6 +10,7 @@
 #include <jansson.h>
 #include "../ctl/qmp.h"
 #include "../opts.h"
+#include "allow.h"
 #include "attach.h"
 #include "guard.h"
 #include "multifd.h"
@@ -26,10 +27,16 @@ struct km_destqemu {
 	uint64_t packets;
 };
 
-/* argv as the source's QEMU was started; replace: "OLD=NEW" text in arguments;
- * append: further arguments; the guard hears of the process before it is QEMU. */
-int km_destqemu_start(struct km_destqemu *d, const char *exe, const json_t *argv,
-		      const struct km_opt_list *replace, const struct km_opt_list *append,
+/* How a QEMU of our own is to be started. */
+struct km_destqemu_wish {
+	const char *exe;
+	const struct km_allow *allow;
+	const struct km_opt_list *replace; /* "OLD=NEW": text in arguments */
+	const struct km_opt_list *append;  /* further arguments, not the source's */
+};
+
+/* argv as the source's QEMU was started; the guard hears of the process before it is QEMU. */
+int km_destqemu_start(struct km_destqemu *d, const json_t *argv, const struct km_destqemu_wish *o,
 		      const struct km_guard *guard, struct km_err *err);
 /* Takes over what km_attach_open() has found. */
 void km_destqemu_adopt(struct km_destqemu *d, struct km_attached *a, const struct km_guard *guard);

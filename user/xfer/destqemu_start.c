@@ -66,15 +66,14 @@ static char *replaced(const char *arg, const struct km_opt_list *replace)
 	return s;
 }
 
-static int build_argv(char **out, const char *exe, const json_t *argv, const char *dir,
-		      const struct km_opt_list *replace, const struct km_opt_list *append,
-		      struct km_err *err)
+static int build_argv(char **out, const json_t *argv, const char *dir,
+		      const struct km_destqemu_wish *o, struct km_err *err)
 {
 	size_t n = 0, count = json_array_size(argv);
 
 	if (count > ARGS_MAX - 16)
 		return km_err_set(err, -E2BIG, "the source's QEMU has %zu arguments", count);
-	out[n++] = strdup(exe);
+	out[n++] = strdup(o->exe);
 	for (size_t i = 1; i < count; i++) {
 		const char *a = json_string_value(json_array_get(argv, i));
 		int skip = a ? skip_args(a, json_string_value(json_array_get(argv, i + 1))) : 1;
@@ -83,10 +82,14 @@ static int build_argv(char **out, const char *exe, const json_t *argv, const cha
 			i += (size_t)skip - 1;
 			continue;
 		}
-		out[n++] = replaced(a, replace);
+		out[n++] = replaced(a, o->replace);
+		if (!out[n - 1])
+			return km_err_set(err, -ENOMEM, "out of memory for QEMU's arguments");
 	}
-	for (unsigned int i = 0; i < append->n && n < ARGS_MAX - 8; i++)
-		out[n++] = strdup(append->v[i]);
+	if (km_allow_judge(o->allow, out, err))
+		return err->code;
+	for (unsigned int i = 0; i < o->append->n && n < ARGS_MAX - 8; i++)
+		out[n++] = strdup(o->append->v[i]);
 	out[n++] = strdup("-S");
 	out[n++] = strdup("-incoming");
 	out[n++] = strdup("defer");
@@ -137,22 +140,19 @@ static int wait_for_monitor(struct km_destqemu *d, struct km_err *err)
 	return km_err_set(err, rc, "the destination QEMU's monitor does not answer");
 }
 
-int km_destqemu_start(struct km_destqemu *d, const char *exe, const json_t *argv,
-		      const struct km_opt_list *replace, const struct km_opt_list *append,
+int km_destqemu_start(struct km_destqemu *d, const json_t *argv, const struct km_destqemu_wish *o,
 		      const struct km_guard *guard, struct km_err *err)
 {
 	char *args[ARGS_MAX] = { NULL }, log[192];
-	const char *base = strrchr(exe, '/');
 	int rc;
 
-	/* The one program a source may have started here. */
-	if (strncmp(base ? base + 1 : exe, "qemu-system-", 12) || access(exe, X_OK))
-		return km_err_set(err, -ENOENT, "%s is not a QEMU that this host has", exe);
+	if (access(o->exe, X_OK))
+		return km_err_set(err, -ENOENT, "%s is not a QEMU that this host has", o->exe);
 	rc = km_rundir_make(d->dir, sizeof(d->dir), "in", err);
 	if (rc)
 		return rc;
 	snprintf(log, sizeof(log), "%s/log", d->dir);
-	rc = build_argv(args, exe, argv, d->dir, replace, append, err);
+	rc = build_argv(args, argv, d->dir, o, err);
 	if (!rc) {
 		d->pid = fork();
 		if (!d->pid)

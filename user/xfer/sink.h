@@ -7,6 +7,7 @@
 #include "../opts.h"
 #include "creds.h"
 
+struct km_allow;
 struct km_attached;
 
 struct km_sink_result {
@@ -27,6 +28,7 @@ struct km_sink_opts {
 	struct km_hold_wish hold;
 	bool no_place;
 	const struct km_creds *creds; /* NULL: plain TCP */
+	const struct km_allow *allow; /* NULL with attach */
 	struct km_opt_list replace, append;
 	struct km_attached *attach; /* take this QEMU (attach.h), NULL = start one */
 	/* Somebody was sent away who is no source that may come here. */

@@ -33,6 +33,7 @@ static int start_guest(struct sink *s, const json_t *hello, json_t *welcome, str
 {
 	const char *exe = json_string_value(json_object_get(hello, "exe"));
 	const json_t *argv = json_object_get(hello, "argv");
+	const struct km_destqemu_wish wish = { exe, s->o->allow, &s->o->replace, &s->o->append };
 	unsigned int port = 0;
 	uint8_t uuid[16];
 	int rc;
@@ -40,9 +41,7 @@ static int start_guest(struct sink *s, const json_t *hello, json_t *welcome, str
 	if ((!s->q.attached && (!exe || !json_is_array(argv))) ||
 	    parse_uuid(json_string_value(json_object_get(hello, "uuid")), uuid))
 		return km_err_set(err, -EPROTO, "HELLO without exe, argv or uuid");
-	rc = s->q.attached ? 0 :
-			     km_destqemu_start(&s->q, exe, argv, &s->o->replace, &s->o->append,
-					       &s->guard, err);
+	rc = s->q.attached ? 0 : km_destqemu_start(&s->q, argv, &wish, &s->guard, err);
 	if (!rc)
 		rc = km_sink_pins_apply(s, err);
 	if (!rc)
