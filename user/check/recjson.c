@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "../report/jsonval.h"
+#include "../textfile.h"
 #include "schema.h"
 
 static bool is_end(const struct km_field *f)
@@ -316,22 +317,14 @@ json_t *km_host_record_json(const struct km_host_record *h)
 struct km_host_record *km_host_record_load(const char *path, struct km_err *err)
 {
 	struct km_host_record *h = NULL;
-	size_t size = KM_RECORD_TEXT_MAX + 1, n = 0;
-	char *text = malloc(size);
-	FILE *f = fopen(path, "re");
+	struct km_err why = { 0 };
+	char *text;
+	size_t n;
 
-	if (!f || !text) {
-		km_err_set(err, f ? -ENOMEM : -errno, "%.200s: %s", path,
-			   f ? "out of memory" : strerror(errno));
-	} else {
-		n = fread(text, 1, size, f);
-		if (ferror(f)) /* a folder, say */
-			km_err_set(err, -EIO, "%.200s can't be read", path);
-		else
-			h = km_host_record_parse(text, n, path, err);
-	}
-	if (f)
-		fclose(f);
+	if (km_textfile_read(path, KM_RECORD_TEXT_MAX, &text, &n, &why))
+		km_err_set(err, why.code, "%.200s: %.250s", path, why.text);
+	else
+		h = km_host_record_parse(text, n, path, err);
 	free(text);
 	return h;
 }

@@ -2,9 +2,9 @@
 #include "inventory_priv.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "../textfile.h"
 
 static int no_memory(struct km_reader *r)
 {
@@ -262,41 +262,12 @@ int km_inventory_parse(const char *text, size_t len, struct km_fleet **out, stru
 	return rc;
 }
 
-static int read_all(FILE *f, char **text, size_t *len, struct km_err *err)
-{
-	size_t room = 0, got;
-
-	*text = NULL;
-	*len = 0;
-	do {
-		if (*len == room) {
-			char *more = realloc(*text, room = room ? 2 * room : 65536);
-
-			if (!more)
-				return km_err_set(err, -ENOMEM, "out of memory");
-			*text = more;
-		}
-		got = fread(*text + *len, 1, room - *len, f);
-		*len += got;
-		if (*len > KM_INVENTORY_MAX)
-			return km_err_set(err, -EFBIG, "larger than %llu MiB",
-					  KM_INVENTORY_MAX >> 20);
-	} while (got);
-	return ferror(f) ? km_err_set(err, -errno, "%s", strerror(errno)) : 0;
-}
-
 int km_inventory_read(const char *path, struct km_fleet **out, struct km_err *err)
 {
-	FILE *f = strcmp(path, "-") ? fopen(path, "re") : stdin;
 	char *text;
 	size_t len;
-	int rc;
+	int rc = km_textfile_read(path, KM_INVENTORY_MAX, &text, &len, err);
 
-	if (!f)
-		return km_err_set(err, -errno, "%s", strerror(errno));
-	rc = read_all(f, &text, &len, err);
-	if (f != stdin)
-		fclose(f);
 	if (!rc)
 		rc = km_inventory_parse(text, len, out, err);
 	free(text);
