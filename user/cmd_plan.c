@@ -18,7 +18,7 @@ struct plan_opts {
 static const struct km_opt opts[] = {
 	{ "vm", KM_OPT_STRING, OF_MOVE(vm), "NAME|PID|QMP-SOCKET",
 	  "what the move of this guest would be like", 0, 0, NULL, false },
-	{ "to", KM_OPT_STRING, OF_MOVE(to), "HOST",
+	{ "to", KM_OPT_STRING, OF_MOVE(to), "HOST[:PORT]|ssh://[USER@]HOST",
 	  "with --vm, the other host: how fast the interface towards it is", 0, 0, NULL, false },
 	{ "link", KM_OPT_RATE, OF_MOVE(link_bytes_per_s), "RATE",
 	  "with --vm, what the link carries: 200Mbit, 25MB", 1, UINT64_MAX, NULL, false },

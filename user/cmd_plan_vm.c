@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include "ctl/vms.h"
+#include "destination.h"
 #include "host/nic.h"
 #include "model.h"
 #include "place/choose.h"
@@ -22,16 +23,19 @@ static int complain(const struct km_err *err, int code)
 
 static int look_at_link(const struct km_plan_wish *w, struct km_plan *p, struct km_err *err)
 {
+	struct km_destination d;
 	char name[IF_NAMESIZE];
 	struct km_nic nic;
 
+	if (w->to && km_destination_parse(w->to, &d))
+		return km_err_set(err, -EINVAL, "--to takes " KM_DESTINATION_FORMS);
 	p->link_bytes_per_s = (double)w->link_bytes_per_s;
 	snprintf(p->link_by, sizeof(p->link_by), "by --link");
 	if (w->link_bytes_per_s)
 		return 0;
 	if (!w->to)
 		return km_err_set(err, -EINVAL, "needs --to HOST or --link RATE");
-	if (km_nic_towards(w->to, name, err))
+	if (km_nic_towards(d.host, name, err))
 		return err->code;
 	km_nic_read("/sys", name, &nic);
 	if (!nic.bit_per_s)
@@ -39,7 +43,7 @@ static int look_at_link(const struct km_plan_wish *w, struct km_plan *p, struct 
 			err, -EINVAL,
 			"interface %s towards %.100s does not say how fast it is: tell it "
 			"with --link",
-			name, w->to);
+			name, d.host);
 	p->link_bytes_per_s = (double)nic.bit_per_s / 8 * CONTENT;
 	snprintf(p->link_by, sizeof(p->link_by), "as interface %s says", name);
 	return 0;

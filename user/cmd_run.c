@@ -8,8 +8,8 @@
 #include "cmd_run_place.h"
 #include "cmd_run_show.h"
 #include "ctl/remote.h"
-#include "ctl/ssh.h"
 #include "ctl/vms.h"
+#include "destination.h"
 #include "holdopts.h"
 #include "model.h"
 #include "opts.h"
@@ -20,6 +20,7 @@
 
 struct run_opts {
 	const char *vm, *to, *engine, *ssh, *pin, *html, *on_stall;
+	struct km_destination dest;
 	struct km_opt_list receive_args, paths;
 	uint64_t bandwidth;
 	unsigned int streams, max_pause_ms, deadline_ms, peer_ms, retry_ms, cpu_weight;
@@ -119,27 +120,6 @@ static bool tick(void *ctx, const struct km_run *r, double elapsed_ms)
 	return cancelled;
 }
 
-/* HOST, HOST:PORT, [V6]:PORT. */
-static int split_to(const char *to, char *host, size_t hlen, char *port, size_t plen)
-{
-	const char *colon = strrchr(to, ':'), *end = to[0] == '[' ? strchr(to, ']') : NULL;
-	size_t n = colon ? (size_t)(colon - to) : strlen(to);
-
-	snprintf(port, plen, "4777");
-	if (to[0] == '[') {
-		if (!end || (end[1] && end[1] != ':'))
-			return -EINVAL;
-		if (end[1])
-			snprintf(port, plen, "%s", end + 2);
-		snprintf(host, hlen, "%.*s", (int)(end - to - 1), to + 1);
-		return host[0] ? 0 : -EINVAL;
-	}
-	if (colon)
-		snprintf(port, plen, "%s", colon + 1);
-	snprintf(host, hlen, "%.*s", (int)n, to);
-	return host[0] && port[0] && strlen(host) < hlen - 1 ? 0 : -EINVAL;
-}
-
 static int exit_code(const struct km_run *r, int rc)
 {
 	if (!rc)
@@ -160,7 +140,7 @@ static int complain(const char *text, int code)
 }
 
 /* Of several paths: whether there are streams enough, and one name for the destination. */
-static int set_paths(struct run_opts *o, struct km_paths *p, const char *host)
+static int set_paths(struct run_opts *o, struct km_paths *p)
 {
 	char why[KM_ERR_MAX];
 
@@ -173,7 +153,7 @@ static int set_paths(struct run_opts *o, struct km_paths *p, const char *host)
 		p->address[i] = o->paths.v[i];
 	/* Its certificate is the host's, by whichever address. */
 	if (p->n && o->tls.dir && !o->tls.name)
-		o->tls.name = host;
+		o->tls.name = o->dest.host;
 	return km_paths_check(p, o->streams, why) ? complain(why, -EINVAL) : 0;
 }
 
@@ -231,20 +211,14 @@ static int move(const struct run_opts *o, const struct km_source_opts *so, const
 	return exit_code(r, rc);
 }
 
-static bool by_ssh(const struct run_opts *o)
-{
-	return o->to && !strncmp(o->to, "ssh://", 6);
-}
-
 /* The receiver that listens, or one that is started over ssh. */
 static int reach(const struct run_opts *o, struct km_source_opts *so, struct km_remote *remote,
 		 struct km_err *err)
 {
-	if (!by_ssh(o))
+	if (!o->dest.ssh_target)
 		return 0;
-	if (km_remote_start(remote, o->ssh, o->to + 6, so->creds, &o->receive_args, err))
+	if (km_remote_start(remote, o->ssh, o->dest.ssh_target, so->creds, &o->receive_args, err))
 		return err->code;
-	so->host = remote->host;
 	so->port = remote->port;
 	return 0;
 }
@@ -279,32 +253,29 @@ static int find(const struct run_opts *o, struct km_vm *vm, struct km_err *err)
 }
 
 /* Whatever keeps the guest from being moved, its placement can be shown. */
-static int explain(const struct run_opts *o, const char *host)
+static int explain(const struct run_opts *o)
 {
+	const char *host = o->to ? o->dest.host : NULL;
 	struct km_vm vm = { 0 };
 	struct km_err err = { 0 };
 
-	if (by_ssh(o))
-		host = km_ssh_host(o->to + 6);
 	if (km_vms_find(o->vm, &vm, &err) || km_run_explain(&vm, host, o->streams, o->json, &err))
 		return complain(err.text, KM_EXIT_REFUSED);
 	return ferror(stdout) ? KM_EXIT_FAILED : KM_EXIT_OK;
 }
 
 /* What needs no look at any guest. -EINVAL has been told. */
-static int check(struct run_opts *o, struct km_source_opts *so, struct km_creds_wish *tls,
-		 char *host, size_t hlen, char *port, size_t plen)
+static int check(struct run_opts *o, struct km_source_opts *so, struct km_creds_wish *tls)
 {
 	char why[KM_ERR_MAX];
 	int rc;
 
 	if (!o->to && !o->explain)
 		return complain("--to is required (see kmigrate run --help)", -EINVAL);
-	if (o->to && !by_ssh(o) && split_to(o->to, host, hlen, port, plen))
-		return complain("--to takes HOST, HOST:PORT, [ADDRESS]:PORT or ssh://[USER@]HOST",
-				-EINVAL);
-	so->host = host;
-	so->port = port;
+	if (o->to && km_destination_parse(o->to, &o->dest))
+		return complain("--to takes " KM_DESTINATION_FORMS, -EINVAL);
+	so->host = o->dest.host;
+	so->port = o->dest.port;
 	so->pin = o->pin;
 	so->max_pause_ms = o->max_pause_ms;
 	so->deadline_ms = o->deadline_ms;
@@ -315,12 +286,12 @@ static int check(struct run_opts *o, struct km_source_opts *so, struct km_creds_
 	so->verify = o->verify;
 	so->trace = o->trace;
 	so->place.off = o->no_place;
-	if (set_paths(o, &so->paths, by_ssh(o) ? km_ssh_host(o->to + 6) : host))
+	if (set_paths(o, &so->paths))
 		return -EINVAL;
 	if (km_on_stall_parse(o->on_stall, &so->on_stall, why))
 		return complain(why, -EINVAL);
 	rc = km_tls_wish_of("run", &o->tls, tls);
-	if (rc > 0 && !o->explain && !by_ssh(o))
+	if (rc > 0 && !o->explain && !o->dest.ssh_target)
 		rc = km_tls_none("run");
 	return rc < 0 ? rc : km_hold_wish_of("run", &o->hold, &so->hold);
 }
@@ -366,16 +337,15 @@ static int run(const struct km_cmd *cmd, int argc, char **argv)
 	struct km_run r = { 0 };
 	struct km_vm vm = { 0 };
 	struct km_err err = { 0 };
-	char host[256], port[32];
 	unsigned int npos;
 	int rc = km_opts_parse(cmd, argc, argv, &o, NULL, 0, &npos);
 
 	if (rc)
 		return rc > 0 ? KM_EXIT_OK : KM_EXIT_USAGE;
-	if (check(&o, &so, &tls, host, sizeof(host), port, sizeof(port)))
+	if (check(&o, &so, &tls))
 		return KM_EXIT_USAGE;
 	if (o.explain)
-		return explain(&o, o.to ? host : NULL);
+		return explain(&o);
 	if (find(&o, &vm, &err))
 		return complain(err.text, KM_EXIT_REFUSED);
 	if (choose_engine(&o, &vm, &r, &err) || open_creds(&o, &tls, &creds, &err))
