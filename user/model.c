@@ -55,6 +55,17 @@ const char *km_phase_name(enum km_phase p)
 	return NAME_OF(names, p);
 }
 
+const char *km_figure_name(enum km_figure f)
+{
+	static const char *const names[] = {
+		[KM_FIGURE_TOTAL_MS] = "total_ms",
+		[KM_FIGURE_PAUSE_MS] = "pause_ms",
+		[KM_FIGURE_WIRE_BYTES] = "wire_bytes",
+	};
+
+	return NAME_OF(names, f);
+}
+
 const char *km_stall_name(enum km_stall s)
 {
 	static const char *const names[] = {

@@ -345,6 +345,26 @@ struct km_arrival {
 	struct km_arrival_vcpu vcpu[KM_IMPACT_VCPUS];
 };
 
+/* A number that is not known yet, and the least and the most that it may be. */
+struct km_interval {
+	double low, likely, high;
+};
+
+/* What is foretold of a move (plan/predict.h), and known after it. */
+enum km_figure { KM_FIGURE_TOTAL_MS, KM_FIGURE_PAUSE_MS, KM_FIGURE_WIRE_BYTES, KM_FIGURES };
+struct km_foretold {
+	bool wanted;
+	bool can_be_moved;		      /* within the deadline */
+	unsigned int rehearsals, moved;	      /* of which so many were */
+	struct km_interval range[KM_FIGURES]; /* of those */
+	double needed_bytes_per_s;	      /* link that would do, 0: this one does, < 0: none */
+	unsigned int max_pause_ms, deadline_ms; /* the goal; 0 = no deadline */
+	unsigned int streams;
+	double link_bytes_per_s;
+	char link_by[64]; /* how that is known */
+	uint64_t age_s;	  /* since the guest was looked at */
+};
+
 /* The result of `kmigrate run`; every renderer reads only this. */
 /* An address by which streams go. */
 struct km_path_facts {
@@ -387,11 +407,14 @@ struct km_run {
 	struct km_pause pause;
 	struct km_impact impact;
 	struct km_arrival arrival;
-	char held[KM_ERR_MAX];	/* what was held and put back, one line */
-	char error[KM_ERR_MAX]; /* "" when it went well */
+	struct km_foretold foretold; /* before it began */
+	char held[KM_ERR_MAX];	     /* what was held and put back, one line */
+	char error[KM_ERR_MAX];	     /* "" when it went well */
 };
 
 const char *km_phase_name(enum km_phase p);
+/* "total_ms": as JSON calls it. */
+const char *km_figure_name(enum km_figure f);
 /* "no-cpu": a word. */
 const char *km_stall_name(enum km_stall s);
 const char *km_outcome_name(enum km_outcome o);

@@ -40,7 +40,7 @@ static struct km_prediction predict(struct km_reh_guest g, double link)
 static void interval(bool *ok)
 {
 	struct km_prediction p = predict(guest_of(100000, 0.1), LINK);
-	const struct km_range *all[] = { &p.total_ms, &p.pause_ms, &p.wire_bytes };
+	const struct km_interval *all[] = { &p.total_ms, &p.pause_ms, &p.wire_bytes };
 
 	CHECK(p.likely.moved && p.moved == p.rehearsals && p.rehearsals > 4);
 	for (unsigned int i = 0; i < 3; i++)

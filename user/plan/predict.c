@@ -92,10 +92,10 @@ static int rehearse(const struct km_reh_guest *guest, const struct km_reh_hosts 
 	return rc;
 }
 
-static void widen(struct km_range *r, double v, bool first)
+static void widen(struct km_interval *r, double v, bool first)
 {
 	if (first)
-		*r = (struct km_range){ v, v, v };
+		*r = (struct km_interval){ v, v, v };
 	if (v < r->low)
 		r->low = v;
 	if (v > r->high)

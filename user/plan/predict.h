@@ -11,16 +11,13 @@
 #ifndef KM_PREDICT_H
 #define KM_PREDICT_H
 
+#include "../model.h"
 #include "rehearsal.h"
-
-struct km_range {
-	double low, likely, high;
-};
 
 struct km_prediction {
 	struct km_reh_result likely; /* its pages and bytes are the guest's, not a smaller one's */
 	unsigned int rehearsals, moved; /* of which so many ended within the deadline */
-	struct km_range total_ms, pause_ms, wire_bytes; /* of those */
+	struct km_interval total_ms, pause_ms, wire_bytes; /* of those */
 	/* The slowest link by which it would probably be moved, 0: the one there is is enough;
 	 * < 0: none that is up to 64 times as fast. */
 	double needed_bytes_per_s;

@@ -2,6 +2,8 @@
 #include "plan.h"
 
 #include <math.h>
+#include "../plan/planfile.h"
+#include "foretold.h"
 #include "jsonval.h"
 #include "report.h"
 #include "units.h"
@@ -33,16 +35,6 @@ static struct sum sum_up(const struct km_reh_guest *g)
 	return s;
 }
 
-static json_t *range(const struct km_range *r)
-{
-	json_t *o = json_object();
-
-	km_j_put(o, "low", km_j_real(r->low));
-	km_j_put(o, "likely", km_j_real(r->likely));
-	km_j_put(o, "high", km_j_real(r->high));
-	return o;
-}
-
 static json_t *rounds(const struct km_reh_result *r)
 {
 	json_t *list = json_array();
@@ -58,19 +50,11 @@ static json_t *rounds(const struct km_reh_result *r)
 	return list;
 }
 
-json_t *km_json_prediction(const struct km_prediction *p)
+static json_t *prediction(const struct km_plan *p, const struct km_foretold *f)
 {
-	const struct km_reh_result *r = &p->likely;
-	json_t *o = json_object(), *pages = json_object();
+	const struct km_reh_result *r = &p->is.likely;
+	json_t *o = km_json_foretold(f), *pages = json_object();
 
-	km_j_put(o, "can_be_moved", json_boolean(r->moved));
-	km_j_put(o, "rehearsals", km_j_number(p->rehearsals));
-	km_j_put(o, "moved", km_j_number(p->moved));
-	km_j_put(o, "total_ms", r->moved ? range(&p->total_ms) : json_null());
-	km_j_put(o, "pause_ms", r->moved ? range(&p->pause_ms) : json_null());
-	km_j_put(o, "wire_bytes", r->moved ? range(&p->wire_bytes) : json_null());
-	km_j_put(o, "needed_bytes_per_s",
-		 p->needed_bytes_per_s > 0 ? km_j_real(p->needed_bytes_per_s) : json_null());
 	km_j_put(pages, "listed", km_j_number(r->listed_pages));
 	km_j_put(pages, "zero", km_j_number(r->zero_pages));
 	km_j_put(pages, "raw", km_j_number(r->raw_pages));
@@ -83,13 +67,38 @@ json_t *km_json_prediction(const struct km_prediction *p)
 	return o;
 }
 
+/* As it was fitted to what was seen: what a later rehearsal takes. */
+static json_t *guest(const struct km_reh_guest *g)
+{
+	json_t *list = json_array();
+
+	for (unsigned int i = 0; i < g->regions; i++) {
+		const struct km_reh_region *r = &g->region[i];
+		json_t *o = json_object();
+
+		km_j_put(o, "pages", km_j_number(r->pages));
+		km_j_put(o, "zero", km_j_real(r->zero));
+		km_j_put(o, "ratio", km_j_real(r->ratio));
+		km_j_put(o, "writes_per_s", km_j_real(r->writes_per_s));
+		km_j_put(o, "in_turn", json_boolean(r->in_turn));
+		km_j_put(o, "write_bytes", km_j_number(r->write_bytes));
+		json_array_append_new(list, o);
+	}
+	return list;
+}
+
 json_t *km_json_plan(const struct km_plan *p)
 {
 	struct sum s = sum_up(&p->survey.guest);
 	json_t *o = json_object(), *seen = json_object(), *goal = json_object();
+	struct km_foretold f;
 
+	km_plan_foretell(p, p->taken_s, &f);
+	km_j_put(o, "kmigrate_plan", km_j_number(KM_PLANFILE_VERSION));
 	km_j_put(o, "vm", km_j_text(p->vm));
+	km_j_put(o, "uuid", km_j_text_or_null(p->uuid));
 	km_j_put(o, "ram_bytes", km_j_number(p->ram_bytes));
+	km_j_put(o, "taken_s", json_integer(p->taken_s));
 	km_j_put(seen, "samples", km_j_number(p->survey.samples));
 	km_j_put(seen, "seconds", km_j_real(p->survey.seconds));
 	km_j_put(seen, "pages", km_j_number(p->survey.pages));
@@ -107,7 +116,8 @@ json_t *km_json_plan(const struct km_plan *p)
 	km_j_put(goal, "deadline_ms",
 		 p->goal.deadline_ms ? km_j_number(p->goal.deadline_ms) : json_null());
 	km_j_put(o, "goal", goal);
-	km_j_put(o, "prediction", km_json_prediction(&p->is));
+	km_j_put(o, "prediction", prediction(p, &f));
+	km_j_put(o, "guest", guest(&p->survey.guest));
 	return o;
 }
 
@@ -187,48 +197,14 @@ static void text_rounds(FILE *f, const struct km_reh_result *r)
 		fprintf(f, "  and %u more\n", r->rounds - SHOWN);
 }
 
-static void text_goal(FILE *f, const struct km_plan *p)
-{
-	const struct km_prediction *is = &p->is;
-	char rate[KM_UNIT_MAX];
-
-	if (is->likely.moved && is->pause_ms.likely <= p->goal.max_pause_ms * 1.1) {
-		fprintf(f, "goal         a pause of %u ms: can be met%s\n", p->goal.max_pause_ms,
-			is->moved < is->rehearsals ? ", but not by much" : "");
-		return;
-	}
-	if (is->likely.moved) {
-		fprintf(f, "goal         a pause of %u ms: probably more\n", p->goal.max_pause_ms);
-		return;
-	}
-	fprintf(f,
-		"goal         can't be met%s: ", p->goal.deadline_ms ? " within the deadline" : "");
-	if (is->needed_bytes_per_s > 0)
-		fprintf(f, "a link of %s/s would do, or --on-stall throttle\n",
-			km_fmt_bytes(rate, is->needed_bytes_per_s));
-	else
-		fprintf(f, "no link would do, but --on-stall throttle may\n");
-}
-
 void km_text_plan(FILE *f, const struct km_plan *p)
 {
-	const struct km_prediction *is = &p->is;
-	char likely[KM_UNIT_MAX], low[KM_UNIT_MAX], high[KM_UNIT_MAX];
+	struct km_foretold is;
 
+	km_plan_foretell(p, p->taken_s, &is);
 	text_guest(f, p);
 	text_worst(f, p);
-	fprintf(f, "link         %s/s, %s; %u streams\n", km_fmt_bytes(likely, p->link_bytes_per_s),
-		p->link_by, p->streams);
-	if (is->likely.moved) {
-		fprintf(f, "time         %.1f s (%.1f to %.1f)\n", is->total_ms.likely / 1e3,
-			is->total_ms.low / 1e3, is->total_ms.high / 1e3);
-		fprintf(f, "pause        %.0f ms (%.0f to %.0f)\n", is->pause_ms.likely,
-			is->pause_ms.low, is->pause_ms.high);
-		fprintf(f, "over the link %s (%s to %s)\n",
-			km_fmt_bytes(likely, is->wire_bytes.likely),
-			km_fmt_bytes(low, is->wire_bytes.low),
-			km_fmt_bytes(high, is->wire_bytes.high));
-	}
-	text_rounds(f, &is->likely);
-	text_goal(f, p);
+	km_text_foretold(f, &is);
+	text_rounds(f, &p->is.likely);
+	km_text_goal(f, &is);
 }

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "plan.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include "../host/nic.h"
+
+/* Of a link's bits those that carry content: Ethernet, IP, TCP and TLS take the rest. */
+#define CONTENT 0.94
+
+int km_plan_look(struct km_plan *p, const struct km_vm *vm, double seconds, int stop_fd,
+		 struct km_err *err)
+{
+	if (!vm->qmp[0])
+		return km_err_set(err, -ENOTSUP, "guest %.100s (pid %d) has no QMP socket",
+				  vm->name, vm->pid);
+	snprintf(p->vm, sizeof(p->vm), "%s", vm->name);
+	snprintf(p->uuid, sizeof(p->uuid), "%s", vm->uuid);
+	p->ram_bytes = vm->ram_bytes;
+	p->taken_s = time(NULL);
+	return km_survey(vm, seconds, stop_fd, &p->survey, err);
+}
+
+static void set_link(struct km_plan *p, double bytes_per_s, const char *by)
+{
+	p->link_bytes_per_s = bytes_per_s;
+	snprintf(p->link_by, sizeof(p->link_by), "%s", by);
+}
+
+static int ask_interface(struct km_plan *p, const char *host, struct km_err *err)
+{
+	char name[IF_NAMESIZE], by[64];
+	struct km_nic nic;
+
+	if (km_nic_towards(host, name, err))
+		return err->code;
+	km_nic_read("/sys", name, &nic);
+	if (!nic.bit_per_s)
+		return km_err_set(
+			err, -EINVAL,
+			"interface %s towards %.100s does not say how fast it is: tell it "
+			"with --link",
+			name, host);
+	snprintf(by, sizeof(by), "as interface %s says", name);
+	set_link(p, (double)nic.bit_per_s / 8 * CONTENT, by);
+	return 0;
+}
+
+int km_plan_link(struct km_plan *p, const struct km_plan_link *link, struct km_err *err)
+{
+	double most = (double)link->bandwidth_bytes_per_s;
+	int rc = 0;
+
+	if (link->bytes_per_s)
+		set_link(p, (double)link->bytes_per_s, "by --link");
+	else if (p->link_bytes_per_s > 0)
+		set_link(p, p->link_bytes_per_s, "by the plan");
+	else if (link->host)
+		rc = ask_interface(p, link->host, err);
+	else
+		rc = km_err_set(err, -EINVAL, "needs --to HOST or --link RATE");
+	if (most > 0 && (rc || most < p->link_bytes_per_s)) {
+		set_link(p, most, "by --bandwidth");
+		rc = 0;
+	}
+	return rc;
+}
+
+int km_plan_rehearse(struct km_plan *p, const struct km_reh_goal *goal, unsigned int streams,
+		     uint64_t delta_bytes, struct km_err *err)
+{
+	struct km_reh_hosts hosts = km_predict_hosts(p->link_bytes_per_s, streams, delta_bytes);
+	int rc;
+
+	p->goal = *goal;
+	p->streams = streams;
+	rc = km_predict(&p->survey.guest, &hosts, goal, &p->is);
+	return rc ? km_err_set(err, rc, "out of memory for a rehearsal") : 0;
+}
+
+void km_plan_foretell(const struct km_plan *p, int64_t now_s, struct km_foretold *f)
+{
+	const struct km_prediction *is = &p->is;
+
+	*f = (struct km_foretold){ .wanted = true,
+				   .can_be_moved = is->likely.moved,
+				   .rehearsals = is->rehearsals,
+				   .moved = is->moved,
+				   .range = { [KM_FIGURE_TOTAL_MS] = is->total_ms,
+					      [KM_FIGURE_PAUSE_MS] = is->pause_ms,
+					      [KM_FIGURE_WIRE_BYTES] = is->wire_bytes },
+				   .needed_bytes_per_s = is->needed_bytes_per_s,
+				   .max_pause_ms = p->goal.max_pause_ms,
+				   .deadline_ms = p->goal.deadline_ms,
+				   .link_bytes_per_s = p->link_bytes_per_s,
+				   .streams = p->streams,
+				   .age_s = now_s > p->taken_s ? (uint64_t)(now_s - p->taken_s) :
+								 0 };
+	snprintf(f->link_by, sizeof(f->link_by), "%s", p->link_by);
+}
