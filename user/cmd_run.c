@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+#include "cmd_run_foretell.h"
 #include "cmd_run_place.h"
 #include "cmd_run_show.h"
 #include "ctl/remote.h"
@@ -28,6 +29,7 @@ struct run_opts {
 	struct km_opt_share delta_memory;
 	struct km_hold_opts hold;
 	struct km_tls_opts tls;
+	struct km_run_foretell foretell;
 };
 
 static const char *const engines[] = { "relay", "qemu", NULL };
@@ -98,6 +100,16 @@ static const struct km_opt opts[] = {
 	{ "trace", KM_OPT_FLAG, offsetof(struct run_opts, trace), NULL,
 	  "say what kept each vCPU from running in each phase, and for how long (eBPF)", 0, 0, NULL,
 	  false },
+	{ "predict", KM_OPT_UINT, offsetof(struct run_opts, foretell.seconds), "SECONDS",
+	  "look at the guest's memory for so long first, and foretell what the move will be like",
+	  1, 600, NULL, false },
+	{ "plan", KM_OPT_STRING, offsetof(struct run_opts, foretell.plan_file), "FILE",
+	  "the same by what `kmigrate plan --vm --json` has seen; -: standard input", 0, 0, NULL,
+	  false },
+	{ "link", KM_OPT_RATE, offsetof(struct run_opts, foretell.link_bytes_per_s), "RATE",
+	  "with --predict or --plan, what the link carries (default: as the plan has it, or the "
+	  "interface says)",
+	  1000, 0, NULL, false },
 	{ "html", KM_OPT_STRING, offsetof(struct run_opts, html), "FILE",
 	  "write the move as a page with pictures, too", 0, 0, NULL, false },
 	{ "json", KM_OPT_FLAG, offsetof(struct run_opts, json), NULL, "print the result as JSON", 0,
@@ -155,6 +167,20 @@ static int set_paths(struct run_opts *o, struct km_paths *p)
 	if (p->n && o->tls.dir && !o->tls.name)
 		o->tls.name = o->dest.host;
 	return km_paths_check(p, o->streams, why) ? complain(why, -EINVAL) : 0;
+}
+
+/* Before the move. */
+static int refusal(const struct km_err *err)
+{
+	return err->code == -EINVAL    ? KM_EXIT_USAGE :
+	       err->code == -ECANCELED ? KM_EXIT_CANCELLED :
+					 KM_EXIT_REFUSED;
+}
+
+static int not_begun(struct km_run_show *show, const struct km_err *err)
+{
+	km_run_show_end(show, NULL);
+	return complain(err->text, refusal(err));
 }
 
 static int choose_engine(struct run_opts *o, const struct km_vm *vm, struct km_run *r,
@@ -268,6 +294,7 @@ static int explain(const struct run_opts *o)
 static int check(struct run_opts *o, struct km_source_opts *so, struct km_creds_wish *tls)
 {
 	char why[KM_ERR_MAX];
+	struct km_err err = { 0 };
 	int rc;
 
 	if (!o->to && !o->explain)
@@ -290,6 +317,9 @@ static int check(struct run_opts *o, struct km_source_opts *so, struct km_creds_
 		return -EINVAL;
 	if (km_on_stall_parse(o->on_stall, &so->on_stall, why))
 		return complain(why, -EINVAL);
+	o->foretell.quiet = o->json;
+	if (km_run_foretell_check(&o->foretell, &err))
+		return complain(err.text, -EINVAL);
 	rc = km_tls_wish_of("run", &o->tls, tls);
 	if (rc > 0 && !o->explain && !o->dest.ssh_target)
 		rc = km_tls_none("run");
@@ -348,11 +378,15 @@ static int run(const struct km_cmd *cmd, int argc, char **argv)
 		return explain(&o);
 	if (find(&o, &vm, &err))
 		return complain(err.text, KM_EXIT_REFUSED);
-	if (choose_engine(&o, &vm, &r, &err) || open_creds(&o, &tls, &creds, &err))
-		return complain(err.text, KM_EXIT_REFUSED);
+	if (choose_engine(&o, &vm, &r, &err) ||
+	    km_run_foretell_prepare(&o.foretell, &so, &vm, o.engine, &err) ||
+	    open_creds(&o, &tls, &creds, &err))
+		return complain(err.text, refusal(&err));
 	so.creds = creds;
 	if (begin(&o, &so, &vm, &remote, &err))
 		rc = complain(err.text, KM_EXIT_REFUSED);
+	else if (km_run_foretell(&o.foretell, &so, &vm, &r, &err))
+		rc = not_begun(&show, &err);
 	else
 		rc = move(&o, &so, &vm, &r);
 	km_remote_end(&remote);

@@ -10,17 +10,31 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+static void signals_of_user(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGINT);
+	sigaddset(set, SIGTERM);
+}
+
 int km_wait_signals(struct km_err *err)
 {
 	sigset_t set;
 	int fd;
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
+	signals_of_user(&set);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	fd = signalfd(-1, &set, SFD_CLOEXEC);
 	return fd < 0 ? km_err_set(err, -errno, "signalfd: %s", strerror(errno)) : fd;
+}
+
+void km_wait_signals_end(int fd)
+{
+	sigset_t set;
+
+	close(fd);
+	signals_of_user(&set);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
 enum km_waited km_wait(pid_t pid, unsigned int ms, int signals)

@@ -7,6 +7,8 @@
 
 /* From here on SIGINT and SIGTERM don't end the process, they make the descriptor readable. */
 int km_wait_signals(struct km_err *err);
+/* They are as before; one that comes in between is not lost. */
+void km_wait_signals_end(int fd);
 
 enum km_waited { KM_WAIT_TIME, KM_WAIT_SIGNAL, KM_WAIT_GONE };
 

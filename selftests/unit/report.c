@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "ktap.h"
+#include "report/foretold.h"
 #include "report/report.h"
 #include "report/units.h"
 
@@ -463,8 +464,120 @@ static void placement(bool *ok)
 	free(text);
 }
 
+static void foretell(void)
+{
+	moved();
+	run.foretold = (struct km_foretold){
+		.wanted = true,
+		.can_be_moved = true,
+		.rehearsals = 9,
+		.moved = 9,
+		.range = { [KM_FIGURE_TOTAL_MS] = { 10000, 11000, 12000 },
+			   [KM_FIGURE_PAUSE_MS] = { 38.2, 50, 60 },
+			   [KM_FIGURE_WIRE_BYTES] = { 2e9, 3e9, 4e9 } },
+		.max_pause_ms = 100,
+		.streams = 2,
+		.link_bytes_per_s = 125e6,
+		.link_by = "by --link",
+		.age_s = 75,
+	};
+}
+
+/* What was foretold, beside what it was: above, just inside, below. */
+static void foretold(bool *ok)
+{
+	static const char *const want[] = {
+		"  foretold    for a link of 119 MiB/s, by --link; the guest was looked at 75.0 s before",
+		"                       low     likely       high    outcome\n",
+		"    total time      10.0 s     11.0 s     12.0 s     12.4 s  above\n",
+		"    pause          38.2 ms    50.0 ms    60.0 ms    38.2 ms  inside\n",
+		"    on the wire   1.86 GiB   2.79 GiB   3.73 GiB   1.42 GiB  below\n",
+	};
+	json_t *j, *p;
+	char *text;
+
+	moved();
+	j = km_json_run(&run);
+	CHECK(json_is_null(json_object_get(j, "prediction")));
+	json_decref(j);
+	text = text_of(&run);
+	CHECK(!strstr(text, "foretold"));
+	free(text);
+
+	foretell();
+	text = text_of(&run);
+	for (size_t i = 0; i < sizeof(want) / sizeof(want[0]); i++) {
+		if (!strstr(text, want[i]))
+			printf("# missing: %s", want[i]);
+		CHECK(strstr(text, want[i]));
+	}
+	free(text);
+	j = km_json_run(&run);
+	p = json_object_get(j, "prediction");
+	CHECK(json_is_true(json_object_get(p, "can_be_moved")));
+	CHECK(json_real_value(json_object_get(json_object_get(p, "pause_ms"), "low")) > 38);
+	CHECK(json_integer_value(json_object_get(p, "age_s")) == 75);
+	CHECK(json_is_null(json_object_get(p, "needed_bytes_per_s")));
+	CHECK(json_is_null(json_object_get(json_object_get(p, "goal"), "deadline_ms")));
+	json_decref(j);
+
+	run.pause_ms = 0; /* it stood still */
+	run.foretold.range[KM_FIGURE_TOTAL_MS].high = 12400;
+	text = text_of(&run);
+	CHECK(!strstr(text, "    pause          38.2") && strstr(text, "12.4 s  inside"));
+	free(text);
+	run.foretold.can_be_moved = false;
+	run.foretold.deadline_ms = 5000;
+	text = text_of(&run);
+	CHECK(strstr(text, "    that it can't be moved within the deadline\n"));
+	CHECK(!strstr(text, "outcome\n"));
+	free(text);
+	j = km_json_run(&run);
+	CHECK(json_is_null(json_object_get(json_object_get(j, "prediction"), "total_ms")));
+	json_decref(j);
+}
+
+static bool goal_is(const char *want)
+{
+	size_t size;
+	char *text;
+	FILE *f = open_memstream(&text, &size);
+	bool is;
+
+	km_text_goal(f, &run.foretold);
+	fclose(f);
+	is = !strcmp(text, want);
+	if (!is)
+		printf("# %s", text);
+	free(text);
+	return is;
+}
+
+/* Before the move. */
+static void goal(bool *ok)
+{
+	struct km_foretold *f = &run.foretold;
+
+	foretell();
+	CHECK(goal_is("goal         a pause of 100 ms: can be met\n"));
+	f->moved = 8;
+	CHECK(goal_is("goal         a pause of 100 ms: can be met, but not by much\n"));
+	f->max_pause_ms = 40;
+	CHECK(goal_is("goal         a pause of 40 ms: probably more\n"));
+	f->can_be_moved = false;
+	f->needed_bytes_per_s = 250e6;
+	CHECK(goal_is("goal         can't be met: a link of 238 MiB/s would do, or --on-stall "
+		      "throttle\n"));
+	f->deadline_ms = 1000;
+	f->needed_bytes_per_s = -1;
+	CHECK(goal_is("goal         can't be met within the deadline: no link would do, but "
+		      "--on-stall throttle may\n"));
+}
+
 static const struct ktap_case cases[] = {
 	{ "report of a move", text_moved },
+	{ "what was foretold, and what it was", foretold },
+	{ "whether the goal can be met", goal },
 	{ "reports of other outcomes", text_others },
 	{ "JSON of a move", json_run },
 	{ "a weight raised", weight },

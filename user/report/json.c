@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "arrival.h"
+#include "foretold.h"
 #include "hold.h"
 #include "impact.h"
 #include "report.h"
@@ -166,6 +167,7 @@ json_t *km_json_run(const struct km_run *r)
 	km_j_put(o, "redials", km_j_number(r->redials));
 	km_j_put(o, "redialled_because", km_j_text_or_null(r->why_redialled));
 	km_j_put(o, "times", times(r));
+	km_j_put(o, "prediction", km_json_prediction(&r->foretold));
 	km_j_put(o, "pause", km_json_pause(&r->pause));
 	km_j_put(o, "impact", km_json_impact(&r->impact));
 	km_j_put(o, "arrival", km_json_arrival(&r->arrival));

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "arrival.h"
+#include "foretold.h"
 #include "hold.h"
 #include "impact.h"
 #include "report.h"
@@ -290,6 +291,7 @@ void km_text_run(FILE *f, const struct km_run *r)
 		line(f, "because", "%s", r->error);
 	put_times(f, r);
 	put_bytes(f, r);
+	km_text_compared(f, r);
 	put_encryption(f, r);
 	put_module(f, r);
 	if (r->engine_why[0])
