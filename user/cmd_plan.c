@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* kmigrate plan: what moves would be, before they are made. */
 #include <stdio.h>
+#include "cmd_plan_accuracy.h"
 #include "cmd_plan_drain.h"
 #include "cmd_plan_vm.h"
 #include "model.h"
@@ -8,7 +9,7 @@
 
 struct plan_opts {
 	struct km_plan_wish move;
-	const char *drain;
+	const char *drain, *accuracy;
 	unsigned int tries;
 	bool json;
 };
@@ -37,6 +38,9 @@ static const struct km_opt opts[] = {
 	  false },
 	{ "tries", KM_OPT_UINT, offsetof(struct plan_opts, tries), "N",
 	  "with --drain, how often to look for a shorter plan", 0, 10000000, NULL, false },
+	{ "accuracy", KM_OPT_STRING, offsetof(struct plan_opts, accuracy), "DIR",
+	  "how true predictions were, by the reports of `run --json` in DIR/*.json", 0, 0, NULL,
+	  false },
 	{ "json", KM_OPT_FLAG, offsetof(struct plan_opts, json), NULL, "print JSON", 0, 0, NULL,
 	  false },
 	{ 0 },
@@ -54,13 +58,14 @@ static int run(const struct km_cmd *cmd, int argc, char **argv)
 	if (rc)
 		return rc > 0 ? KM_EXIT_OK : KM_EXIT_USAGE;
 	o.move.json = o.json;
-	if (o.drain && !o.move.vm)
-		return km_cmd_plan_drain(o.drain, o.tries, o.json);
-	if (o.move.vm && !o.drain)
-		return km_cmd_plan_vm(&o.move);
-	fprintf(stderr,
-		"kmigrate plan: needs one of --vm and --drain (see kmigrate plan --help)\n");
-	return KM_EXIT_USAGE;
+	if (!!o.move.vm + !!o.drain + !!o.accuracy != 1) {
+		fprintf(stderr, "kmigrate plan: needs one of --vm, --drain and --accuracy (see "
+				"kmigrate plan --help)\n");
+		return KM_EXIT_USAGE;
+	}
+	return o.drain	  ? km_cmd_plan_drain(o.drain, o.tries, o.json) :
+	       o.accuracy ? km_cmd_plan_accuracy(o.accuracy, o.json) :
+			    km_cmd_plan_vm(&o.move);
 }
 
 const struct km_cmd km_cmd_plan = {

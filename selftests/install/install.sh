@@ -89,7 +89,7 @@ exit_codes() {
 
 json_keys() {
 	local key missing=0
-	for key in $(grep -hoE 'put\([oj], "[a-z_]+"' user/report/{json,check,baseline,drainplan_json,plan,foretold}.c \
+	for key in $(grep -hoE 'put\([oj], "[a-z_]+"' user/report/{json,check,baseline,drainplan_json,plan,foretold,accuracy}.c \
 		user/place/explain_json.c | cut -d'"' -f2 | sort -u) \
 		$(sed -n '/km_guest_fields/,$p' user/check/schema.c | grep -oE '"[a-z_]+"|km_guest_record, [a-z_]+\)' |
 			tr -d '")' | sed 's/.* //'); do
@@ -147,7 +147,7 @@ completes_values() {
 		offered "power" trace po && offered "dirtying" trace --json d || return 1
 	touch "$dest/own.json"
 	offered "$dest/own.json" baseline "$dest/own" && offered "$dest/own.json" check --to "$dest/own" &&
-		offered "$dest/own.json" run --plan "$dest/own" &&
+		offered "$dest/own.json" run --plan "$dest/own" && offered "$dest/usr" plan --accuracy "$dest/us" &&
 		offered "--probe" host --prob && rm "$dest/own.json"
 }
 

@@ -53,7 +53,7 @@ bad_inventories() {
 
 no_file() {
 	! $tool plan --drain "$dir/none" 2>"$dir/err" && grep -q 'none: No such file' "$dir/err" &&
-		! $tool plan 2>"$dir/err" && grep -q 'needs one of --vm and --drain' "$dir/err" &&
+		! $tool plan 2>"$dir/err" && grep -q 'needs one of --vm, --drain and --accuracy' "$dir/err" &&
 		! $tool plan --drain "$dir" 2>"$dir/err" && [ "$(wc -l <"$dir/err")" = 1 ]
 }
 
