@@ -3,8 +3,8 @@
 #include "cmd_plan_drain.h"
 
 #include <stdio.h>
-#include "plan/fleetplan.h"
-#include "plan/inventory.h"
+#include "fleet/inventory.h"
+#include "fleet/plan.h"
 #include "report/drainplan.h"
 #include "report/report.h"
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The inventory of a fleet; what is taken is planned for as well. */
 #include "fuzz.h"
-#include "plan/fleetplan.h"
-#include "plan/inventory.h"
+#include "fleet/inventory.h"
+#include "fleet/plan.h"
 
 size_t fuzz_seed(unsigned int i, uint8_t buf[FUZZ_MAX])
 {

@@ -5,7 +5,7 @@
 
 #include <jansson.h>
 #include <stdio.h>
-#include "../plan/fleetplan.h"
+#include "../fleet/plan.h"
 
 void km_text_drainplan(FILE *f, const struct km_fleet_plan *p);
 json_t *km_json_drainplan(const struct km_fleet_plan *p);

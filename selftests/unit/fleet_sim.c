@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* How long moves take, worked out by hand. */
 #include "ktap.h"
-#include "planfleet.h"
+#include "fleets.h"
 
 /* a and b send 1 GB/s each, c receives 1 GB/s, d 4. */
 #define HOSTS                                                                      \

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Fleets for the tests of plans, by the way that users give them: an inventory. */
-#ifndef PLANFLEET_H
-#define PLANFLEET_H
+#ifndef FLEETS_H
+#define FLEETS_H
 
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "plan/fleetplan.h"
-#include "plan/inventory.h"
+#include "fleet/inventory.h"
+#include "fleet/plan.h"
 
 /* ' instead of ", and what the test did not care for: 8 Gbit/s are 1 GB/s. */
-static char planfleet_text[65536];
+static char fleet_text[65536];
 
 static inline struct km_fleet *fleet_parse(struct km_err *err, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
@@ -22,28 +22,28 @@ static inline struct km_fleet *fleet_parse(struct km_err *err, const char *fmt, 
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(planfleet_text, sizeof(planfleet_text), fmt, ap);
+	vsnprintf(fleet_text, sizeof(fleet_text), fmt, ap);
 	va_end(ap);
-	for (char *p = planfleet_text; *p; p++)
+	for (char *p = fleet_text; *p; p++)
 		if (*p == '\'')
 			*p = '"';
 	memset(err, 0, sizeof(*err));
-	if (km_inventory_parse(planfleet_text, strlen(planfleet_text), &f, err))
+	if (km_inventory_parse(fleet_text, strlen(fleet_text), &f, err))
 		return NULL;
 	return f;
 }
 
 /* One that has to be good. */
-#define fleet_of(...)                                                      \
-	({                                                                 \
-		struct km_err err_;                                        \
-		struct km_fleet *f_ = fleet_parse(&err_, __VA_ARGS__);     \
-                                                                           \
-		if (!f_) {                                                 \
-			printf("# %s\n# %s\n", err_.text, planfleet_text); \
-			abort();                                           \
-		}                                                          \
-		f_;                                                        \
+#define fleet_of(...)                                                  \
+	({                                                             \
+		struct km_err err_;                                    \
+		struct km_fleet *f_ = fleet_parse(&err_, __VA_ARGS__); \
+                                                                       \
+		if (!f_) {                                             \
+			printf("# %s\n# %s\n", err_.text, fleet_text); \
+			abort();                                       \
+		}                                                      \
+		f_;                                                    \
 	})
 
 static inline bool close_to(double a, double b)

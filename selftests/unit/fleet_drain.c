@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Plans of which the best is known, and guests that can't go. */
 #include "ktap.h"
-#include "planfleet.h"
+#include "fleets.h"
 
 #define FLEET  "{'kmigrate_inventory':1,'drain':['a'],'hosts':["
 #define GUESTS "],'vms':["

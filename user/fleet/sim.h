@@ -7,7 +7,7 @@
  * Room needs no looking after here.  The list is in an order in which the moves
  * could be made one after the other (layout.h), and move i waits for the first
  * `after` of the moves away from its destination, by that order, to be over.
- * What is enough is worked out in waits.h, which proves it.  A move without
+ * What is enough is worked out in layout.h, which proves it.  A move without
  * anything to wait for can begin at any time, so the first in the list that has
  * not begun always can when nothing else is under way: there is no deadlock.
  */

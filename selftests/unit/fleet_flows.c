@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Shares of links, and the small structures under the simulation, against the plain way. */
 #include "ktap.h"
-#include "plan/flows.h"
-#include "plan/heap.h"
-#include "plan/pairs.h"
-#include "planfleet.h"
+#include "fleet/flows.h"
+#include "fleet/heap.h"
+#include "fleet/pairs.h"
+#include "fleets.h"
 
 static struct km_fleet *hosts_and_links(void)
 {

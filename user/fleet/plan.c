@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-#include "fleetplan.h"
+#include "plan.h"
 
 #include <errno.h>
 #include <stdlib.h>

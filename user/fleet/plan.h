@@ -12,8 +12,8 @@
  *     (improve.h, sim.h).
  *  3. What no plan could beat is told beside it (bound.h).
  */
-#ifndef KM_FLEETPLAN_H
-#define KM_FLEETPLAN_H
+#ifndef KM_FLEET_PLAN_H
+#define KM_FLEET_PLAN_H
 
 #include "../model.h"
 #include "bound.h"

@@ -4,7 +4,7 @@
  * each order, with each number of moves at a time.
  */
 #include "ktap.h"
-#include "planfleet.h"
+#include "fleets.h"
 
 #define GUESTS 4
 #define FLEETS 40

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Inventories: what is read from good ones, and that bad ones are told with their place. */
 #include "ktap.h"
-#include "planfleet.h"
+#include "fleets.h"
 
 static const char good[] =
 	"{'kmigrate_inventory':1,'max_moves':7,'hosts':["
