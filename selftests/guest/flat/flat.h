@@ -26,6 +26,8 @@ struct params {
 	u32 sweep;	/* pages a second checked by the rolling sweep */
 	u32 sample;	/* words of a page's body checked before each overwrite */
 	u32 quick;	/* few instructions a page: quick.c */
+	u32 disks;	/* IDE disks that it writes, of 16 MiB at least, and checks */
+	u32 diskrate;	/* sectors a second on all, 0: as fast as it can */
 	u32 tick;	/* ms between ticks */
 	u32 tickmode;
 	u32 status;	/* ms between status lines */
@@ -35,6 +37,7 @@ struct params {
 struct counters {
 	u64 writes;	/* pages written by the CPU */
 	u64 dma;	/* pages written by the device model */
+	u64 disk;	/* sectors written */
 	u64 verified;	/* pages found as they should be */
 	u64 wrong;	/* pages found otherwise */
 	u32 sweeps;	/* complete sweeps of all RAM */
@@ -157,6 +160,9 @@ struct segment *memory_segment(enum kind kind);
 void quick_init(void);
 void quick_write(void);
 void quick_check_copied(u32 first);
+
+/* disk.c */
+void disk_work(void);
 
 /* work.c */
 void work_init(void);

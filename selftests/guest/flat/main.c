@@ -41,10 +41,10 @@ static int budget_take(struct budget *b, u32 pages)
 static void say_status(void)
 {
 	print("flat: tick=%u writes=%U verified=%U wrong=%U dma=%U maxgap_ms=%u "
-	      "sweeps=%u up_ms=%U backward=%u stalled_ms=%u\n", ticker.count, counters.writes,
+	      "sweeps=%u up_ms=%U backward=%u stalled_ms=%u disk=%U\n", ticker.count, counters.writes,
 	      counters.verified, counters.wrong, counters.dma, tick_gap_ms(),
 	      counters.sweeps, (u64)ticker.count * params.tick, ticker.backward,
-	      tick_stalled_ms());
+	      tick_stalled_ms(), counters.disk);
 }
 
 /*
@@ -75,6 +75,7 @@ static void run(void)
 {
 	struct budget b[] = {
 		{ params.rate, 0 }, { params.drate, 0 }, { params.sweep, 0 },
+		{ params.diskrate, 0 },
 	};
 	u32 seen = ticker.count, said = seen;
 	int busy;
@@ -97,6 +98,10 @@ static void run(void)
 		}
 		if (params.sweep && budget_take(&b[2], 1)) {
 			work_sweep();
+			busy = 1;
+		}
+		if (params.disks && budget_take(&b[3], 1)) {
+			disk_work();
 			busy = 1;
 		}
 		if (!busy)

@@ -5,6 +5,7 @@
 struct params params = {
 	.ws = 16u << 20, .bytes = 8, .batch = 16, .zero = 50, .sweep = 2000, .sample = 2,
 	.tick = 5, .status = 1000, .seed = 1, .rate = 5000, .drate = 2000,
+	.diskrate = 100,
 };
 
 static const char *const contents[] = { "random", "text", "silent", "zero", 0 };
@@ -33,6 +34,8 @@ static const struct option {
 	{ "sweep", &params.sweep, 0, 1000000, 0 },
 	{ "sample", &params.sample, 0, PAGE_WORDS, 0 },
 	{ "quick", &params.quick, 0, 1, 0 },
+	{ "disks", &params.disks, 0, 2, 0 },
+	{ "diskrate", &params.diskrate, 0, 1000000, 0 },
 	{ "tick", &params.tick, 1, 50, 0 },
 	{ "tickmode", &params.tickmode, 0, 0, tick_modes },
 	{ "status", &params.status, 50, 60000, 0 },
