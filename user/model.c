@@ -93,6 +93,17 @@ const char *km_outcome_name(enum km_outcome o)
 	return NAME_OF(names, o);
 }
 
+const char *km_disk_how_name(enum km_disk_how h)
+{
+	static const char *const names[] = {
+		[KM_DISK_SHARED] = "shared",
+		[KM_DISK_MIRRORED] = "mirrored",
+		[KM_DISK_REWRITTEN] = "rewritten",
+	};
+
+	return NAME_OF(names, h);
+}
+
 const char *km_backing_name(enum km_backing b)
 {
 	static const char *const names[] = {

@@ -96,6 +96,32 @@ struct km_module_facts {
 	double dirtied_pages_per_s;
 };
 
+/* What became of a guest's writable disks (disk/disk.h). */
+#define KM_DISKS_MAX 32
+enum km_disk_how {
+	KM_DISK_SHARED,	   /* both ends see the same one */
+	KM_DISK_MIRRORED,  /* copied (--storage mirror) */
+	KM_DISK_REWRITTEN, /* firmware's variables: QEMU writes them at the destination anew */
+};
+struct km_disk_facts {
+	char id[KM_NAME_MAX];
+	char path[PATH_MAX], path_there[PATH_MAX];
+	char format[16];
+	enum km_disk_how how;
+	uint64_t bytes; /* the guest's view of it */
+	uint64_t allocated_bytes, allocated_there_bytes;
+	/* of the mirror: all that it has to copy so far, and has copied; on the wire */
+	uint64_t total_bytes, done_bytes, wire_bytes;
+	double ms; /* until it was in sync */
+};
+struct km_disks_facts {
+	bool asserted; /* --storage shared: nobody has looked */
+	bool copying;  /* not all mirrors are in sync yet */
+	double ms;     /* until all were */
+	unsigned int n;
+	struct km_disk_facts d[KM_DISKS_MAX];
+};
+
 /* What a guest dirties: `kmigrate dirty` and `kmigrate top`. */
 #define KM_DIRTY_WINDOWS 5
 #define KM_DIRTY_REGIONS 10
@@ -161,6 +187,7 @@ struct km_counters {
 	uint64_t same_pages;	/* not sent: the destination held that content */
 	uint64_t later_pages;	/* not sent: changed since QEMU listed them, so listed again */
 	uint64_t payload_bytes; /* page content on the wire, in whatever form */
+	uint64_t disk_bytes;	/* on the wire, of mirrored disks */
 	uint64_t wire_bytes;	/* everything written to the sockets */
 	uint64_t resent_pages;	/* of the sent: a broken link may have lost them */
 	uint64_t acked_pages;	/* applied at the destination */
@@ -276,7 +303,7 @@ struct km_verify {
 };
 
 /* The pause in parts, one after the other (xfer/blackout.h). */
-#define KM_PAUSE_PARTS 12
+#define KM_PAUSE_PARTS 13
 struct km_pause_part {
 	char name[16];
 	bool destination; /* its end was seen there */
@@ -396,6 +423,7 @@ struct km_run {
 	struct km_weight_facts weight;
 	struct km_throttle_facts throttle;
 	struct km_stall_facts stall;
+	struct km_disks_facts disks;
 	struct km_verify verify;
 	unsigned int redials;		/* times that the link broke and came back */
 	double redial_ms;		/* that it was away */
@@ -418,6 +446,7 @@ const char *km_figure_name(enum km_figure f);
 /* "no-cpu": a word. */
 const char *km_stall_name(enum km_stall s);
 const char *km_outcome_name(enum km_outcome o);
+const char *km_disk_how_name(enum km_disk_how h);
 const char *km_backing_name(enum km_backing b);
 const char *km_accel_name(enum km_accel a);
 
