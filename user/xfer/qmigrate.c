@@ -194,6 +194,19 @@ int km_qmig_set_downtime_ms(struct km_qmp *q, unsigned int ms, struct km_err *er
 	return set_params(q, json_pack("{s:i}", "downtime-limit", (int)ms), err);
 }
 
+int km_qmig_pause_before_switchover(struct km_qmp *q, struct km_err *err)
+{
+	return set_caps(
+		q, json_pack("[{s:s,s:b}]", "capability", "pause-before-switchover", "state", true),
+		err);
+}
+
+int km_qmig_continue(struct km_qmp *q, struct km_err *err)
+{
+	return km_qmp_exec(q, "migrate-continue", json_pack("{s:s}", "state", "pre-switchover"),
+			   NULL, KM_QMP_MS, err);
+}
+
 static uint64_t num(const json_t *o, const char *key)
 {
 	json_int_t v = json_integer_value(json_object_get(o, key));

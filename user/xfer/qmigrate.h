@@ -37,6 +37,11 @@ int km_qmig_start(struct km_qmp *q, const char *uri, struct km_err *err);
 int km_qmig_incoming(struct km_qmp *q, const char *uri, struct km_err *err);
 int km_qmig_set_downtime_ms(struct km_qmp *q, unsigned int ms, struct km_err *err);
 
+/* QEMU waits, with the guest stopped and before it has saved the last of it, until it is told to
+ * go on: status "pre-switchover". km_qmig_restore() takes it back. */
+int km_qmig_pause_before_switchover(struct km_qmp *q, struct km_err *err);
+int km_qmig_continue(struct km_qmp *q, struct km_err *err);
+
 struct km_qmig_status {
 	char status[32]; /* setup, active, device, completed, failed, cancelled... "" = none */
 	char error[KM_ERR_MAX];

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "rundir.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +22,21 @@ int km_rundir_make(char *dir, size_t len, const char *kind, struct km_err *err)
 	rc = km_err_set(err, -errno, "cannot make %s: %s", dir, strerror(errno));
 	dir[0] = '\0';
 	return rc;
+}
+
+void km_rundir_remove(char *dir)
+{
+	DIR *d = dir[0] ? opendir(dir) : NULL;
+	struct dirent *e;
+
+	while (d && (e = readdir(d)))
+		if (e->d_name[0] != '.')
+			unlinkat(dirfd(d), e->d_name, 0);
+	if (d)
+		closedir(d);
+	if (dir[0])
+		rmdir(dir);
+	dir[0] = '\0';
 }
 
 /* Effective ones: /proc/PID itself belongs to root after a setuid() (proc(5)). */

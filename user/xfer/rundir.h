@@ -13,6 +13,8 @@
 
 /* Makes KM_RUN_DIR/KIND-XXXXXX; "" when it fails. */
 int km_rundir_make(char *dir, size_t len, const char *kind, struct km_err *err);
+/* With what is in it; dir becomes "".  Idempotent. */
+void km_rundir_remove(char *dir);
 /* Lets process pid make and reach sockets there: dir, and file in it (NULL: none). */
 int km_rundir_share(const char *dir, const char *file, pid_t pid, struct km_err *err);
 /* Is the process at the other end of a unix socket this one? */

@@ -13,10 +13,11 @@ enum { H_MAGIC = 0, H_ABI = 4, H_OP = 6, H_LEN = 8, H_ZERO = 12, H_SEQ = 16, H_S
 const char *km_op_name(enum km_op op)
 {
 	static const char *const names[] = {
-		"?",	    "HELLO",   "WELCOME", "REFUSE", "STREAM", "PAGES",	 "ACK",
-		"FENCE",    "SYNC",    "MAIN",	  "RP",	    "LOADED", "FAILED",	 "VERIFY",
-		"VERIFIED", "GO",      "RUNNING", "DEAD",   "BYE",    "ABORT",	 "PING",
-		"BLOCKS",   "OUTCOME", "ARRIVAL", "REACH",  "RESUME", "RESUMED",
+		"?",	  "HELLO",  "WELCOME",	"REFUSE", "STREAM",    "PAGES",
+		"ACK",	  "FENCE",  "SYNC",	"MAIN",	  "RP",	       "LOADED",
+		"FAILED", "VERIFY", "VERIFIED", "GO",	  "RUNNING",   "DEAD",
+		"BYE",	  "ABORT",  "PING",	"BLOCKS", "OUTCOME",   "ARRIVAL",
+		"REACH",  "RESUME", "RESUMED",	"DISK",	  "DISK_DATA",
 	};
 
 	return op > 0 && op < KM_OP_LAST ? names[op] : "?";

@@ -37,6 +37,11 @@
  *                                  <-------------------------  WELCOME | REFUSE
  *     PAGES (pack.h)               ------------------------->
  *                                  <-------------------------  ACK
+ *   each mirrored disk (tunnel.h)
+ *     DISK (json)                  ------------------------->
+ *                                  <-------------------------  WELCOME | REFUSE
+ *     DISK_DATA                    <------------------------>  what QEMU's NBD client and server
+ *                                                              say to each other
  *
  * Each connection is TLS's (tls.h) unless both ends were told --insecure: then the sums below
  * are against mistakes, not against attackers.  TLS's records have their own.  What makes a
@@ -83,6 +88,8 @@ enum km_op {
 	KM_OP_REACH, /* a byte a block: 1 where the destination can apply deltas */
 	KM_OP_RESUME,
 	KM_OP_RESUMED,
+	KM_OP_DISK,
+	KM_OP_DISK_DATA,
 	KM_OP_LAST,
 };
 
