@@ -57,7 +57,7 @@ DEPS := build-essential pkg-config libjansson-dev libmnl-dev libxxhash-dev libzs
 	iproute2 procps xz-utils zstd util-linux
 # And building a kernel, which check-debug-kernel does.
 DEBUG_DEPS := bc flex bison libelf-dev
-TEST_DEPS := man-db dkms valgrind python3-yaml python3-jsonschema bochs bochs-term bpftrace openssh-client openssh-server faketime gnutls-bin chromium poppler-utils
+TEST_DEPS := man-db dkms valgrind python3-yaml python3-jsonschema bochs bochs-term bpftrace openssh-client openssh-server faketime gnutls-bin chromium poppler-utils qemu-utils
 
 .PHONY: all user bpf module no-module faults install uninstall unit-tests fuzz check check-unit \
 	check-pml check-faults check-debug-kernel bench bench-dirty bench-hold bench-trace bench-ledger bench-plan bench-drain demo deps demo-deps debug-deps help clean

@@ -4,6 +4,7 @@
 #include <jansson.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include "holdopts.h"
@@ -19,10 +20,10 @@
 #include "xfer/sink.h"
 
 struct receive_opts {
-	const char *listen, *port, *attach, *allow;
+	const char *listen, *port, *attach, *allow, *storage_dir;
 	unsigned int peer_ms;
 	struct km_opt_list replace, append;
-	bool no_place, json;
+	bool no_place, overwrite_disks, json;
 	struct km_hold_opts hold;
 	struct km_tls_opts tls;
 };
@@ -47,6 +48,12 @@ static const struct km_opt opts[] = {
 	{ "attach", KM_OPT_STRING, offsetof(struct receive_opts, attach), "SOCKET|PID|NAME",
 	  "use the QEMU with this QMP socket, which waits with -incoming defer", 0, 0, NULL,
 	  false },
+	{ "storage-dir", KM_OPT_STRING, offsetof(struct receive_opts, storage_dir), "DIR",
+	  "folder for disks that `run --storage mirror` copies (default: where they are at the "
+	  "source)",
+	  0, 0, NULL, false },
+	{ "overwrite-disks", KM_OPT_FLAG, offsetof(struct receive_opts, overwrite_disks), NULL,
+	  "copy disks over images that are there already", 0, 0, NULL, false },
 	{ "no-place", KM_OPT_FLAG, offsetof(struct receive_opts, no_place), NULL,
 	  "leave it to the kernel where the threads of the move run", 0, 0, NULL, false },
 	KM_NO_HOLD_OPT(struct receive_opts),
@@ -108,16 +115,28 @@ static int check(const struct receive_opts *o, struct km_sink_opts *so, struct k
 {
 	int rc;
 
-	if (o->attach && (o->replace.n || o->append.n || o->allow)) {
+	if (o->attach && (o->replace.n || o->append.n || o->allow || o->storage_dir)) {
 		fprintf(stderr,
-			"kmigrate receive: --attach takes no --replace, --append or --allow: the "
-			"QEMU has its arguments already\n");
+			"kmigrate receive: --attach takes no --replace, --append, --allow or "
+			"--storage-dir: the QEMU has its arguments already\n");
 		return -EINVAL;
 	}
 	if (km_hold_wish_of("receive", &o->hold, &so->hold))
 		return -EINVAL;
 	rc = km_tls_wish_of("receive", &o->tls, tls);
 	return rc > 0 ? km_tls_none("receive") : rc;
+}
+
+/* In full: QEMU's arguments and the guard have other folders to start from. */
+static int find_folder(const char *name, char folder[PATH_MAX], struct km_err *err)
+{
+	char inside[PATH_MAX];
+
+	errno = ENAMETOOLONG;
+	if ((size_t)snprintf(inside, sizeof(inside), "%s/.", name) < sizeof(inside) &&
+	    realpath(inside, folder))
+		return 0;
+	return km_err_set(err, -errno, "--storage-dir %.300s: %s", name, strerror(errno));
 }
 
 static int serve(const struct receive_opts *o, struct km_sink_opts *so)
@@ -130,6 +149,7 @@ static int serve(const struct receive_opts *o, struct km_sink_opts *so)
 	so->no_place = o->no_place;
 	so->replace = o->replace;
 	so->append = o->append;
+	so->overwrite_disks = o->overwrite_disks;
 	so->refused = say_refused;
 	so->ended = say_result;
 	so->ctx = (void *)(uintptr_t)o;
@@ -149,6 +169,7 @@ static int run(const struct km_cmd *cmd, int argc, char **argv)
 	struct km_attached attached;
 	struct km_err err = { 0 };
 	unsigned int npos, port;
+	char folder[PATH_MAX];
 	int rc = km_opts_parse(cmd, argc, argv, &o, NULL, 0, &npos);
 
 	if (rc)
@@ -157,6 +178,9 @@ static int run(const struct km_cmd *cmd, int argc, char **argv)
 		return KM_EXIT_USAGE;
 	signal(SIGPIPE, SIG_IGN);
 	rc = km_creds_open(&creds, &tls, km_keep_find, &err);
+	if (!rc && o.storage_dir)
+		rc = find_folder(o.storage_dir, folder, &err);
+	so.storage_dir = o.storage_dir ? folder : NULL;
 	if (!rc && o.attach)
 		rc = km_attach_open(&attached, o.attach, &err);
 	else if (!rc)

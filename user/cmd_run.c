@@ -20,7 +20,7 @@
 #include "xfer/source.h"
 
 struct run_opts {
-	const char *vm, *to, *engine, *ssh, *pin, *html, *on_stall;
+	const char *vm, *to, *engine, *ssh, *pin, *html, *on_stall, *storage;
 	struct km_destination dest;
 	struct km_opt_list receive_args, paths;
 	uint64_t bandwidth;
@@ -33,6 +33,7 @@ struct run_opts {
 };
 
 static const char *const engines[] = { "relay", "qemu", NULL };
+static const char *const storages[] = { "auto", "mirror", "shared", NULL };
 static const char *const pins[] = { "keep", "relax", "none", NULL };
 
 static const struct km_opt opts[] = {
@@ -86,6 +87,10 @@ static const struct km_opt opts[] = {
 	  "the guest's pinned threads at the destination: keep that, or move nothing; relax it "
 	  "where it can't be kept; none",
 	  0, 0, pins, false },
+	{ "storage", KM_OPT_CHOICE, offsetof(struct run_opts, storage), "HOW",
+	  "disks: auto moves the guest if both ends see them; mirror copies those that the "
+	  "destination does not see; shared asks nobody whether they are shared",
+	  0, 0, storages, false },
 	{ "no-place", KM_OPT_FLAG, offsetof(struct run_opts, no_place), NULL,
 	  "leave it to the kernel where the threads of the move run", 0, 0, NULL, false },
 	{ "cpu-weight", KM_OPT_UINT, offsetof(struct run_opts, cpu_weight), "N",
@@ -304,11 +309,13 @@ static int check(struct run_opts *o, struct km_source_opts *so, struct km_creds_
 	so->host = o->dest.host;
 	so->port = o->dest.port;
 	so->pin = o->pin;
+	so->storage = o->storage;
 	so->max_pause_ms = o->max_pause_ms;
 	so->deadline_ms = o->deadline_ms;
 	so->bandwidth_bytes_per_s = o->bandwidth;
 	so->peer_ms = o->peer_ms;
-	so->retry_ms = o->retry_ms;
+	/* A mirror does not outlive its connection (block/nbd.c). */
+	so->retry_ms = !strcmp(o->storage, "mirror") ? 0 : o->retry_ms;
 	so->cpu_weight = o->cpu_weight;
 	so->verify = o->verify;
 	so->trace = o->trace;
@@ -354,6 +361,7 @@ static int run(const struct km_cmd *cmd, int argc, char **argv)
 {
 	struct run_opts o = { .ssh = "ssh",
 			      .pin = "keep",
+			      .storage = "auto",
 			      .max_pause_ms = 100,
 			      .peer_ms = 15000,
 			      .retry_ms = 60000,

@@ -136,7 +136,7 @@ completes_options() {
 	for c in $("$tool" complete | grep -vxE 'help|version'); do
 		offered "$(help_options "$c" | xargs)" "$c" -- || return 1
 	done
-	offered "--streams" run --st && offered "--peer-timeout --port --psk-file" receive --p
+	offered "--streams" run --str && offered "--peer-timeout --port --psk-file" receive --p
 }
 
 completes_values() {

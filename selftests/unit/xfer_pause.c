@@ -169,19 +169,21 @@ static struct km_pause p;
 /* A move of which each part takes 1, 2, 3... ms; the destination's clock is ahead. */
 static void moved(int64_t ahead)
 {
-	uint64_t at = 500 * S;
+	uint64_t at = 500 * S, ms = 1;
 
 	memset(&there, 0, sizeof(there));
 	for (enum km_mark k = KM_MARK_ASKED; k < KM_MARKS; k++) {
-		here.ns[k] = k == KM_MARK_ENTERED ? 0 : at;
-		if (k == KM_MARK_ENTERED)
+		bool none = k == KM_MARK_ENTERED || k == KM_MARK_MIRRORED;
+
+		here.ns[k] = none ? 0 : at;
+		if (none)
 			continue;
 		if (k == KM_MARK_RECEIVED || k == KM_MARK_LOADED || k == KM_MARK_GO ||
 		    k == KM_MARK_RUNS) {
 			here.ns[k] = 0;
 			there.ns[k] = at + (uint64_t)ahead;
 		}
-		at += (k + 1) * MS;
+		at += ms++ * MS;
 	}
 	fit = (struct km_clock_fit){ .known = true, .offset_ns = ahead, .error_ns = 50000 };
 }
@@ -225,6 +227,12 @@ static void parts(bool *ok)
 		CHECK(near(part("resume")->took_ms, 11) && part("answer")->took_ms < 0);
 		CHECK(p.clock_offset_ns == ahead && near(p.clock_error_ms, 0.05));
 	}
+	/* Disks that are mirrored. */
+	here.ns[KM_MARK_MIRRORED] = here.ns[KM_MARK_STOPPED] + MS / 2;
+	km_blackout(&here, &there, &fit, &p);
+	CHECK(p.joined && p.nparts == 12 && adds_up() && near(p.total_ms, 66));
+	CHECK(near(part("disks")->took_ms, 0.5) && near(part("sync")->took_ms, 1.5));
+	here.ns[KM_MARK_MIRRORED] = 0;
 	/* QEMU's events come by a clock that was set meanwhile. */
 	here.ns[KM_MARK_SYNCED] += 9 * MS;
 	km_blackout(&here, &there, &fit, &p);

@@ -156,12 +156,15 @@ const struct km_rule km_rules_guest[] = {
 	  "the QEMU there can't build the machine that the guest has",
 	  "install a QEMU there that is as new" },
 	{ "disk-missing", KM_BLOCKS, disk_missing,
-	  "kmigrate moves no disks: QEMU must find them there",
-	  "put them on storage that both hosts have; other paths there: receive --replace" },
+	  "kmigrate run refuses a guest whose disk the other host does not see, unless it is told to "
+	  "copy it",
+	  "kmigrate run --storage mirror copies it; or put it on storage that both hosts have; other "
+	  "paths there: receive --replace" },
 	{ "disk-local", KM_WARNS, disk_local,
-	  "kmigrate moves no disks: a file of the same name on another disk is another file, and the "
-	  "guest's file system would be destroyed",
-	  "make sure that both hosts mean the same disk" },
+	  "a file of the same name on another disk is another file: kmigrate run finds out, and "
+	  "refuses",
+	  "kmigrate run --storage mirror copies it, over that file only with receive "
+	  "--overwrite-disks; or put it on storage that both hosts have" },
 	{ "guest-tpm", KM_WARNS, tpm,
 	  "its secrets move through QEMU, if a swtpm of the same settings waits there",
 	  "start swtpm there first" },
@@ -173,7 +176,8 @@ const struct km_rule km_rules_guest[] = {
 	  "siblings may not stay siblings, nor nodes together: then kmigrate run refuses",
 	  "kmigrate run --pin relax moves it all the same, and says what broke" },
 	{ "disk-unknown", KM_INFO, disk_unknown,
-	  "kmigrate moves no disks: QEMU must find them there",
+	  "kmigrate run refuses a guest whose disk the other host does not see, unless it is told to "
+	  "copy it",
 	  "look there, or check over ssh://" },
 	{ "qemu-engine", KM_INFO, engine,
 	  "QEMU's own engine would move it, which kmigrate does not encrypt",

@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include "disks.h"
 #include "jsonval.h"
 #include "pause.h"
 #include "placed.h"
@@ -54,6 +55,7 @@ static json_t *counters(const struct km_counters *c)
 	km_j_put(o, "backlog_pages", km_j_number(c->backlog_pages));
 	km_j_put(o, "payload_bytes", km_j_number(c->payload_bytes));
 	km_j_put(o, "device_bytes", km_j_number(c->device_bytes));
+	km_j_put(o, "disk_bytes", km_j_number(c->disk_bytes));
 	km_j_put(o, "wire_bytes", km_j_number(c->wire_bytes));
 	km_j_put(o, "rounds", km_j_number(c->rounds));
 	km_j_put(o, "qemu_remaining_bytes", km_j_number(c->qemu_remaining_bytes));
@@ -180,6 +182,7 @@ json_t *km_json_run(const struct km_run *r)
 	km_j_put(o, "cpu_weight", km_json_weight(&r->weight));
 	km_j_put(o, "throttle", km_json_throttle(&r->throttle));
 	km_j_put(o, "stall", stall(&r->stall));
+	km_j_put(o, "disks", km_json_disks(&r->disks));
 	km_j_put(o, "verify", verify(&r->verify));
 	return o;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
+#include "disks.h"
 #include "units.h"
 
 #define TTY_EVERY_MS   100
@@ -61,12 +62,18 @@ static void format_line(char *buf, size_t size, const struct km_run *r, double e
 	char backlog[KM_UNIT_MAX];
 	char left[KM_UNIT_MAX];
 	char pause[KM_UNIT_MAX] = "?";
+	char copying[KM_COPYING_TEXT];
 	int n = snprintf(buf, size, "%6.1f s  %-10s", elapsed_ms / 1e3, km_phase_name(r->phase));
 
-	if (n < 0 || (size_t)n >= size || r->phase == KM_PHASE_SETUP)
+	if (n < 0 || (size_t)n >= size)
 		return;
 	buf += n;
 	size -= (size_t)n;
+	if (r->phase == KM_PHASE_SETUP) {
+		if (r->disks.copying)
+			snprintf(buf, size, "  %s", km_fmt_copying(copying, &r->disks));
+		return;
+	}
 	if (r->phase != KM_PHASE_PRECOPY) {
 		snprintf(buf, size, "  %s pages, %s sent",
 			 km_fmt_count(sent, (double)c->sent_pages),

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "disks.h"
 #include "pause.h"
 #include "placed.h"
 #include "units.h"
@@ -150,7 +151,7 @@ static void put_saved(FILE *f, const struct km_counters *c)
 static void put_bytes(FILE *f, const struct km_run *r)
 {
 	const struct km_counters *c = &r->c;
-	uint64_t known = c->payload_bytes + c->device_bytes;
+	uint64_t known = c->payload_bytes + c->device_bytes + c->disk_bytes;
 	char a[KM_UNIT_MAX];
 	char b[KM_UNIT_MAX];
 
@@ -178,6 +179,8 @@ static void put_bytes(FILE *f, const struct km_run *r)
 	line(f, "  zero", "%10s  %s pages, by name only", "-",
 	     km_fmt_count(b, (double)c->zero_pages));
 	line(f, "  device", "%10s  QEMU's own state", km_fmt_bytes(a, (double)c->device_bytes));
+	if (c->disk_bytes)
+		line(f, "  disks", "%10s  mirrored", km_fmt_bytes(a, (double)c->disk_bytes));
 	line(f, "  protocol", "%10s  headers and acknowledgements",
 	     km_fmt_bytes(a, c->wire_bytes > known ? (double)(c->wire_bytes - known) : 0));
 	put_saved(f, c);
@@ -291,6 +294,7 @@ void km_text_run(FILE *f, const struct km_run *r)
 		line(f, "because", "%s", r->error);
 	put_times(f, r);
 	put_bytes(f, r);
+	km_text_disks(f, &r->disks);
 	km_text_compared(f, r);
 	put_encryption(f, r);
 	put_module(f, r);

@@ -156,8 +156,8 @@ static int judge_item(const struct judging *j, const char *key, const char *valu
 	int rc = judge_program(j, key, value);
 
 	/* block/vvfat.c makes a disk of a folder. */
-	if (!rc && (!strncmp(value, "fat:", 4) ||
-		    (!strcmp(key, "driver") && !strcmp(value, "vvfat"))))
+	if (!rc &&
+	    (!strncmp(value, "fat:", 4) || (!strcmp(key, "driver") && !strcmp(value, "vvfat"))))
 		return forbid(j, "folder", value);
 	/* block.c parse_json_filename() */
 	if (!rc && !strncmp(value, "json:", 5))
@@ -234,17 +234,28 @@ static int judge_opts(const struct judging *j, const char *value)
 	return rc;
 }
 
+int km_allow_exe(const struct km_allow *a, const char *exe, struct km_err *err)
+{
+	if (km_allow_has(a, KM_ALLOW_EXE, exe) && !climbs(exe))
+		return 0;
+	return km_err_set(err, -EACCES,
+			  "the source would have %.200s run, which is not allowed here (man "
+			  "kmigrate, --allow)",
+			  exe);
+}
+
+int km_allow_file(const struct km_allow *a, const char *path, struct km_err *err)
+{
+	const struct judging j = { a, "a disk", err };
+
+	return judge_path(&j, path);
+}
+
 int km_allow_judge(const struct km_allow *a, char *const argv[], struct km_err *err)
 {
 	struct judging j = { a, "a disk", err };
-	int rc = 0;
+	int rc = km_allow_exe(a, argv[0], err);
 
-	if (!km_allow_has(a, KM_ALLOW_EXE, argv[0]) || climbs(argv[0]))
-		return km_err_set(
-			err, -EACCES,
-			"the source would have %.200s run, which is not allowed here (man "
-			"kmigrate, --allow)",
-			argv[0]);
 	for (unsigned int i = 1; !rc && argv[i]; i++) {
 		const char *arg = argv[i];
 

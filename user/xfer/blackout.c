@@ -16,13 +16,13 @@ _Static_assert(KM_MARKS_WIRE_BYTES == 8 + 8 * ON_WIRE, "room for each");
 
 /* What goes on until a mark. */
 static const char *const until[KM_MARKS] = {
-	[KM_MARK_STOPPED] = "stop",	[KM_MARK_SYNCED] = "sync",
-	[KM_MARK_SENT] = "pages",	[KM_MARK_SAVED] = "devices",
-	[KM_MARK_RECEIVED] = "apply",	[KM_MARK_LOADED] = "load",
-	[KM_MARK_TOLD] = "loaded said", [KM_MARK_VERIFIED] = "verify",
-	[KM_MARK_GO_SENT] = "settle",	[KM_MARK_GO] = "go",
-	[KM_MARK_RUNS] = "resume",	[KM_MARK_ENTERED] = "entry",
-	[KM_MARK_ANSWERED] = "answer",
+	[KM_MARK_STOPPED] = "stop",    [KM_MARK_MIRRORED] = "disks",
+	[KM_MARK_SYNCED] = "sync",     [KM_MARK_SENT] = "pages",
+	[KM_MARK_SAVED] = "devices",   [KM_MARK_RECEIVED] = "apply",
+	[KM_MARK_LOADED] = "load",     [KM_MARK_TOLD] = "loaded said",
+	[KM_MARK_VERIFIED] = "verify", [KM_MARK_GO_SENT] = "settle",
+	[KM_MARK_GO] = "go",	       [KM_MARK_RUNS] = "resume",
+	[KM_MARK_ENTERED] = "entry",   [KM_MARK_ANSWERED] = "answer",
 };
 
 void km_marks_build(const struct km_marks *m, uint8_t buf[KM_MARKS_WIRE_BYTES])

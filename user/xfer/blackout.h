@@ -21,10 +21,11 @@ enum km_mark {
 	 * (migration_iteration_run()): the last one before STOP. Not there when it had no
 	 * need of one, as all was sent within the first 100 ms. */
 	KM_MARK_ASKED,
-	KM_MARK_STOPPED, /* all vCPUs: do_vm_stop() says STOP after pause_all_vcpus() */
-	KM_MARK_SYNCED,	 /* the dirty log, once more (ram_save_complete()) */
-	KM_MARK_SENT,	 /* the last page */
-	KM_MARK_SAVED,	 /* the last of the devices' state has come from QEMU */
+	KM_MARK_STOPPED,  /* all vCPUs: do_vm_stop() says STOP after pause_all_vcpus() */
+	KM_MARK_MIRRORED, /* the disks are the same; where some are mirrored */
+	KM_MARK_SYNCED,	  /* the dirty log, once more (ram_save_complete()) */
+	KM_MARK_SENT,	  /* the last page */
+	KM_MARK_SAVED,	  /* the last of the devices' state has come from QEMU */
 	KM_MARK_RECEIVED,
 	KM_MARK_LOADED,
 	KM_MARK_TOLD, /* the source knows that it is loaded */

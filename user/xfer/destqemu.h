@@ -27,6 +27,8 @@ struct km_destqemu {
 	uint64_t packets;
 };
 
+/* An argument as it is to be here: malloc'ed, NULL = out of memory. */
+char *km_destqemu_replaced(const char *arg, const struct km_opt_list *replace);
 /* How a QEMU of our own is to be started. */
 struct km_destqemu_wish {
 	const char *exe;

@@ -36,7 +36,7 @@ static int skip_args(const char *arg, const char *value)
 	return 0;
 }
 
-static char *replaced(const char *arg, const struct km_opt_list *replace)
+char *km_destqemu_replaced(const char *arg, const struct km_opt_list *replace)
 {
 	char *s = strdup(arg);
 
@@ -82,7 +82,7 @@ static int build_argv(char **out, const json_t *argv, const char *dir,
 			i += (size_t)skip - 1;
 			continue;
 		}
-		out[n++] = replaced(a, o->replace);
+		out[n++] = km_destqemu_replaced(a, o->replace);
 		if (!out[n - 1])
 			return km_err_set(err, -ENOMEM, "out of memory for QEMU's arguments");
 	}

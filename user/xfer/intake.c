@@ -52,7 +52,8 @@ static int list_page(struct km_move *m, struct km_page p, const uint8_t *data, s
 		if (rc)
 			return rc;
 	}
-	rc = km_ledger_list(m->ledger, p, km_sum_handed(data ? km_sum_of(m->secret, data) : m->zero_sum));
+	rc = km_ledger_list(m->ledger, p,
+			    km_sum_handed(data ? km_sum_of(m->secret, data) : m->zero_sum));
 	if (rc < 0)
 		return km_err_set(err, rc, "QEMU named page %#llx of block %u: %s",
 				  (unsigned long long)p.index, p.block, strerror(-rc));

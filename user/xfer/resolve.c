@@ -9,6 +9,7 @@
 #include "../ctl/vms.h"
 #include "goback.h"
 #include "keep.h"
+#include "mirror.h"
 #include "outcome.h"
 
 static int settle(struct km_journal *j, enum km_step step, const char *note, struct km_err *err)
@@ -26,6 +27,7 @@ static int run_here(struct km_journal *j, struct km_err *err)
 	if (km_qmp_open(&q, j->qmp, KM_QMP_MS, NULL))
 		return settle(j, KM_STEP_LOST, "the source's QEMU is gone", err);
 	o = km_go_back(q, j->was_running);
+	km_mirror_clean(q);
 	km_qmp_close(q);
 	if (o == KM_OUT_STAYED)
 		return settle(j, KM_STEP_STAYED, "the guest runs at the source", err);

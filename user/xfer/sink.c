@@ -24,6 +24,7 @@
 #include "cond.h"
 #include "fault.h"
 #include "keep.h"
+#include "sink_disks.h"
 #include "sink_priv.h"
 
 int km_sink_fail(struct sink *s, const struct km_err *err)
@@ -41,6 +42,14 @@ int km_sink_fail(struct sink *s, const struct km_err *err)
 	pthread_cond_broadcast(&s->cond);
 	pthread_mutex_unlock(&s->lock);
 	return err->code ? err->code : -EIO;
+}
+
+/* The watcher ends by itself once the move has failed, or QEMU is loaded. */
+static void stop_watch(struct sink *s)
+{
+	if (s->watch)
+		pthread_join(s->watch, NULL);
+	s->watch = 0;
 }
 
 /* ---- GO ---- */
@@ -64,8 +73,7 @@ static int got_go(struct sink *s, struct km_err *err)
 	if (!s->loaded)
 		return km_err_set(err, -EPROTO, "GO before the guest was loaded");
 	km_mark(&s->marks, KM_MARK_GO);
-	pthread_join(s->watch, NULL);
-	s->watch = 0;
+	stop_watch(s);
 	s->go = true;
 	km_guard_say(&s->guard, "go");
 	km_fault("go-heard");
@@ -183,8 +191,7 @@ static void stop_threads(struct sink *s)
 	}
 	if (s->rp)
 		pthread_join(s->rp, NULL);
-	if (s->watch)
-		pthread_join(s->watch, NULL);
+	stop_watch(s);
 }
 
 /* Errors that are no consequence of QEMU's death, but may be its cause: the source was silent, or
@@ -216,9 +223,14 @@ static void give_up(struct sink *s, struct km_err *err)
 {
 	add_last_words(s, err);
 	km_destqemu_end(&s->q);
+	km_sink_disks_kill(s);
+	stop_watch(s);
+	km_sink_disks_end(s, s->go); /* after GO it may have run, and written */
 	if (s->control.fd > 0)
 		km_send_json(&s->control, s->refused ? KM_OP_REFUSE : KM_OP_FAILED,
-			     json_pack("{s:s}", "error", err->text), NULL);
+			     json_pack("{s:s,s:b}", "error", err->text, "disks",
+				       s->refused == KM_REFUSED_DISKS),
+			     NULL);
 	if (s->journal.id[0])
 		journal(s, KM_STEP_STAYED, err->text, NULL);
 }
@@ -248,6 +260,8 @@ int km_sink_serve(const struct km_sink_opts *o, struct km_sink_result *res, stru
 	res->outcome = rc ? KM_OUT_STAYED : KM_OUT_MOVED;
 	if (rc)
 		give_up(s, err);
+	else
+		km_sink_disks_end(s, true);
 	km_sink_arrival_close(s);
 	if (res->waits)
 		km_sink_pins_undo(s);
@@ -257,7 +271,7 @@ int km_sink_serve(const struct km_sink_opts *o, struct km_sink_result *res, stru
 	km_placing_end(&s->placing, &s->placed);
 	res->hold = s->held;
 	res->placed = s->placed;
-	res->refused = s->refused;
+	res->refused = s->refused != KM_REFUSED_NOT;
 	res->pinned = km_sink_pins_count(s);
 	res->pid = rc ? 0 : s->q.pid;
 	km_destqemu_release(&s->q);
@@ -273,6 +287,7 @@ int km_sink_serve(const struct km_sink_opts *o, struct km_sink_result *res, stru
 	if (s->journal.id[0] && (s->understood || !s->loaded)) /* nobody will ask */
 		km_keep_wipe(&s->journal);
 	km_guard_dismiss(&s->guard);
+	km_sink_disks_free(s);
 	km_sink_pins_free(s);
 	km_guestmem_close(s->mem);
 	km_ledger_free(s->blocks);

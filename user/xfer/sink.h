@@ -19,7 +19,7 @@ struct km_sink_result {
 	struct km_held hold;
 	struct km_placed placed;
 	unsigned int pinned; /* threads of the guest, as they were at the source */
-	bool refused;	     /* its pinning can't be kept here */
+	bool refused;	     /* its pinning or its disks can't be had here */
 };
 
 struct km_sink_opts {
@@ -30,6 +30,8 @@ struct km_sink_opts {
 	const struct km_creds *creds; /* NULL: plain TCP */
 	const struct km_allow *allow; /* NULL with attach */
 	struct km_opt_list replace, append;
+	const char *storage_dir; /* where mirrored disks go; NULL: where they are at the source */
+	bool overwrite_disks;
 	struct km_attached *attach; /* take this QEMU (attach.h), NULL = start one */
 	/* Somebody was sent away who is no source that may come here. */
 	void (*refused)(void *ctx, const struct km_err *err);

@@ -19,6 +19,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include "clock.h"
+#include "sink_disks.h"
 #include "sink_priv.h"
 #include "tls.h"
 
@@ -195,6 +196,10 @@ static int meet(struct sink *s, struct km_conn *c, struct km_err *err)
 		   number(j, "life") != UINT32_MAX) {
 		taken = true;
 		rc = take_back(s, c, j, err);
+	} else if (ours && op == KM_OP_DISK) {
+		rc = km_sink_disks_take(s, c, j);
+		taken = rc != -EACCES;
+		rc = taken ? rc : 0;
 	} else if (ours && op == KM_OP_ABORT) {
 		s->understood = true;
 		rc = km_err_set(err, -ECANCELED, "the source gave up: %.300s",
@@ -211,18 +216,19 @@ static int meet(struct sink *s, struct km_conn *c, struct km_err *err)
 
 int km_sink_accept_lanes(struct sink *s, struct km_err *err)
 {
+	unsigned int all = (s->relay ? s->nlanes : 0) + km_sink_disks_mirrored(s);
 	double end = km_now_ms() + s->o->peer_ms, left;
 	int rc = 0;
 
-	while (!rc && s->open_lanes < s->nlanes) {
-		unsigned int open = s->open_lanes, life = s->life;
+	while (!rc && s->open_lanes + km_sink_disks_open(s) < all) {
+		unsigned int open = s->open_lanes + km_sink_disks_open(s), life = s->life;
 		struct km_conn c;
 
 		left = end - km_now_ms();
 		rc = km_sink_await(s, &c, left > 0 ? (int)left : 0, err);
 		if (!rc)
 			rc = meet(s, &c, err);
-		if (s->open_lanes != open || s->life != life)
+		if (s->open_lanes + km_sink_disks_open(s) != open || s->life != life)
 			end = km_now_ms() + s->o->peer_ms;
 	}
 	return rc;

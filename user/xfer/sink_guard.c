@@ -9,6 +9,7 @@
 #include <syslog.h>
 #include <unistd.h>
 #include "keep.h"
+#include "sink_disks.h"
 #include "sink_priv.h"
 
 /* What attach.c and destqemu.c say of a QEMU that is not ours. */
@@ -39,7 +40,7 @@ static void on_line(void *ctx, char *line)
 		snprintf(s->q.dir, sizeof(s->q.dir), "%s", line + at);
 		snprintf(s->q.monitor, sizeof(s->q.monitor), "%s/qmp", s->q.dir);
 	} else if (km_placing_heard(&s->placing, s->q.pid, line) || km_sink_pins_heard(s, line) ||
-		   (s->q.attached && attached_line(s, line))) {
+		   km_sink_disks_line(s, line) || (s->q.attached && attached_line(s, line))) {
 		return;
 	} else if (!strncmp(line, "session ", 8)) {
 		snprintf(s->journal.session, sizeof(s->journal.session), "%s", line + 8);
@@ -146,6 +147,7 @@ static void on_orphaned(void *ctx, const int *fds, unsigned int nfds)
 		v = make_run(s);
 	else
 		kill_qemu(s);
+	km_sink_disks_orphaned(s, !s->go);
 	km_placing_end(&s->placing, &s->placed);
 	if (waits)
 		km_sink_pins_undo(s);

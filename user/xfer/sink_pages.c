@@ -230,6 +230,7 @@ int km_sink_open_blocks(struct sink *s, const uint8_t *buf, size_t len, struct k
 	km_verifier_init(&s->verify, s->blocks, s->mem);
 	if (!rc)
 		rc = km_sink_start_lanes(s, err);
+	s->watched = !rc;
 	if (!rc)
 		rc = pthread_create(&s->watch, NULL, km_sink_watch_main, s);
 	return rc > 0 ? km_err_set(err, -rc, "cannot start a thread") : rc;

@@ -43,7 +43,8 @@ static int lay(struct sink *s, struct km_sink_pins *p, struct km_err *err)
 		rc = find_room(s, &in.allowed, err);
 	if (!rc)
 		rc = km_pinmap(&in, &p->map, err);
-	s->refused = rc == -ENOTSUP;
+	if (rc == -ENOTSUP)
+		s->refused = KM_REFUSED_PINS;
 	free(here);
 	return rc;
 }
@@ -151,7 +152,7 @@ int km_sink_pins_apply(struct sink *s, struct km_err *err)
 	free(t);
 	if (rc || p->asked.policy != KM_PIN_KEEP || !p->map.nbreaks)
 		return rc;
-	s->refused = true;
+	s->refused = KM_REFUSED_PINS;
 	return km_err_set(err, -ENOTSUP, "the pinning can't be kept: %.300s",
 			  p->map.breaks[0].text);
 }

@@ -10,6 +10,8 @@
  *   sink_pages.c  from the streams into its memory
  *   sink_qemu.c   what that QEMU says
  *   sink_arrival.c the guest's first time here
+ *   sink_disks.c  what becomes of the guest's disks (sink_disks.h)
+ *   sink_images.c the images of those that are mirrored
  *   sink_guard.c  what is left to do when this process is killed
  *
  * Locks: `lock` guards err, applied_msgs, broken and fenced and goes with `cond`; `inject`
@@ -36,6 +38,7 @@
 
 struct sink;
 struct km_sink_pins;
+struct km_sink_disks;
 
 struct sink_lane {
 	struct sink *s; /* NULL = not connected */
@@ -50,6 +53,7 @@ struct sink {
 	pthread_cond_t cond;
 	struct km_err err; /* the first one */
 	_Atomic bool failed, done, loaded;
+	_Atomic bool watched; /* its QEMU, by a thread: not while disks are copied */
 	pthread_mutex_t inject;
 	struct km_destqemu q;
 	struct km_door door;
@@ -69,8 +73,9 @@ struct sink {
 	struct km_guard guard;
 	struct km_holding holding;
 	struct km_held held;
-	struct km_sink_pins *pins; /* NULL: nothing is pinned at the source */
-	bool refused;		   /* this host can't keep the pinning */
+	struct km_sink_pins *pins;   /* NULL: nothing is pinned at the source */
+	struct km_sink_disks *disks; /* NULL: the source has told of none */
+	enum { KM_REFUSED_NOT, KM_REFUSED_PINS, KM_REFUSED_DISKS } refused; /* can't be had here */
 	struct km_placing_wish place;
 	struct km_placing placing;
 	struct km_placed placed; /* QEMU's side of both: the watcher's while it lives */

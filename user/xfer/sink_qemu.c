@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "fault.h"
+#include "sink_disks.h"
 #include "sink_priv.h"
 
 void *km_sink_rp_main(void *arg)
@@ -18,6 +19,10 @@ void *km_sink_rp_main(void *arg)
 
 		if (n < 0 && errno == EINTR)
 			continue;
+		if (n <= 0 && !s->watched) {
+			km_err_set(&err, -EPIPE, "the destination QEMU closed its main channel");
+			km_sink_fail(s, &err);
+		}
 		if (n <= 0)
 			return NULL; /* the watcher says whether that is good or bad */
 		if (km_sink_say(s, KM_OP_RP, buf, (size_t)n, &err)) {
@@ -43,7 +48,7 @@ static int watch_once(struct sink *s, struct km_err *err)
 {
 	struct km_qmig_status st;
 	char words[256];
-	json_t *ev;
+	json_t *ev, *disks;
 	int rc;
 
 	km_placing_look(&s->placing, &s->placed);
@@ -58,12 +63,16 @@ static int watch_once(struct sink *s, struct km_err *err)
 		return 0;
 	km_mark(&s->marks, KM_MARK_LOADED);
 	rc = check_stands(s, err);
+	if (!rc)
+		rc = km_sink_disks_finish(s, err);
 	if (rc)
 		return rc;
 	s->loaded = true;
 	km_guard_say(&s->guard, "loaded");
 	km_fault("load-done");
-	return km_send(&s->control, KM_OP_LOADED, 0, NULL, 0, err);
+	disks = km_sink_disks_answer(s);
+	return disks ? km_send_json(&s->control, KM_OP_LOADED, disks, err) :
+		       km_send(&s->control, KM_OP_LOADED, 0, NULL, 0, err);
 }
 
 void *km_sink_watch_main(void *arg)

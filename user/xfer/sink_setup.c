@@ -9,6 +9,7 @@
 #include "clock.h"
 #include "fault.h"
 #include "keep.h"
+#include "sink_disks.h"
 #include "sink_priv.h"
 #include "tls.h"
 
@@ -33,7 +34,8 @@ static int start_guest(struct sink *s, const json_t *hello, json_t *welcome, str
 {
 	const char *exe = json_string_value(json_object_get(hello, "exe"));
 	const json_t *argv = json_object_get(hello, "argv");
-	const struct km_destqemu_wish wish = { exe, s->o->allow, &s->o->replace, &s->o->append };
+	const struct km_destqemu_wish wish = { exe, s->o->allow, km_sink_disks_replace(s),
+					       &s->o->append };
 	unsigned int port = 0;
 	uint8_t uuid[16];
 	int rc;
@@ -41,7 +43,11 @@ static int start_guest(struct sink *s, const json_t *hello, json_t *welcome, str
 	if ((!s->q.attached && (!exe || !json_is_array(argv))) ||
 	    parse_uuid(json_string_value(json_object_get(hello, "uuid")), uuid))
 		return km_err_set(err, -EPROTO, "HELLO without exe, argv or uuid");
-	rc = s->q.attached ? 0 : km_destqemu_start(&s->q, argv, &wish, &s->guard, err);
+	rc = km_sink_disks_make(s, hello, err);
+	if (!rc && !s->q.attached)
+		rc = km_destqemu_start(&s->q, argv, &wish, &s->guard, err);
+	if (!rc)
+		rc = km_sink_disks_check(s, err);
 	if (!rc)
 		rc = km_sink_pins_apply(s, err);
 	if (!rc)
@@ -136,6 +142,8 @@ static int be_ready(struct sink *s, const json_t *hello, struct km_err *err)
 	if (!rc)
 		rc = km_sink_pins_lay(s, hello, err);
 	if (!rc)
+		rc = km_sink_disks_lay(s, hello, err);
+	if (!rc)
 		rc = new_session(s, err);
 	if (!rc)
 		rc = km_talk_up(&s->talk, 0, err);
@@ -165,9 +173,11 @@ static int be_ready(struct sink *s, const json_t *hello, struct km_err *err)
 	json_object_set_new(welcome, "session", json_string(s->journal.session));
 	if (s->pins)
 		json_object_set_new(welcome, "pinning", km_sink_pins_answer(s));
+	if (s->disks)
+		json_object_set_new(welcome, "disks", km_sink_disks_answer(s));
 	if (!rc)
 		rc = km_send_json(&s->control, KM_OP_WELCOME, json_incref(welcome), err);
-	if (!rc && s->relay)
+	if (!rc)
 		rc = km_sink_accept_lanes(s, err);
 	km_door_clear(&s->door);
 	if (!rc)

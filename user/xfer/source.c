@@ -29,6 +29,8 @@
 #include "fault.h"
 #include "goback.h"
 #include "pace.h"
+#include "rundir.h"
+#include "source_disks.h"
 #include "source_priv.h"
 
 /* The source QEMU lets go of the guest. */
@@ -38,7 +40,7 @@ static int complete(struct source *s, struct km_err *err)
 
 	while (!rc && !s->qemu_done)
 		rc = km_source_cycle(s, err);
-	return rc;
+	return rc ? rc : km_source_disks_sure(s, err);
 }
 
 /* The last moment to go back: both records are made before GO can be sent. */
@@ -115,7 +117,7 @@ static int move(struct source *s, struct km_err *err)
 {
 	int rc = km_source_set_up(s, err);
 
-	s->run->setup_ms = km_now_ms() - s->t0;
+	s->run->setup_ms = km_now_ms() - s->t0 - s->run->disks.ms;
 	s->run->phase = KM_PHASE_PRECOPY;
 	km_source_impact_phase(s);
 	km_fault("set-up");
@@ -182,7 +184,9 @@ static void finish(struct source *s, int rc, const struct km_err *err)
 	km_pinger_stop(&s->pinger);
 	wake_all(s, rc, err);
 	km_source_module_close(s);
+	km_source_disks_cut(s);
 	s->run->outcome = outcome(s, rc);
+	km_source_disks_end(s);
 	km_holding_end(&s->holding, &s->run->hold);
 	km_placing_end(&s->placing, &s->run->placed);
 	km_weight_end(&s->weight, &s->run->weight);
@@ -201,7 +205,6 @@ static void finish(struct source *s, int rc, const struct km_err *err)
 static void tear_down(struct source *s, const struct km_err *why)
 {
 	struct km_move *m = &s->m;
-	char path[96];
 
 	km_source_redial_end(s, why);
 	km_intake_join(m);
@@ -220,11 +223,8 @@ static void tear_down(struct source *s, const struct km_err *why)
 		km_conn_close(&m->control);
 	if (s->listen_fd > 0)
 		close(s->listen_fd);
-	if (s->dir[0]) {
-		snprintf(path, sizeof(path), "%s/mig", s->dir);
-		unlink(path);
-		rmdir(s->dir);
-	}
+	km_rundir_remove(s->dir);
+	km_source_disks_free(s);
 	km_source_pins_free(s);
 	km_qmp_close(s->qmp);
 	km_guestmem_close(m->mem);

@@ -15,7 +15,7 @@ struct km_on_stall {
 
 struct km_source_opts {
 	const char *host, *port;
-	struct km_paths paths; /* of the streams */
+	struct km_paths paths;	      /* of the streams */
 	const struct km_creds *creds; /* NULL: plain TCP */
 	unsigned int streams, max_pause_ms, peer_ms;
 	unsigned int retry_ms;	  /* a link that breaks in pre-copy is redialled for; 0 = not */
@@ -28,8 +28,9 @@ struct km_source_opts {
 	uint64_t bandwidth_bytes_per_s; /* of all streams; 0 = as much as there is */
 	unsigned int cpu_weight;	/* 0 = leave it alone */
 	struct km_on_stall on_stall;
-	const char *engine; /* relay or qemu */
-	const char *pin;    /* keep, relax or none */
+	const char *engine;  /* relay or qemu */
+	const char *pin;     /* keep, relax or none */
+	const char *storage; /* auto, mirror or shared */
 	/* Called from the calling thread, about every 50 ms. Returns true to cancel. */
 	bool (*tick)(void *ctx, const struct km_run *run, double elapsed_ms);
 	void *ctx;

@@ -7,6 +7,8 @@
 #include <unistd.h>
 #include "drain.h"
 #include "goback.h"
+#include "rundir.h"
+#include "source_disks.h"
 #include "source_priv.h"
 
 static const char *after(const char *line, const char *word)
@@ -33,6 +35,8 @@ static void on_line(void *ctx, char *line)
 		km_weight_parse(&s->weight, rest);
 	else if ((rest = after(line, "quota ")))
 		km_quota_parse(&s->quota, rest);
+	else if (km_source_disks_line(s, line))
+		return;
 	else if (!strcmp(line, "go"))
 		s->go_sent = true;
 }
@@ -45,6 +49,7 @@ static enum km_outcome back(struct source *s)
 	if (km_qmp_open(&q, s->vm->qmp, KM_QMP_MS, NULL))
 		return o;
 	o = km_go_back(q, s->was_running);
+	km_source_disks_orphaned(s, q);
 	if (s->saved.caps)
 		km_qmig_restore(q, &s->saved, NULL);
 	km_qmp_close(q);
@@ -65,7 +70,7 @@ static void on_orphaned(void *ctx, const int *fds, unsigned int nfds)
 {
 	struct source *s = ctx;
 	enum km_verdict v = KM_VERDICT_DEAD;
-	char why[KM_ERR_MAX] = "", path[96];
+	char why[KM_ERR_MAX] = "";
 
 	km_quota_end(&s->quota, NULL);
 	km_weight_end(&s->weight, NULL);
@@ -85,11 +90,8 @@ static void on_orphaned(void *ctx, const int *fds, unsigned int nfds)
 	if (!s->go_sent && s->o->retry_ms && s->journal.session[0])
 		km_redial_give_up(s->o->host, s->o->port, s->o->creds, s->journal.session,
 				  "kmigrate run was killed");
-	if (!s->dir[0])
-		return;
-	snprintf(path, sizeof(path), "%s/mig", s->dir);
-	unlink(path);
-	rmdir(s->dir);
+	km_source_disks_orphaned(s, NULL);
+	km_rundir_remove(s->dir);
 }
 
 int km_source_guard_start(struct source *s, struct km_err *err)

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include "source_disks.h"
 #include "source_priv.h"
 
 static int write_rp(struct source *s, const uint8_t *buf, size_t len, struct km_err *err)
@@ -73,8 +74,9 @@ static int heard_end(struct source *s, const json_t *j, struct km_err *err)
 	return km_err_set(err, -EREMOTEIO, "destination: %.400s", km_msg_error(j, "failed"));
 }
 
-static void heard_loaded(struct source *s)
+static void heard_loaded(struct source *s, const uint8_t *buf, size_t len)
 {
+	km_source_disks_heard(s, buf, len);
 	km_mark(&s->m.marks, KM_MARK_TOLD);
 	s->loaded = true;
 }
@@ -109,7 +111,7 @@ static int heard(struct source *s, const struct km_msg *msg, const uint8_t *buf,
 	else if (msg->op == KM_OP_REACH)
 		rc = heard_reach(s, buf, msg->len, err);
 	else if (msg->op == KM_OP_LOADED)
-		heard_loaded(s);
+		heard_loaded(s, buf, msg->len);
 	else if (msg->op == KM_OP_RUNNING)
 		heard_running(s, buf, msg->len);
 	else if (msg->op == KM_OP_ARRIVAL && s->running)
@@ -143,8 +145,10 @@ void *km_source_control_main(void *arg)
 			rc = heard(s, &msg, s->m.control.buf, &err);
 		km_move_wake(&s->m);
 	}
-	if (rc && !s->running)
+	if (rc && !s->running) {
 		km_move_fail(&s->m, &err);
+		km_source_disks_cut(s);
+	}
 	s->control_over = true;
 	km_move_wake(&s->m);
 	return NULL;

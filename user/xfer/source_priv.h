@@ -14,6 +14,8 @@
  *   source_arrival.c the guest's first time there
  *   source_throttle.c vCPUs that dirty faster than the link carries
  *   source_stall.c  what is done about a guest that can't be moved so
+ *   source_disks.c  disks: shared, or mirrored first (source_disks.h)
+ *   source_mirror.c those that are mirrored
  *   source_guard.c  what is left to do when this process is killed
  */
 #ifndef KM_SOURCE_PRIV_H
@@ -38,6 +40,7 @@
 #include "weight.h"
 
 struct km_pinning;
+struct km_source_disks;
 
 struct source {
 	const struct km_source_opts *o;
@@ -55,6 +58,8 @@ struct source {
 	struct km_pinning *pinning;
 	bool pinning_sent;
 	struct km_weight weight;
+	struct km_source_disks *disks; /* NULL with --storage shared */
+	bool at_switchover;	       /* QEMU waits for migrate-continue */
 
 	struct km_throttle throttle;
 	struct km_quota quota;
@@ -104,6 +109,8 @@ struct source {
 
 /* source_setup.c */
 int km_source_set_up(struct source *s, struct km_err *err);
+/* On NAME in the folder where this move's QEMU and we meet: a descriptor. */
+int km_source_listen(struct source *s, const char *name, struct km_err *err);
 
 /* source_redial.c: how connections are made; each turn: sees to a broken link; at the end. */
 void km_source_redial_init(struct source *s);

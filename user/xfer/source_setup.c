@@ -12,6 +12,7 @@
 #include "keep.h"
 #include "multifd.h"
 #include "rundir.h"
+#include "source_disks.h"
 #include "source_priv.h"
 #include "tls.h"
 
@@ -24,7 +25,7 @@ static int return_ms(const struct source *s)
 
 static int build_hello(struct source *s, json_t **hello, struct km_err *err)
 {
-	json_t *args = json_array(), *pinning = NULL;
+	json_t *args = json_array(), *pinning = NULL, *disks = NULL;
 	char **argv = NULL;
 	int rc = km_argv_read(s->vm->pid, &argv, err);
 
@@ -33,17 +34,20 @@ static int build_hello(struct source *s, json_t **hello, struct km_err *err)
 	km_argv_free(argv);
 	if (!rc)
 		rc = km_source_pins_offer(s, &pinning, err);
+	if (!rc)
+		rc = km_source_disks_offer(s, &disks, err);
 	if (rc) {
 		json_decref(args);
+		json_decref(pinning);
 		return rc;
 	}
-	*hello = json_pack("{s:s,s:s,s:s,s:s,s:o,s:i,s:s,s:b,s:i,s:s,s:I,s:i,s:o*,s:o*}", "id",
+	*hello = json_pack("{s:s,s:s,s:s,s:s,s:o,s:i,s:s,s:b,s:i,s:s,s:I,s:i,s:o*,s:o*,s:o*}", "id",
 			   s->run->id, "name", s->vm->name, "exe", s->vm->exe, "uuid", s->vm->uuid,
 			   "argv", args, "streams", (int)s->o->streams, "engine", s->o->engine,
 			   "paused", !s->was_running, "return_ms", return_ms(s), "machine",
 			   s->vm->machine, "ram_bytes", (json_int_t)s->vm->ram_bytes, "vcpus",
 			   (int)s->vm->vcpus, "pinning", pinning, "watch",
-			   km_source_arrival_offer(s));
+			   km_source_arrival_offer(s), "disks", disks);
 	return 0;
 }
 
@@ -61,12 +65,16 @@ static int say_hello(struct source *s, struct km_err *err)
 	if (rc)
 		return rc;
 	text = km_msg_error(j, "refused the guest");
-	if (op == KM_OP_REFUSE)
+	if (op == KM_OP_REFUSE && json_is_true(json_object_get(j, "disks")))
+		rc = km_source_disks_refused(s, text, err);
+	else if (op == KM_OP_REFUSE)
 		rc = km_source_pins_refused(s, text, err);
 	else if (op != KM_OP_WELCOME)
 		rc = km_err_set(err, -EREMOTEIO, "destination: %.400s", text);
 	else if (s->pinning_sent)
 		rc = km_source_pins_answered(s, j, err);
+	if (!rc)
+		rc = km_source_disks_answered(s, j, err);
 	km_source_arrival_answered(s, j);
 	text = json_string_value(json_object_get(j, "session"));
 	snprintf(s->journal.session, sizeof(s->journal.session), "%s", text ? text : "");
@@ -93,20 +101,27 @@ static int open_lanes(struct source *s, struct km_err *err)
 	return rc;
 }
 
-static int listen_unix(struct source *s, struct km_err *err)
+int km_source_listen(struct source *s, const char *name, struct km_err *err)
 {
 	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	int fd, rc = 0;
 
-	if (km_rundir_make(s->dir, sizeof(s->dir), "out", err))
-		return err->code;
-	km_guard_say(&s->guard, "dir %s", s->dir);
-	snprintf(un.sun_path, sizeof(un.sun_path), "%s/mig", s->dir);
-	s->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (s->listen_fd < 0 || bind(s->listen_fd, (struct sockaddr *)&un, sizeof(un)) ||
-	    listen(s->listen_fd, KM_STREAMS_MAX + 1))
-		return km_err_set(err, -errno, "cannot listen on %s: %s", un.sun_path,
-				  strerror(errno));
-	return km_rundir_share(s->dir, "mig", s->vm->pid, err);
+	if (!s->dir[0]) {
+		if (km_rundir_make(s->dir, sizeof(s->dir), "out", err))
+			return err->code;
+		km_guard_say(&s->guard, "dir %s", s->dir);
+	}
+	snprintf(un.sun_path, sizeof(un.sun_path), "%s/%s", s->dir, name);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&un, sizeof(un)) ||
+	    listen(fd, KM_STREAMS_MAX + 1))
+		rc = km_err_set(err, -errno, "cannot listen on %s: %s", un.sun_path,
+				strerror(errno));
+	else
+		rc = km_rundir_share(s->dir, name, s->vm->pid, err);
+	if (rc && fd >= 0)
+		close(fd);
+	return rc ? rc : fd;
 }
 
 static int accept_qemu(struct source *s, int *fd, struct km_err *err)
@@ -137,13 +152,13 @@ static int start_relay(struct source *s, struct km_err *err)
 	uint8_t init[KM_MULTIFD_INIT_BYTES];
 	struct km_multifd_init mi;
 	char uri[128];
-	int rc = open_lanes(s, err);
+	int rc;
 
-	if (!rc)
-		rc = listen_unix(s, err);
+	s->listen_fd = km_source_listen(s, "mig", err);
+	if (s->listen_fd < 0)
+		return s->listen_fd;
 	snprintf(uri, sizeof(uri), "unix:%s/mig", s->dir);
-	if (!rc)
-		rc = km_qmig_start(s->qmp, uri, err);
+	rc = km_qmig_start(s->qmp, uri, err);
 	if (rc)
 		return rc;
 	s->t_migrate = km_now_ms();
@@ -235,6 +250,7 @@ static void tell_secured(struct source *s)
 int km_source_set_up(struct source *s, struct km_err *err)
 {
 	int rc = km_qmp_open(&s->qmp, s->vm->qmp, KM_QMP_MS, err);
+	uint64_t bandwidth = s->o->bandwidth_bytes_per_s;
 
 	if (!rc)
 		rc = check_state(s, err);
@@ -264,7 +280,8 @@ int km_source_set_up(struct source *s, struct km_err *err)
 		rc = tell_settings(s, err);
 	if (!rc)
 		rc = km_qmig_prepare_source(s->qmp, s->relay, s->o->streams,
-					    s->o->bandwidth_bytes_per_s, &s->saved, err);
+					    km_source_disks_mirrored(s) ? bandwidth / 2 : bandwidth,
+					    &s->saved, err);
 	if (!rc) {
 		km_source_module_open(s);
 		km_source_impact_open(s);
@@ -274,6 +291,10 @@ int km_source_set_up(struct source *s, struct km_err *err)
 	}
 	if (!rc)
 		rc = pthread_create(&s->control, NULL, km_source_control_main, s) ? -EAGAIN : 0;
+	if (!rc && s->relay)
+		rc = open_lanes(s, err);
+	if (!rc)
+		rc = km_source_disks_mirror(s, err);
 	if (!rc)
 		rc = s->relay ? start_relay(s, err) : start_qemu_engine(s, err);
 	return rc;

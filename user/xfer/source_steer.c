@@ -5,6 +5,7 @@
 #include <string.h>
 #include "fault.h"
 #include "goal.h"
+#include "source_disks.h"
 #include "source_priv.h"
 
 #define STEER_MS 100
@@ -56,6 +57,8 @@ void km_source_snapshot(struct source *s)
 	c->wire_bytes = m->closed_bytes + km_conn_written(&m->control);
 	for (unsigned int i = 0; i < m->nlanes; i++)
 		c->wire_bytes += km_conn_written(&m->lanes[i].conn);
+	c->disk_bytes = km_source_disks_wire(s);
+	c->wire_bytes += c->disk_bytes;
 	if (!s->redialling)
 		see_paths(s);
 }
@@ -139,6 +142,8 @@ static int steer(struct source *s, struct km_err *err)
 	s->qemu_bytes_per_s = (uint64_t)(st.mbps * 1e6 / 8);
 	if (!strcmp(st.status, "completed"))
 		s->qemu_done = true;
+	if (!strcmp(st.status, "pre-switchover"))
+		s->at_switchover = true;
 	if (!strcmp(st.status, "failed") || !strcmp(st.status, "cancelled"))
 		return km_err_set(err, -EREMOTEIO, "the source QEMU ended the migration: %s",
 				  st.error[0] ? st.error : st.status);
@@ -168,6 +173,8 @@ static void see_events(struct source *s, int wait_ms)
 		}
 		if (name && !strcmp(name, "MIGRATION") && st && !strcmp(st, "completed"))
 			s->qemu_done = true;
+		if (name && !strcmp(name, "MIGRATION") && st && !strcmp(st, "pre-switchover"))
+			s->at_switchover = true;
 		json_decref(ev);
 		wait_ms = 0;
 	}
@@ -184,6 +191,8 @@ int km_source_cycle(struct source *s, struct km_err *err)
 		return err->code;
 	}
 	rc = km_source_redial(s, err);
+	if (!rc && s->at_switchover)
+		rc = km_source_disks_finish(s, err);
 	if (rc)
 		return rc;
 	t = km_now_ms();
@@ -192,6 +201,8 @@ int km_source_cycle(struct source *s, struct km_err *err)
 		rc = steer(s, err);
 		if (!rc && !(s->t_stop > 0))
 			rc = km_source_stall(s, err);
+		if (!rc)
+			rc = km_source_disks_tend(s, err);
 		km_placing_look(&s->placing, &s->run->placed);
 	}
 	km_source_snapshot(s);
