@@ -174,7 +174,7 @@ static int set_paths(struct run_opts *o, struct km_paths *p)
 	return km_paths_check(p, o->streams, why) ? complain(why, -EINVAL) : 0;
 }
 
-/* Before the move. */
+/* Of what was to be foretold. */
 static int refusal(const struct km_err *err)
 {
 	return err->code == -EINVAL    ? KM_EXIT_USAGE :
@@ -386,10 +386,12 @@ static int run(const struct km_cmd *cmd, int argc, char **argv)
 		return explain(&o);
 	if (find(&o, &vm, &err))
 		return complain(err.text, KM_EXIT_REFUSED);
-	if (choose_engine(&o, &vm, &r, &err) ||
-	    km_run_foretell_prepare(&o.foretell, &so, &vm, o.engine, &err) ||
-	    open_creds(&o, &tls, &creds, &err))
+	if (choose_engine(&o, &vm, &r, &err))
+		return complain(err.text, KM_EXIT_REFUSED);
+	if (km_run_foretell_prepare(&o.foretell, &so, &vm, o.engine, &err))
 		return complain(err.text, refusal(&err));
+	if (open_creds(&o, &tls, &creds, &err))
+		return complain(err.text, KM_EXIT_REFUSED);
 	so.creds = creds;
 	if (begin(&o, &so, &vm, &remote, &err))
 		rc = complain(err.text, KM_EXIT_REFUSED);
