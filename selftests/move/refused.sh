@@ -212,10 +212,10 @@ fi
 
 # Whoever has the key can't have anything run here but what the rules allow.
 not_allowed() {
-	listening --replace "-no-shutdown=-plugin" &&
+	listening --replace "-no-reboot=-plugin" &&
 		refused 1 "the source's QEMU has -plugin, which is not allowed here" \
 			--to "127.0.0.1:$port" && gone &&
-		listening --replace "$a/serial.log=/etc/serial.log" &&
+		listening --replace "$b/serial.log=/etc/serial.log" &&
 		refused 1 "the file /etc/serial.log is not allowed here" --to "127.0.0.1:$port" && gone
 }
 not_allowed
