@@ -137,9 +137,7 @@ static bool use_monitor(struct km_guest *g, const struct km_monitor *m, bool *bu
 	return true;
 }
 
-/* The first monitor that is free; failing that the first there is, and why it
- * can't be used. */
-static void choose_monitor(struct km_guest *g)
+void km_guest_choose_monitor(struct km_guest *g)
 {
 	bool busy = false;
 
@@ -148,7 +146,6 @@ static void choose_monitor(struct km_guest *g)
 			return;
 	if (g->vm.unmovable[0])
 		return;
-	g->monitor_lacking = true;
 	if (g->cmd.libvirt)
 		unmovable(&g->vm, "its only QMP monitor is libvirt's: give it a second one "
 				  "(<qemu:commandline> -qmp unix:PATH,server=on,wait=off)");
@@ -230,7 +227,6 @@ bool km_guest_examine(pid_t pid, struct km_guest *g)
 		vm->accel = g->fds.readable ? KM_ACCEL_TCG : g->cmd.accel;
 	find_backing(vm);
 	judge_process(g, is_qemu);
-	choose_monitor(g);
 	return true;
 }
 

@@ -75,6 +75,7 @@ int km_vms_list(struct km_vm **vms, size_t *n, bool ask_qmp, struct km_err *err)
 	/* calloc(0) may be NULL: an empty list still is a list. */
 	*vms = calloc(*n + 1, sizeof(**vms));
 	for (size_t i = 0; *vms && i < *n; i++) {
+		km_guest_choose_monitor(&all[i]);
 		if (ask_qmp)
 			km_guest_ask(&all[i]);
 		(*vms)[i] = all[i].vm;
@@ -158,9 +159,6 @@ static int find_socket(struct km_guest *all, size_t n, const char *what, struct 
 		rc = find_listener(all, n, what, found, err);
 	if (rc)
 		return rc;
-	/* This monitor was asked for: that no other can be used no longer matters. */
-	if ((*found)->monitor_lacking)
-		(*found)->vm.unmovable[0] = '\0';
 	snprintf((*found)->vm.qmp, sizeof((*found)->vm.qmp), "%s", what);
 	(*found)->monitor_free = true;
 	(*found)->listener = 0;
@@ -184,6 +182,8 @@ int km_vms_find(const char *what, struct km_vm *vm, struct km_err *err)
 	if (!rc && !found)
 		rc = find_name(all, n, what, &found, err);
 	if (!rc) {
+		if (!found->monitor_free)
+			km_guest_choose_monitor(found);
 		km_guest_ask(found);
 		*vm = found->vm;
 	}
