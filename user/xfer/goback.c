@@ -18,6 +18,13 @@ static bool migrating(struct km_qmp *q)
 	return false;
 }
 
+/* For a migration QEMU itself stops a guest as finish-migrate (migration_completion()): who is
+ * paused was told so by somebody else, and stays so. */
+static bool is_well(const char *state, bool was_running)
+{
+	return !was_running || !strcmp(state, "running") || !strcmp(state, "paused");
+}
+
 #define TRIES  200
 #define TRY_US 50000
 
@@ -33,7 +40,7 @@ enum km_outcome km_go_back(struct km_qmp *q, bool was_running)
 
 		if (km_qmp_run_state(q, state, NULL))
 			return KM_OUT_LOST;
-		well = !was_running || !strcmp(state, "running");
+		well = is_well(state, was_running);
 		if (!busy && well)
 			return KM_OUT_STAYED;
 		if (busy)

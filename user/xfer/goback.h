@@ -8,7 +8,8 @@
 
 /*
  * STAYED, or LOST when QEMU can't be brought to run the guest again within 10 s.
- * was_running: else the guest was paused before the move and stays so.
+ * was_running: else the guest was paused before the move and stays so, as does one that somebody
+ * has paused meanwhile.
  * A relay's sockets must be read from meanwhile (drain.h).
  */
 enum km_outcome km_go_back(struct km_qmp *q, bool was_running);
