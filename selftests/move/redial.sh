@@ -77,7 +77,10 @@ moved() { # REDIALS
 }
 
 stayed() { # EXIT TEXT
-	ended "$1" && at A && plug && says stayed && grep -q "$2" "$a/run.err" &&
+	ended "$1" && goes_on "$2"
+}
+goes_on() { # TEXT: the guest, at the source, and why
+	at A && plug && says stayed && grep -q "$1" "$a/run.err" &&
 		"$guest/status" "$a" --progress 60 >"$a/status" && is '.times.redial_ms > 0'
 }
 
@@ -196,11 +199,13 @@ cancelled() {
 	done_with $? "run is cancelled meanwhile: stayed"
 }
 
-# A guest that stands still is not kept waiting for a link.
+# A guest that stands still is not kept waiting for a link; who has stopped it may let it go on.
 stopped_guest() {
 	begin_move && unplug && sleep 5 && "$guest/qmp" "$a/mon.sock" stop >/dev/null &&
-		plug && stayed 1 "when the guest had been stopped"
-	done_with $? "the guest is stopped meanwhile: it goes on at once"
+		plug && ended 1 && [ "$(state "$a")" = paused ] &&
+		"$guest/qmp" "$a/mon.sock" cont >/dev/null &&
+		goes_on "when the guest had been stopped"
+	done_with $? "the guest is stopped meanwhile: the move ends at once, and the guest stays"
 }
 
 begin 12
