@@ -257,7 +257,7 @@ obstacle() { # TEXT COMMAND...
 	formats=(raw qcow2)
 }
 watch_nothing() { sleep 600 & sampler=$!; }
-as_vmdk() { qemu-img convert -O vmdk "$where/d0" "$where/t" && mv "$where/t" "$where/d0" && formats=(vmdk qcow2); }
+as_qed() { qemu-img convert -O qed "$where/d0" "$where/t" && mv "$where/t" "$where/d0" && formats=(qed qcow2); }
 with_backing() {
 	mv "$where/d1" "$where/base" &&
 		qemu-img create -q -f qcow2 -b "$where/base" -F qcow2 "$where/d1"
@@ -326,7 +326,8 @@ nobody() {
 stalled() {
 	asks=(--storage mirror)
 	setup mirrored '' && stopped "$mover" && kill -STOP "$receiver" && kill -CONT "$mover" &&
-		ended 1 && at A && disks_sound "$a" && kill -CONT "$receiver" && sleep 2 && nothing_left
+		ended 1 && [ "$(state "$a")" = running ] && disks_sound "$a" &&
+		kill -CONT "$receiver" && at A && nothing_left
 	over $? "receive seems dead when the disks are in sync"
 }
 
@@ -386,7 +387,7 @@ cases=(mirrored by_qemu stands_still refused
 	"shared 'shared storage is recognised'" "shared 'said to be shared: nobody looks' --storage shared"
 	"shared 'mirror leaves what is shared where it is' --storage mirror"
 	another_file in_the_way own_image in_use no_folder elsewhere full
-	"obstacle 'its format is neither raw nor qcow2' as_vmdk"
+	"obstacle 'its format is neither raw nor qcow2' as_qed"
 	"obstacle 'its image has a backing file' with_backing"
 	"obstacle 'its image has snapshots inside' with_snapshot"
 	"killed 'kill -9 of run' run 137 ''" "killed 'kill -9 of receive' receive 1 says"
