@@ -3,36 +3,42 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include "heap.h"
 
-/* So little over is nothing over. */
-#define SLACK (1 + 1e-9)
+/* So little is nothing: rates that differ by less are equal, and a link that lacks less is full. */
+#define SLACK 1e-9
 
 struct flow {
-	struct km_path path;
+	double rate;	     /* while rates are found: negative = not yet */
+	uint32_t bottleneck; /* a resource */
+	uint32_t open;	     /* by number: its rate is found anew */
+	const struct km_path *path;
 	uint32_t at[KM_PATH_MAX]; /* its place in each link's list */
-	double rate;
-	uint32_t seen;
 };
 
 struct link {
 	double rate;
-	double bounds; /* what its flows could take together */
 	uint32_t *flow;
 	uint32_t n, room;
-	uint32_t seen;
 	/* While rates are found: */
-	double left;
+	uint32_t open; /* by number: an open flow passes */
 	uint32_t unfixed;
+	double left;
+	double level; /* what those have of which it is the bottleneck; NO_LEVEL: there are none */
+	double most;  /* of any open flow */
 };
+
+#define NO_LEVEL 1e300
 
 struct km_flows {
 	struct flow *flow;
 	struct link *link;
 	uint32_t nlinks;
-	uint32_t now;	  /* what is seen has this number */
-	uint32_t *part;	  /* flows that hang together */
-	uint32_t *shared; /* and the links by which they do */
-	uint32_t npart, nshared;
+	uint32_t now;	  /* what is open has this number */
+	uint32_t *open;	  /* flows */
+	uint32_t *passed; /* and the links on their ways */
+	uint32_t nopen, npassed;
+	struct km_heap *heap; /* of links, by what they can give each flow */
 };
 
 struct km_flows *km_flows_new(const struct km_fleet *f, uint32_t n)
@@ -43,10 +49,11 @@ struct km_flows *km_flows_new(const struct km_fleet *f, uint32_t n)
 		return NULL;
 	fl->nlinks = km_fleet_resources(f);
 	fl->flow = calloc(n + 1, sizeof(*fl->flow));
-	fl->part = calloc(n + 1, sizeof(*fl->part));
+	fl->open = calloc(n + 1, sizeof(*fl->open));
 	fl->link = calloc(fl->nlinks + 1, sizeof(*fl->link));
-	fl->shared = calloc(fl->nlinks + 1, sizeof(*fl->shared));
-	if (!fl->flow || !fl->part || !fl->link || !fl->shared) {
+	fl->passed = calloc(fl->nlinks + 1, sizeof(*fl->passed));
+	fl->heap = km_heap_new(fl->nlinks);
+	if (!fl->flow || !fl->open || !fl->link || !fl->passed || !fl->heap) {
 		km_flows_free(fl);
 		return NULL;
 	}
@@ -62,123 +69,146 @@ void km_flows_free(struct km_flows *fl)
 	for (uint32_t i = 0; fl->link && i < fl->nlinks; i++)
 		free(fl->link[i].flow);
 	free(fl->flow);
-	free(fl->part);
+	free(fl->open);
 	free(fl->link);
-	free(fl->shared);
+	free(fl->passed);
+	km_heap_free(fl->heap);
 	free(fl);
 }
 
-static bool may_be_full(const struct link *l)
+static bool more_than(double a, double b)
 {
-	return l->bounds > l->rate * SLACK;
+	return a > b * (1 + SLACK);
 }
 
-static void take_in(struct km_flows *fl, uint32_t flow)
-{
-	if (fl->flow[flow].seen == fl->now)
-		return;
-	fl->flow[flow].seen = fl->now;
-	fl->part[fl->npart++] = flow;
-}
-
-static void begin_part(struct km_flows *fl)
-{
-	fl->now++;
-	fl->npart = fl->nshared = 0;
-}
-
-/* All flows that hang together with those that were taken in. */
-static void spread(struct km_flows *fl)
-{
-	for (uint32_t i = 0; i < fl->npart; i++) {
-		const struct km_path *p = &fl->flow[fl->part[i]].path;
-
-		for (unsigned int k = 0; k < p->n; k++) {
-			struct link *l = &fl->link[p->r[k]];
-
-			if (l->seen == fl->now || !may_be_full(l))
-				continue;
-			l->seen = fl->now;
-			l->left = l->rate;
-			l->unfixed = l->n;
-			fl->shared[fl->nshared++] = p->r[k];
-			for (uint32_t j = 0; j < l->n; j++)
-				take_in(fl, l->flow[j]);
-		}
-	}
-}
-
-static void fix(struct km_flows *fl, uint32_t flow, double rate)
+static void open_flow(struct km_flows *fl, uint32_t flow)
 {
 	struct flow *f = &fl->flow[flow];
 
-	f->rate = rate;
-	for (unsigned int k = 0; k < f->path.n; k++) {
-		struct link *l = &fl->link[f->path.r[k]];
+	if (f->open == fl->now)
+		return;
+	f->open = fl->now;
+	fl->open[fl->nopen++] = flow;
+	for (unsigned int k = 0; k < f->path->n; k++) {
+		struct link *l = &fl->link[f->path->r[k]];
 
-		if (l->seen != fl->now)
+		if (l->open == fl->now)
 			continue;
+		l->open = fl->now;
+		fl->passed[fl->npassed++] = f->path->r[k];
+	}
+}
+
+/* What the open flows can share: all that the others leave. */
+static void clear_rates(struct km_flows *fl)
+{
+	for (uint32_t i = 0; i < fl->nopen; i++)
+		fl->flow[fl->open[i]].rate = -1;
+	for (uint32_t i = 0; i < fl->npassed; i++) {
+		struct link *l = &fl->link[fl->passed[i]];
+
+		l->left = l->rate;
+		l->unfixed = 0;
+		l->level = NO_LEVEL;
+		l->most = 0;
+		for (uint32_t j = 0; j < l->n; j++) {
+			const struct flow *f = &fl->flow[l->flow[j]];
+
+			if (f->open == fl->now)
+				l->unfixed++;
+			else
+				l->left -= f->rate;
+		}
+		l->left = l->left > 0 ? l->left : 0;
+		km_heap_set(fl->heap, fl->passed[i], l->left / l->unfixed);
+	}
+}
+
+static void fix(struct km_flows *fl, struct flow *f, uint32_t bottleneck, double rate)
+{
+	f->rate = rate;
+	f->bottleneck = bottleneck;
+	for (unsigned int k = 0; k < f->path->n; k++) {
+		struct link *l = &fl->link[f->path->r[k]];
+
 		l->left = l->left > rate ? l->left - rate : 0;
+		l->most = l->most > rate ? l->most : rate;
 		l->unfixed--;
 	}
 }
 
-/* The link that gives each of its flows least; NULL when none has flows any more. */
-static struct link *tightest(const struct km_flows *fl, double *share)
-{
-	struct link *best = NULL;
-
-	for (uint32_t i = 0; i < fl->nshared; i++) {
-		struct link *l = &fl->link[fl->shared[i]];
-
-		if (!l->unfixed || (best && l->left / l->unfixed >= *share))
-			continue;
-		best = l;
-		*share = l->left / l->unfixed;
-	}
-	return best;
-}
-
-/* Gives those that can't have more than share what they can have; the least that others can. */
-static double fix_bound(struct km_flows *fl, double share)
-{
-	double least = 1e300;
-
-	for (uint32_t i = 0; i < fl->npart; i++) {
-		struct flow *f = &fl->flow[fl->part[i]];
-
-		if (f->rate >= 0)
-			continue;
-		if (f->path.bound <= share)
-			fix(fl, fl->part[i], f->path.bound);
-		else if (f->path.bound < least)
-			least = f->path.bound;
-	}
-	return least;
-}
-
 /*
- * Water-filling (Bertsekas and Gallager, Data Networks, 6.5.2): a flow whose own bound is
- * below what the tightest link gives has its bound, else the tightest link's flows have
- * what that gives. That only rises, so bounds are looked at when it has come to the least.
+ * Water-filling (ibid.): the link that gives each of its flows least gives it to them.  What
+ * the others can give only rises by that, so it is worked out when a link is the next.
  */
-static void find_rates(struct km_flows *fl)
+static void fill(struct km_flows *fl)
 {
-	double share = 0, least = 0;
-	struct link *l;
+	uint32_t r;
+	double share;
 
-	for (uint32_t i = 0; i < fl->npart; i++)
-		fl->flow[fl->part[i]].rate = -1;
-	while ((l = tightest(fl, &share))) {
-		if (least <= share) {
-			least = fix_bound(fl, share);
-			continue; /* that link may give more now */
+	while (km_heap_pop(fl->heap, &r, &share)) {
+		struct link *l = &fl->link[r];
+
+		if (!l->unfixed)
+			continue;
+		if (l->left / l->unfixed > share) {
+			km_heap_set(fl->heap, r, l->left / l->unfixed);
+			continue;
 		}
+		l->level = share;
 		for (uint32_t i = 0; i < l->n; i++)
 			if (fl->flow[l->flow[i]].rate < 0)
-				fix(fl, l->flow[i], share);
+				fix(fl, &fl->flow[l->flow[i]], r, share);
 	}
-	fix_bound(fl, 1e300);
+}
+
+/* Opens who has more than those that are held back here; and who was held back here itself, if
+ * the link is not full any more, or open flows have more. */
+static void open_unfair(struct km_flows *fl, uint32_t resource)
+{
+	const struct link *l = &fl->link[resource];
+	bool full = l->left <= l->rate * SLACK;
+
+	for (uint32_t i = 0; i < l->n; i++) {
+		const struct flow *f = &fl->flow[l->flow[i]];
+
+		if (f->open != fl->now &&
+		    (more_than(f->rate, l->level) ||
+		     (f->bottleneck == resource && (!full || more_than(l->most, f->rate)))))
+			open_flow(fl, l->flow[i]);
+	}
+}
+
+static void find_rates(struct km_flows *fl)
+{
+	uint32_t nopen;
+
+	do {
+		uint32_t npassed = fl->npassed;
+
+		nopen = fl->nopen;
+		clear_rates(fl);
+		fill(fl);
+		for (uint32_t i = 0; i < npassed; i++)
+			open_unfair(fl, fl->passed[i]);
+	} while (fl->nopen > nopen);
+}
+
+static void open_none(struct km_flows *fl)
+{
+	fl->now++;
+	fl->nopen = fl->npassed = 0;
+}
+
+static void open_held_by(struct km_flows *fl, const struct km_path *path)
+{
+	for (unsigned int k = 0; k < path->n; k++) {
+		const struct link *l = &fl->link[path->r[k]];
+
+		for (uint32_t i = 0; i < l->n; i++)
+			if (fl->flow[l->flow[i]].bottleneck == path->r[k])
+				open_flow(fl, l->flow[i]);
+	}
 }
 
 static int append(struct link *l, uint32_t flow)
@@ -200,51 +230,39 @@ int km_flows_add(struct km_flows *fl, uint32_t flow, const struct km_path *path)
 {
 	struct flow *f = &fl->flow[flow];
 
-	f->path = *path;
+	open_none(fl);
+	open_held_by(fl, path);
+	f->path = path;
 	for (unsigned int k = 0; k < path->n; k++) {
-		struct link *l = &fl->link[path->r[k]];
-
-		f->at[k] = l->n;
-		if (append(l, flow))
+		f->at[k] = fl->link[path->r[k]].n;
+		if (append(&fl->link[path->r[k]], flow))
 			return -ENOMEM;
-		l->bounds += path->bound;
 	}
-	begin_part(fl);
-	take_in(fl, flow);
-	spread(fl);
+	open_flow(fl, flow);
 	find_rates(fl);
 	return 0;
 }
 
 /* The last of the list takes its place there. */
-static void drop(struct km_flows *fl, uint32_t resource, uint32_t at, double bound)
+static void drop(struct km_flows *fl, uint32_t resource, uint32_t at)
 {
 	struct link *l = &fl->link[resource];
-	struct flow *last = &fl->flow[l->flow[l->n - 1]];
+	struct flow *last = &fl->flow[l->flow[--l->n]];
 
-	l->flow[at] = l->flow[l->n - 1];
-	for (unsigned int k = 0; k < last->path.n; k++)
-		if (last->path.r[k] == resource)
+	l->flow[at] = l->flow[l->n];
+	for (unsigned int k = 0; k < last->path->n; k++)
+		if (last->path->r[k] == resource)
 			last->at[k] = at;
-	l->n--;
-	l->bounds = l->n ? l->bounds - bound : 0; /* no sum of rounding errors */
 }
 
 void km_flows_remove(struct km_flows *fl, uint32_t flow)
 {
 	struct flow *f = &fl->flow[flow];
 
-	begin_part(fl);
-	for (unsigned int k = 0; k < f->path.n; k++) {
-		struct link *l = &fl->link[f->path.r[k]];
-		bool full = may_be_full(l);
-
-		drop(fl, f->path.r[k], f->at[k], f->path.bound);
-		for (uint32_t i = 0; full && i < l->n; i++)
-			take_in(fl, l->flow[i]);
-	}
-	f->path.n = 0;
-	spread(fl);
+	for (unsigned int k = 0; k < f->path->n; k++)
+		drop(fl, f->path->r[k], f->at[k]);
+	open_none(fl);
+	open_held_by(fl, f->path);
 	find_rates(fl);
 }
 
@@ -255,6 +273,6 @@ double km_flows_rate(const struct km_flows *fl, uint32_t flow)
 
 const uint32_t *km_flows_changed(const struct km_flows *fl, uint32_t *n)
 {
-	*n = fl->npart;
-	return fl->part;
+	*n = fl->nopen;
+	return fl->open;
 }

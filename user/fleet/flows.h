@@ -4,9 +4,12 @@
  * from one that has no more than itself, which is what TCP streams come to, near
  * enough.
  *
- * A link whose flows together can't fill it (each is bound by the slowest link on
- * its own way) decides nothing, so when a flow comes or goes only those are
- * looked at again that hang together by links that might be full.
+ * Rates are max-min fair if and only if each flow has a bottleneck: a full link on
+ * its way on which none has more (Bertsekas and Gallager, Data Networks, 6.5.2),
+ * and there is only one such choice of rates.  So when a flow comes or goes, rates
+ * are found anew for those flows alone whose bottleneck it passes, with all others
+ * as they are; those that this leaves without a bottleneck are looked at as well,
+ * until there is none.  What comes out is what finding all rates would give.
  */
 #ifndef KM_FLOWS_H
 #define KM_FLOWS_H
@@ -19,7 +22,7 @@ struct km_flows;
 struct km_flows *km_flows_new(const struct km_fleet *f, uint32_t n);
 void km_flows_free(struct km_flows *fl);
 
-/* -ENOMEM */
+/* The path stays the caller's, and as it is until the flow is removed. -ENOMEM */
 int km_flows_add(struct km_flows *fl, uint32_t flow, const struct km_path *path);
 void km_flows_remove(struct km_flows *fl, uint32_t flow);
 
