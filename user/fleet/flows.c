@@ -76,6 +76,12 @@ void km_flows_free(struct km_flows *fl)
 	free(fl);
 }
 
+void km_flows_clear(struct km_flows *fl)
+{
+	for (uint32_t i = 0; i < fl->nlinks; i++)
+		fl->link[i].n = 0;
+}
+
 static bool more_than(double a, double b)
 {
 	return a > b * (1 + SLACK);

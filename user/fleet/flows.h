@@ -21,6 +21,7 @@ struct km_flows;
 /* For flows 0 to n-1, none of which is there yet; NULL: no memory. */
 struct km_flows *km_flows_new(const struct km_fleet *f, uint32_t n);
 void km_flows_free(struct km_flows *fl);
+void km_flows_clear(struct km_flows *fl); /* there is none any more */
 
 /* The path stays the caller's, and as it is until the flow is removed. -ENOMEM */
 int km_flows_add(struct km_flows *fl, uint32_t flow, const struct km_path *path);

@@ -20,15 +20,15 @@ struct km_sim *km_sim_new(const struct km_fleet *f, const struct km_move_model *
 	s->common = calloc(f->nhosts + 1, sizeof(*s->common));
 	s->from = calloc(nmoves + 1, sizeof(*s->from));
 	s->queued = calloc(2 * (size_t)nmoves + 1, sizeof(*s->queued));
+	s->order = calloc(nmoves + 1, sizeof(*s->order));
 	s->from_at = calloc(f->nhosts + 2, sizeof(*s->from_at));
 	s->over = calloc(f->nhosts + 1, sizeof(*s->over));
 	s->booked = calloc(km_fleet_resources(f) + 1, sizeof(*s->booked));
-	s->starved = calloc(f->nhosts + 1, sizeof(*s->starved));
-	s->is_starved = calloc(f->nhosts + 1, sizeof(*s->is_starved));
+	s->held = km_held_new(nmoves + f->nhosts, km_fleet_resources(f));
 	s->flows = km_flows_new(f, nmoves);
 	s->heap = km_heap_new(nmoves);
-	if (s->state && s->out && s->in && s->common && s->queued && s->from && s->from_at &&
-	    s->over && s->booked && s->starved && s->is_starved && s->flows && s->heap)
+	if (s->state && s->out && s->in && s->common && s->queued && s->order && s->from &&
+	    s->from_at && s->over && s->booked && s->held && s->flows && s->heap)
 		return s;
 	km_sim_free(s);
 	return NULL;
@@ -44,11 +44,11 @@ void km_sim_free(struct km_sim *s)
 	free(s->common);
 	free(s->from);
 	free(s->queued);
+	free(s->order);
 	free(s->from_at);
 	free(s->over);
 	free(s->booked);
-	free(s->starved);
-	free(s->is_starved);
+	km_held_free(s->held);
 	km_flows_free(s->flows);
 	km_heap_free(s->heap);
 	free(s);
@@ -59,9 +59,10 @@ static uint32_t end_of(const struct km_fleet_move *m, bool source)
 	return source ? m->from : m->to;
 }
 
-/* Counting sort, in which the order of the list stays within a host. host h has sorted[at[h]] to
- * before sorted[at[h + 1]]. */
-static void sort_by_host(const struct km_sim *s, bool source, uint32_t *sorted, uint32_t *at)
+/* Counting sort, in which that order stays within a host; host h has sorted[at[h]] to before
+ * sorted[at[h + 1]]. */
+static void sort_by_host(const struct km_sim *s, bool source, const uint32_t *order,
+			 uint32_t *sorted, uint32_t *at)
 {
 	memset(at, 0, (s->f->nhosts + 2) * sizeof(*at));
 	for (uint32_t i = 0; i < s->n; i++)
@@ -69,18 +70,22 @@ static void sort_by_host(const struct km_sim *s, bool source, uint32_t *sorted, 
 	for (uint32_t h = 0; h < s->f->nhosts; h++)
 		at[h + 2] += at[h + 1];
 	for (uint32_t i = 0; i < s->n; i++)
-		sorted[at[end_of(&s->moves[i], source) + 1]++] = i;
+		sorted[at[end_of(&s->moves[order[i]], source) + 1]++] = order[i];
 }
 
 static void fill_queues(struct km_sim *s)
 {
 	uint32_t *to = s->queued, *from = s->queued + s->n, *at = s->from_at;
 
-	sort_by_host(s, false, to, at);
+	for (uint32_t i = 0; i < s->n; i++)
+		s->order[i] = i;
+	sort_by_host(s, true, s->order, s->from, at);
+	for (uint32_t i = 0; s->rules->rank && i < s->n; i++)
+		s->order[s->rules->rank[i]] = i;
+	sort_by_host(s, false, s->order, to, at);
 	for (uint32_t h = 0; h < s->f->nhosts; h++)
 		s->in[h] = (struct km_sim_queue){ .move = to + at[h], .n = at[h + 1] - at[h] };
-	sort_by_host(s, true, s->from, at);
-	memcpy(from, s->from, s->n * sizeof(*from));
+	sort_by_host(s, true, s->order, from, at);
 	for (uint32_t h = 0; h < s->f->nhosts; h++)
 		s->out[h] = (struct km_sim_queue){ .move = from + at[h], .n = at[h + 1] - at[h] };
 }
@@ -117,16 +122,19 @@ static void begin(struct km_sim *s)
 	fill_queues(s);
 	memset(s->over, 0, s->f->nhosts * sizeof(*s->over));
 	memset(s->booked, 0, km_fleet_resources(s->f) * sizeof(*s->booked));
-	memset(s->is_starved, 0, s->f->nhosts * sizeof(*s->is_starved));
-	s->nstarved = s->running = 0;
+	s->running = s->nover = s->late = 0;
 	s->now = 0;
+	s->least = 1e300;
 	km_heap_clear(s->heap);
+	km_flows_clear(s->flows);
+	km_held_clear(s->held);
 	for (uint32_t i = 0; i < s->n; i++) {
 		const struct km_fleet_move *m = &s->moves[i];
 		struct km_sim_state *st = &s->state[i];
 
 		st->phase = KM_SIM_WAITS;
 		km_fleet_path(s->f, m->from, m->to, &st->path);
+		s->least = st->path.bound < s->least ? st->path.bound : s->least;
 		st->work = s->model->first(&s->f->vm[m->vm]) / st->path.bound;
 		s->out[m->from].work += st->work;
 		s->in[m->to].work += st->work;
@@ -191,17 +199,22 @@ static void end_round(struct km_sim *s, uint32_t i)
 	send(s, i, rest);
 }
 
+/* A hair more than allowed is not more. */
+#define PAUSE_SLACK (1 + 1e-6)
+
 static void last_byte(struct km_sim *s, uint32_t i)
 {
+	struct km_fleet_move *m = &s->moves[i];
 	struct km_sim_state *st = &s->state[i];
 
-	s->moves[i].pause_s = s->now - st->began + s->model->settle_s;
+	m->pause_s = s->now - st->began + s->model->settle_s;
+	s->late += m->pause_s > s->f->vm[m->vm].max_pause_s * PAUSE_SLACK;
 	st->phase = KM_SIM_SETTLE;
 	km_flows_remove(s->flows, i);
 	follow_rates(s);
 	km_heap_set(s->heap, i, s->now + s->model->settle_s);
 	km_sim_book(s, i, -1);
-	km_sim_start_starved(s);
+	km_sim_start_held(s, &st->path);
 }
 
 static void end_move(struct km_sim *s, uint32_t i)
@@ -212,6 +225,7 @@ static void end_move(struct km_sim *s, uint32_t i)
 	s->state[i].phase = KM_SIM_OVER;
 	m->end_s = s->now;
 	s->running--;
+	s->nover++;
 	s->out[m->from].running--;
 	s->in[m->to].running--;
 	while (at[m->from] + s->over[m->from] < at[m->from + 1] &&
@@ -237,9 +251,6 @@ static int event(struct km_sim *s, uint32_t i)
 	}
 }
 
-/* A hair more than allowed is not more. */
-#define PAUSE_SLACK (1 + 1e-6)
-
 int km_sim_run(struct km_sim *s, struct km_fleet_move *moves, uint32_t n,
 	       const struct km_sim_rules *rules, struct km_sim_result *result)
 {
@@ -249,7 +260,6 @@ int km_sim_run(struct km_sim *s, struct km_fleet_move *moves, uint32_t n,
 	s->moves = moves;
 	s->n = n;
 	s->rules = rules;
-	*result = (struct km_sim_result){ 0 };
 	for (i = 0; i < n; i++) {
 		moves[i].start_s = moves[i].end_s = moves[i].pause_s = moves[i].bytes = 0;
 		moves[i].rounds = 0;
@@ -258,12 +268,9 @@ int km_sim_run(struct km_sim *s, struct km_fleet_move *moves, uint32_t n,
 	km_sim_start_all(s);
 	while (!rc && km_heap_pop(s->heap, &i, &s->now))
 		rc = event(s, i);
-	for (i = 0; !rc && i < n; i++) {
-		if (s->state[i].phase != KM_SIM_OVER)
-			rc = -EDEADLK;
-		if (moves[i].end_s > result->makespan_s)
-			result->makespan_s = moves[i].end_s;
-		result->late += moves[i].pause_s > s->f->vm[moves[i].vm].max_pause_s * PAUSE_SLACK;
-	}
+	if (!rc && s->nover < n)
+		rc = -EDEADLK;
+	/* The last event is the end of a move. */
+	*result = (struct km_sim_result){ .makespan_s = s->now, .late = s->late };
 	return rc;
 }

@@ -33,7 +33,8 @@ struct km_sim_rules {
 	unsigned int most; /* moves away from a host at a time; the host's own limit counts, too */
 	double share;	   /* none begins that would leave moves less than this share of what
 				 each could have alone, unless it is the first on that link */
-	const uint32_t *rank; /* by place in the list, the lowest begins; NULL: by what is left */
+	const uint32_t *rank; /* by place in the list, 0 to n-1: the lowest begins; NULL: by what
+				 is left */
 };
 
 struct km_sim_result {

@@ -5,6 +5,7 @@
 
 #include "flows.h"
 #include "heap.h"
+#include "held.h"
 #include "sim.h"
 
 enum km_sim_phase {
@@ -25,7 +26,7 @@ struct km_sim_state {
 	struct km_path path;
 };
 
-/* Moves from or to a host, in the order of the list. */
+/* Moves from or to a host, by rank, else in the order of the list. */
 struct km_sim_queue {
 	uint32_t *move; /* in s->queued */
 	uint32_t n;	/* those that have begun drop out when it is looked through */
@@ -40,15 +41,15 @@ struct km_sim {
 	struct km_sim_state *state;
 	struct km_sim_queue *out, *in; /* by host */
 	struct km_path *common; /* by host: what all its moves away pass; bound: least of any */
-	uint32_t *queued;
+	uint32_t *queued, *order;
 	uint32_t *from, *from_at; /* all moves by source, in the order of the list */
 	uint32_t *over;		  /* by host: so many of the first moves away are over */
 	struct km_flows *flows;
 	struct km_heap *heap;
-	double *booked;	   /* by resource: what the moves there could take together */
-	uint32_t *starved; /* hosts of which a move was held back for the links' sake */
-	bool *is_starved;
-	uint32_t nstarved, running;
+	double *booked;	      /* by resource: what the moves there could take together */
+	struct km_held *held; /* for the links' sake: moves; host h, as nmoves + h, with all its */
+	double least;	      /* path.bound of any move */
+	uint32_t running, nover, late;
 	/* Of this run. */
 	struct km_fleet_move *moves;
 	uint32_t n;
@@ -59,7 +60,7 @@ struct km_sim {
 /* Begins what can begin: at first; and when a move is over, or has sent its last byte. */
 void km_sim_start_all(struct km_sim *s);
 void km_sim_start_after(struct km_sim *s, const struct km_fleet_move *over);
-void km_sim_start_starved(struct km_sim *s);
+void km_sim_start_held(struct km_sim *s, const struct km_path *freed);
 void km_sim_book(struct km_sim *s, uint32_t move, double sign);
 
 #endif
