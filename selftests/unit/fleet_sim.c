@@ -224,7 +224,7 @@ static void no_idling(bool *ok)
 {
 	static const double shares[] = { 0, 0.4, 0.6, 0.8, 1 };
 	static struct km_fleet_move all[QUEUE];
-	struct km_sim_result first;
+	struct km_sim_result first, again;
 	struct km_fleet *f;
 	struct km_sim *s;
 	uint32_t rank[QUEUE];
@@ -246,7 +246,13 @@ static void no_idling(bool *ok)
 		}
 		shuffle(rank, QUEUE);
 		CHECK(!km_sim_run(s, all, QUEUE, &rules, &first));
-		CHECK(nobody_waits_for_nothing(f, all, QUEUE, &rules));
+		CHECK(first.over == QUEUE && nobody_waits_for_nothing(f, all, QUEUE, &rules));
+		/* A hair less time than it takes, and just so much. */
+		rules.give_up_s = first.makespan_s + KM_SIM_LATE_S * first.late - 1e-3;
+		CHECK(km_sim_run(s, all, QUEUE, &rules, &again) == 1 && again.over < QUEUE);
+		rules.give_up_s += 2e-3;
+		CHECK(!km_sim_run(s, all, QUEUE, &rules, &again));
+		CHECK(close_to(again.makespan_s, first.makespan_s) && again.late == first.late);
 	}
 	km_sim_free(s);
 	km_fleet_free(f);
@@ -258,7 +264,7 @@ static const struct ktap_case cases[] = {
 	{ "two moves share a link, or don't", shared },
 	{ "limits of hosts and of the fleet", limits },
 	{ "a move waits for room", waits },
-	{ "who waits has to", no_idling },
+	{ "who waits has to, and what is given up is worse", no_idling },
 };
 
 KTAP_MAIN(cases)

@@ -2,6 +2,7 @@
 #include "improve.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include "assign.h"
@@ -46,7 +47,6 @@ static uint32_t pick_random(struct search *s, uint32_t n)
 /* The makespan, and a little of all ends, since many plans end with the same move; above all how
  * many guests are late. */
 #define OF_ENDS 1e-4
-#define OF_LATE 1e12
 
 static double score_of(const struct search *s, const struct km_sim_result *r)
 {
@@ -54,25 +54,29 @@ static double score_of(const struct search *s, const struct km_sim_result *r)
 
 	for (uint32_t i = 0; i < s->l->n; i++)
 		ends += s->l->move[i].end_s;
-	return OF_LATE * r->late + r->makespan_s + OF_ENDS * ends / s->l->n;
+	return KM_SIM_LATE_S * r->late + r->makespan_s + OF_ENDS * ends / s->l->n;
 }
 
-static int simulate(struct search *s, const struct km_sim_rules *rules, double *score)
+/* What comes to more than that much is infinitely bad; 0: nothing is. */
+static int simulate(struct search *s, const struct km_sim_rules *how, double give_up, double *score)
 {
+	struct km_sim_rules rules = *how;
 	struct km_sim_result r;
-	int rc = km_sim_run(s->sim, s->l->move, s->l->n, rules, &r);
+	int rc;
 
-	s->simulated += s->l->n;
-	if (rc)
+	rules.give_up_s = give_up;
+	rc = km_sim_run(s->sim, s->l->move, s->l->n, &rules, &r);
+	if (rc < 0)
 		return rc;
-	*score = score_of(s, &r);
+	s->simulated += r.over;
+	*score = rc ? INFINITY : score_of(s, &r);
 	if (s->best_score > 0 && *score >= s->best_score)
 		return 0;
 	s->out->better += s->best_score > 0;
 	s->idle = 0;
 	s->best_score = *score;
 	s->out->result = r;
-	s->out->rules = *rules;
+	s->out->rules = *how;
 	s->out->rules.rank = NULL;
 	memcpy(s->best, s->l->move, s->l->n * sizeof(*s->best));
 	return 0;
@@ -96,11 +100,12 @@ static int try_rules(struct search *s)
 		if (f->host[s->l->move[i].from].max_out > s->most)
 			s->most = f->host[s->l->move[i].from].max_out;
 	for (unsigned int k = s->most; !rc; k = k / 2) {
-		for (size_t i = 0; !rc && i < SHARES; i++)
+		/* What is likely to be worse comes last, as it is given up then. */
+		for (size_t i = SHARES; !rc && i-- > 0;)
 			if (!good_enough(s))
 				rc = simulate(
 					s, &(struct km_sim_rules){ .most = k, .share = shares[i] },
-					&score);
+					s->best_score, &score);
 		if (k == 1)
 			break;
 	}
@@ -153,7 +158,7 @@ static int attempt(struct search *s)
 	for (uint32_t i = 0; i < s->l->n; i++)
 		s->rank[i] = s->turn[s->l->move[i].vm];
 	s->rules.rank = s->rank;
-	rc = simulate(s, &s->rules, &score);
+	rc = simulate(s, &s->rules, *back > s->score ? *back : s->score, &score);
 	if (rc)
 		return rc;
 	rc = score <= *back || score <= s->score;

@@ -251,6 +251,11 @@ static int event(struct km_sim *s, uint32_t i)
 	}
 }
 
+static bool too_bad(const struct km_sim *s)
+{
+	return s->rules->give_up_s > 0 && s->now + KM_SIM_LATE_S * s->late > s->rules->give_up_s;
+}
+
 int km_sim_run(struct km_sim *s, struct km_fleet_move *moves, uint32_t n,
 	       const struct km_sim_rules *rules, struct km_sim_result *result)
 {
@@ -267,10 +272,10 @@ int km_sim_run(struct km_sim *s, struct km_fleet_move *moves, uint32_t n,
 	begin(s);
 	km_sim_start_all(s);
 	while (!rc && km_heap_pop(s->heap, &i, &s->now))
-		rc = event(s, i);
+		rc = too_bad(s) ? 1 : event(s, i);
 	if (!rc && s->nover < n)
 		rc = -EDEADLK;
 	/* The last event is the end of a move. */
-	*result = (struct km_sim_result){ .makespan_s = s->now, .late = s->late };
+	*result = (struct km_sim_result){ .makespan_s = s->now, .late = s->late, .over = s->nover };
 	return rc;
 }

@@ -35,18 +35,24 @@ struct km_sim_rules {
 				 each could have alone, unless it is the first on that link */
 	const uint32_t *rank; /* by place in the list, 0 to n-1: the lowest begins; NULL: by what
 				 is left */
+	double give_up_s;     /* when it is sure that it comes to more, with KM_SIM_LATE_S for each
+				 guest that is late; 0: never */
 };
+
+/* Longer than any makespan. */
+#define KM_SIM_LATE_S 1e12
 
 struct km_sim_result {
 	double makespan_s;
 	uint32_t late; /* guests that stand longer than they allow */
+	uint32_t over; /* moves that were simulated to their end */
 };
 
 struct km_sim;
 /* For lists of up to nmoves. NULL: no memory. */
 struct km_sim *km_sim_new(const struct km_fleet *f, const struct km_move_model *m, uint32_t nmoves);
 void km_sim_free(struct km_sim *s);
-/* -ENOMEM; -EDEADLK: the list was not in such an order. */
+/* 1: given up. -ENOMEM; -EDEADLK: the list was not in such an order. */
 int km_sim_run(struct km_sim *s, struct km_fleet_move *moves, uint32_t n,
 	       const struct km_sim_rules *rules, struct km_sim_result *result);
 
