@@ -95,7 +95,7 @@ says_of_path() {
 arguments() {
 	rm -rf "$a"
 	one_line 2 "too few" run --vm none --to "$one" --streams 1 --path "$one" --path "$two" &&
-		one_line 2 "--path takes" run --vm none --to "$one" --path "" &&
+		one_line 2 "--path needs a value" run --vm none --to "$one" --path "" &&
 		one_line 2 "8 times" run --vm none --to "$one" --path 1 --path 2 --path 3 --path 4 \
 			--path 5 --path 6 --path 7 --path 8 --path 9
 	result $? "too few streams, no address, too many"
