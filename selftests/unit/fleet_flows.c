@@ -21,10 +21,10 @@ static struct km_fleet *hosts_and_links(void)
 static void add(struct km_flows *fl, const struct km_fleet *f, uint32_t flow, uint32_t from,
 		uint32_t to)
 {
-	struct km_path p;
+	static struct km_path path[4]; /* by flow: kept for as long as it is there */
 
-	km_fleet_path(f, from, to, &p);
-	if (km_flows_add(fl, flow, &p))
+	km_fleet_path(f, from, to, &path[flow]);
+	if (km_flows_add(fl, flow, &path[flow]))
 		abort();
 }
 
