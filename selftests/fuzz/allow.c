@@ -10,10 +10,11 @@ size_t fuzz_seed(unsigned int i, uint8_t buf[FUZZ_MAX])
 {
 	static const char *const texts[] = {
 		"\n--\n/usr/bin/qemu-system-x86_64\n-m\n1G\n-drive\nfile=/srv/a,,b,if=none\n-nodefaults",
-		"file /srv/* !/srv/no # x\nrun /x\n--\n/usr/bin/qemu-system-x86_64\n-blockdev\n"
-		"{\"driver\": \"file\", \"filename\": \"\\u002fsrv/./a\", \"x\": [{\"y\": null}]}",
+		("file /srv/* !/srv/no # x\nrun /x\n--\n/usr/bin/qemu-system-x86_64\n-blockdev\n"
+		 "{\"driver\": \"file\", \"filename\": \"\\u002fsrv/./a\", \"x\": [{\"y\": null}]}"),
 		"\n--\n/usr/bin/qemu-system-x86_64\n-drive\nfile=json:{\"file\":\"\\/srv\\/a\"}\n/srv/disk",
-		"exe /q\noption -netdev\n--\n/q\n-netdev\nuser,guestfwd=tcp:1.2.3.4:5-cmd:/bin/x",
+		("exe /q\noption -netdev\nrun /bin/x\n--\n/q\n-netdev\n"
+		 "user,guestfwd=tcp:1.2.3.4:5-cmd:/bin/x"),
 	};
 
 	return i < sizeof(texts) / sizeof(texts[0]) ? fuzz_text(buf, texts[i]) : 0;
