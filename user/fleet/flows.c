@@ -38,6 +38,7 @@ struct km_flows {
 	uint32_t *open;	  /* flows */
 	uint32_t *passed; /* and the links on their ways */
 	uint32_t nopen, npassed;
+	uint64_t looks;
 	struct km_heap *heap; /* of links, by what they can give each flow */
 };
 
@@ -80,6 +81,7 @@ void km_flows_clear(struct km_flows *fl)
 {
 	for (uint32_t i = 0; i < fl->nlinks; i++)
 		fl->link[i].n = 0;
+	fl->looks = 0;
 }
 
 static bool more_than(double a, double b)
@@ -149,10 +151,10 @@ static void fix(struct km_flows *fl, struct flow *f, uint32_t bottleneck, double
  */
 static void fill(struct km_flows *fl)
 {
-	uint32_t r;
+	uint32_t left = fl->nopen, r;
 	double share;
 
-	while (km_heap_pop(fl->heap, &r, &share)) {
+	while (left && km_heap_pop(fl->heap, &r, &share)) {
 		struct link *l = &fl->link[r];
 
 		if (!l->unfixed)
@@ -162,10 +164,12 @@ static void fill(struct km_flows *fl)
 			continue;
 		}
 		l->level = share;
+		left -= l->unfixed;
 		for (uint32_t i = 0; i < l->n; i++)
 			if (fl->flow[l->flow[i]].rate < 0)
 				fix(fl, &fl->flow[l->flow[i]], r, share);
 	}
+	km_heap_clear(fl->heap);
 }
 
 /* Opens who has more than those that are held back here; and who was held back here itself, if
@@ -193,6 +197,7 @@ static void find_rates(struct km_flows *fl)
 		uint32_t npassed = fl->npassed;
 
 		nopen = fl->nopen;
+		fl->looks += nopen;
 		clear_rates(fl);
 		fill(fl);
 		for (uint32_t i = 0; i < npassed; i++)
@@ -281,4 +286,9 @@ const uint32_t *km_flows_changed(const struct km_flows *fl, uint32_t *n)
 {
 	*n = fl->nopen;
 	return fl->open;
+}
+
+uint64_t km_flows_looks(const struct km_flows *fl)
+{
+	return fl->looks;
 }

@@ -28,6 +28,8 @@ int km_flows_add(struct km_flows *fl, uint32_t flow, const struct km_path *path)
 void km_flows_remove(struct km_flows *fl, uint32_t flow);
 
 double km_flows_rate(const struct km_flows *fl, uint32_t flow);
+/* At flows while rates were found, since it was made or cleared: what it costs. */
+uint64_t km_flows_looks(const struct km_flows *fl);
 /* Those whose rate may have changed by the last add or remove. */
 const uint32_t *km_flows_changed(const struct km_flows *fl, uint32_t *n);
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 struct km_heap {
-	uint32_t n, all;
+	uint32_t n;
 	uint32_t *item;	 /* by place, the earliest at 0 */
 	uint32_t *place; /* by item; UINT32_MAX = it has no time */
 	double *time;	 /* by item */
@@ -16,7 +16,6 @@ struct km_heap *km_heap_new(uint32_t n)
 
 	if (!h)
 		return NULL;
-	h->all = n;
 	h->item = calloc(n + 1, sizeof(*h->item));
 	h->place = calloc(n + 1, sizeof(*h->place));
 	h->time = calloc(n + 1, sizeof(*h->time));
@@ -24,7 +23,8 @@ struct km_heap *km_heap_new(uint32_t n)
 		km_heap_free(h);
 		return NULL;
 	}
-	km_heap_clear(h);
+	for (uint32_t i = 0; i < n; i++)
+		h->place[i] = UINT32_MAX;
 	return h;
 }
 
@@ -40,9 +40,8 @@ void km_heap_free(struct km_heap *h)
 
 void km_heap_clear(struct km_heap *h)
 {
-	h->n = 0;
-	for (uint32_t i = 0; i < h->all; i++)
-		h->place[i] = UINT32_MAX;
+	while (h->n)
+		h->place[h->item[--h->n]] = UINT32_MAX;
 }
 
 static bool before(const struct km_heap *h, uint32_t a, uint32_t b)

@@ -29,7 +29,7 @@ struct search {
 	bool *avoid;  /* by host, for picking one */
 	bool *leaves; /* by host that stays: a guest leaves it, so who goes there is left alone */
 	unsigned int most; /* moves at a time of any host */
-	uint64_t simulated;
+	uint64_t cost;
 	uint64_t random;
 };
 
@@ -68,7 +68,7 @@ static int simulate(struct search *s, const struct km_sim_rules *how, double giv
 	rc = km_sim_run(s->sim, s->l->move, s->l->n, &rules, &r);
 	if (rc < 0)
 		return rc;
-	s->simulated += r.over;
+	s->cost += r.cost;
 	*score = rc ? INFINITY : score_of(s, &r);
 	if (s->best_score > 0 && *score >= s->best_score)
 		return 0;
@@ -84,7 +84,7 @@ static int simulate(struct search *s, const struct km_sim_rules *how, double giv
 
 static bool good_enough(const struct search *s)
 {
-	return s->simulated >= s->how->simulate ||
+	return s->cost >= s->how->cost ||
 	       (!s->out->result.late && s->best_score > 0 &&
 		s->out->result.makespan_s <= s->how->good_s * (1 + 1e-6));
 }

@@ -5,7 +5,7 @@
  * time; mostly those that the last move to end competes with.
  *
  * Better is: fewer guests that stand longer than they allow; then a shorter
- * makespan.  The effort is counted in moves simulated and not in time, so the same
+ * makespan.  The effort is counted by what is simulated and not in time, so the same
  * inventory always has the same plan.
  */
 #ifndef KM_IMPROVE_H
@@ -14,9 +14,9 @@
 #include "layout.h"
 
 struct km_improve {
-	uint32_t tries;	   /* of local search, at most */
-	uint64_t simulate; /* moves, in all, of which there are many in one try; at most */
-	double good_s;	   /* a makespan that nothing can beat */
+	uint32_t tries; /* of local search, at most */
+	uint64_t cost;	/* of all simulations, as km_sim_result has it; at most */
+	double good_s;	/* a makespan that nothing can beat */
 };
 
 struct km_improved {

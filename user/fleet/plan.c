@@ -8,8 +8,8 @@
 #include "exhaust.h"
 #include "makeroom.h"
 
-/* Moves simulated in one plan: some ten seconds. */
-#define SIMULATE 1000000ull
+/* Of all simulations in one plan: some twenty seconds. */
+#define COST 40000000ull
 
 static uint32_t must_stay(const struct km_fleet *f)
 {
@@ -162,7 +162,7 @@ static int plan(const struct km_move_model *m, uint32_t tries, const struct km_l
 		struct km_fleet_plan *p)
 {
 	struct km_layout *l = km_layout_new(p->f, least->bytes);
-	struct km_improve how = { .tries = tries, .simulate = SIMULATE };
+	struct km_improve how = { .tries = tries, .cost = COST };
 	int rc = l ? place(&l) : -ENOMEM;
 
 	p->fewest = rc > 0;

@@ -251,6 +251,9 @@ static int event(struct km_sim *s, uint32_t i)
 	}
 }
 
+/* The rest of what a move takes, in looks at a flow; by CPU time, about. */
+#define MOVE_COST 8
+
 static bool too_bad(const struct km_sim *s)
 {
 	return s->rules->give_up_s > 0 && s->now + KM_SIM_LATE_S * s->late > s->rules->give_up_s;
@@ -277,5 +280,6 @@ int km_sim_run(struct km_sim *s, struct km_fleet_move *moves, uint32_t n,
 		rc = -EDEADLK;
 	/* The last event is the end of a move. */
 	*result = (struct km_sim_result){ .makespan_s = s->now, .late = s->late, .over = s->nover };
+	result->cost = km_flows_looks(s->flows) + (uint64_t)MOVE_COST * s->nover;
 	return rc;
 }

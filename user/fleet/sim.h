@@ -46,6 +46,7 @@ struct km_sim_result {
 	double makespan_s;
 	uint32_t late; /* guests that stand longer than they allow */
 	uint32_t over; /* moves that were simulated to their end */
+	uint64_t cost; /* in looks at a flow whose rate is found, see km_flows_looks() */
 };
 
 struct km_sim;
