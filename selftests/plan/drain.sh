@@ -9,7 +9,7 @@ tool=build/kmigrate
 dir=$(mktemp -d) && trap 'rm -rf "$dir"' EXIT
 export PYTHONDONTWRITEBYTECODE=1
 
-tries() { selftests/plan/try.py $tool "$@"; }
+tries() { selftests/plan/try $tool "$@"; }
 
 # One line on standard error that has the words, nothing on standard output, exit status 2.
 refused() { # WORDS INVENTORY
