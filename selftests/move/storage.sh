@@ -227,6 +227,15 @@ no_folder() {
 	result $? "a folder that is none, or not to be had: one line"
 }
 
+# Before it is made, as the rules are for what QEMU is told to open.
+not_allowed() {
+	asks=(--storage mirror)
+	echo "file * !*/d1" >"$dir/rules"
+	setup '' '' --allow "$dir/rules" && ended 3 && says_line "the file .*/d1 is not allowed here" &&
+		at A && nothing_left && disks_sound "$a"
+	over $? "an image that the destination's rules don't allow: refused"
+}
+
 elsewhere() {
 	asks=(--storage mirror)
 	mkdir -p "$dir/elsewhere"
@@ -389,7 +398,7 @@ fails_later() {
 cases=(mirrored by_qemu stands_still refused
 	"shared 'shared storage is recognised'" "shared 'said to be shared: nobody looks' --storage shared"
 	"shared 'mirror leaves what is shared where it is' --storage mirror"
-	another_file in_the_way own_image in_use no_folder elsewhere full
+	another_file in_the_way own_image in_use no_folder not_allowed elsewhere full
 	"obstacle 'its format is neither raw nor qcow2' as_qed"
 	"obstacle 'its image has a backing file' with_backing"
 	"obstacle 'its image has snapshots inside' with_snapshot"
