@@ -119,7 +119,7 @@ static int follow(struct guests *all, const struct top_opts *o, struct km_err *e
 	struct km_vm *vms;
 	struct guest *more;
 	size_t n;
-	int rc = km_vms_list(&vms, &n, false, err);
+	int rc = km_vms_list(&vms, &n, KM_VMS_PROCESSES, err);
 
 	if (rc)
 		return rc;

@@ -45,7 +45,7 @@ static int run(const struct km_cmd *cmd, int argc, char **argv)
 
 	if (rc)
 		return rc > 0 ? KM_EXIT_OK : KM_EXIT_USAGE;
-	if (km_vms_list(&vms, &n, !o.no_qmp, &err)) {
+	if (km_vms_list(&vms, &n, o.no_qmp ? KM_VMS_MONITORS : KM_VMS_ASK, &err)) {
 		fprintf(stderr, "kmigrate vms: %s\n", err.text);
 		return KM_EXIT_FAILED;
 	}

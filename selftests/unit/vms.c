@@ -186,9 +186,11 @@ static void busy(bool *ok)
 	char sock[64];
 	char arg[160];
 	char ch;
+	struct km_vm *all;
 	struct km_err err;
 	pid_t pid;
-	int fd;
+	size_t n;
+	int fd, hits = 0;
 
 	snprintf(sock, sizeof(sock), "%s/busy.sock", dir);
 	snprintf(arg, sizeof(arg), "unix:%s,server=on,wait=off", sock);
@@ -197,6 +199,12 @@ static void busy(bool *ok)
 	CHECK(fd >= 0 && read(fd, &ch, 1) == 1); /* accepted */
 	CHECK(!find("unit-busy", &err) && strstr(vm.unmovable, "in use by another client"));
 	CHECK(!vm.state[0] && !strcmp(vm.qmp, sock));
+	/* Who needs no monitor does not wait for one. */
+	CHECK(!km_vms_list(&all, &n, KM_VMS_PROCESSES, &err));
+	for (size_t i = 0; i < n; i++)
+		hits += all[i].pid == pid && !all[i].qmp[0] && !all[i].unmovable[0];
+	CHECK(hits == 1);
+	free(all);
 	close(fd);
 	CHECK(!find("unit-busy", &err) && !vm.unmovable[0] && !strcmp(vm.state, "running"));
 	stop(pid);
@@ -299,7 +307,7 @@ static void lists(bool *ok)
 	size_t n;
 
 	snprintf(name, sizeof(name), "pid-%d", b);
-	CHECK(!km_vms_list(&vms, &n, false, &err) && n >= 2);
+	CHECK(!km_vms_list(&vms, &n, KM_VMS_MONITORS, &err) && n >= 2);
 	for (size_t i = 0; i < n; i++) {
 		CHECK(!i || vms[i].pid > vms[i - 1].pid);
 		hits += vms[i].pid == a && !strcmp(vms[i].name, "unit-l1") && vms[i].vcpus == 2;

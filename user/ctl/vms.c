@@ -64,7 +64,7 @@ static int find_guests(struct km_guest **out, size_t *n, struct km_err *err)
 	return 0;
 }
 
-int km_vms_list(struct km_vm **vms, size_t *n, bool ask_qmp, struct km_err *err)
+int km_vms_list(struct km_vm **vms, size_t *n, enum km_vms_look look, struct km_err *err)
 {
 	struct km_guest *all;
 	int rc = find_guests(&all, n, err);
@@ -75,8 +75,9 @@ int km_vms_list(struct km_vm **vms, size_t *n, bool ask_qmp, struct km_err *err)
 	/* calloc(0) may be NULL: an empty list still is a list. */
 	*vms = calloc(*n + 1, sizeof(**vms));
 	for (size_t i = 0; *vms && i < *n; i++) {
-		km_guest_choose_monitor(&all[i]);
-		if (ask_qmp)
+		if (look >= KM_VMS_MONITORS)
+			km_guest_choose_monitor(&all[i]);
+		if (look == KM_VMS_ASK)
 			km_guest_ask(&all[i]);
 		(*vms)[i] = all[i].vm;
 	}

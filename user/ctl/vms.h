@@ -11,10 +11,15 @@
 #include <stddef.h>
 #include "../model.h"
 
-/* All guests, malloc'ed array.  ask_qmp: connect to each monitor for name,
- * uuid, state, machine, version (a busy or dead monitor is not an error: the
- * field stays empty and `unmovable` says why). */
-int km_vms_list(struct km_vm **vms, size_t *n, bool ask_qmp, struct km_err *err);
+enum km_vms_look {
+	KM_VMS_PROCESSES, /* what /proc says; qmp stays empty */
+	KM_VMS_MONITORS,  /* and which monitor is free: up to 0.2 s for each that is not */
+	KM_VMS_ASK,	  /* connect to it for name, uuid, state, machine, version */
+};
+
+/* All guests, malloc'ed array.  A busy or dead monitor is not an error: the field stays empty
+ * and `unmovable` says why. */
+int km_vms_list(struct km_vm **vms, size_t *n, enum km_vms_look look, struct km_err *err);
 
 /* One guest by name, pid or QMP socket path.  -ENOENT: none, -EEXIST: the name
  * fits several (err lists their pids). */

@@ -37,7 +37,7 @@ static int gather_claims(struct km_gathered *g, pid_t pid, struct km_err *err)
 	size_t n;
 	int rc = km_threads_claim(g->threads, g->nthreads, &g->claims, &g->in.nclaims);
 
-	if (rc || km_vms_list(&vms, &n, false, err))
+	if (rc || km_vms_list(&vms, &n, KM_VMS_PROCESSES, err))
 		return rc ? km_err_set(err, rc, "out of memory") : err->code;
 	for (size_t i = 0; i < n && !rc; i++) {
 		struct km_thread *t;

@@ -126,7 +126,7 @@ static int wait_for_monitor(struct km_destqemu *d, struct km_err *err)
 	int rc = -ENOENT;
 
 	snprintf(d->monitor, sizeof(d->monitor), "%s/qmp", d->dir);
-	for (int i = 0; i < 300; i++) {
+	for (int i = 0; i < 6000; i++) {
 		rc = km_qmp_open(&d->qmp, d->monitor, KM_QMP_MS, err);
 		if (!rc)
 			return 0;
@@ -135,7 +135,7 @@ static int wait_for_monitor(struct km_destqemu *d, struct km_err *err)
 			return km_err_set(err, -ECHILD, "the destination QEMU did not start: %s",
 					  words);
 		}
-		usleep(100000);
+		usleep(5000);
 	}
 	return km_err_set(err, rc, "the destination QEMU's monitor does not answer");
 }

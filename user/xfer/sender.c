@@ -136,8 +136,8 @@ static void lane_broke(struct km_lane *lane, const struct km_err *err)
 {
 	struct km_move *m = lane->move;
 
-	for (int i = 0; i < 10 && !m->failed && !m->finished && !m->broken; i++)
-		usleep(50000);
+	for (int i = 0; i < 100 && !m->failed && !m->finished && !m->broken; i++)
+		usleep(5000);
 	if (km_conn_broke(err->code))
 		km_move_broke(m, err);
 	else if (!m->broken)

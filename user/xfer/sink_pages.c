@@ -74,8 +74,8 @@ static int apply(struct sink *s, struct intake *in, const uint8_t *buf, size_t l
  * afterwards: there is half a second to read it. */
 static int lane_broke(struct sink *s, const struct km_err *err)
 {
-	for (int i = 0; i < 10 && !s->failed && !s->done && !s->broken && !s->fenced; i++)
-		usleep(50000);
+	for (int i = 0; i < 100 && !s->failed && !s->done && !s->broken && !s->fenced; i++)
+		usleep(5000);
 	return km_sink_broke(s, err);
 }
 
