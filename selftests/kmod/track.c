@@ -114,7 +114,7 @@ static void rounds(struct vmm_options options)
 	REQUIRE(drive(0));
 	/* Arms a log that starts with every bit set. */
 	REQUIRE_EQ(nl_harvest(&nl, session), 0);
-	for (round = 1; round <= 12; round++) {
+	for (round = 1; round <= patience(12, 7); round++) {
 		nr = round == 6 ? 0 : (size_t)(random() % 4000);
 		vmm_choose(pages, nr, PAGES, want);
 		REQUIRE_EQ(vmm_write(&vmm, 0, pages, nr, round), 0);
@@ -285,7 +285,7 @@ static void gives_way(void)
 	size_t nr;
 
 	REQUIRE(start((struct vmm_options){ .vcpus = 1 }));
-	for (round = 1; round <= 60; round++) {
+	for (round = 1; round <= patience(60, 20); round++) {
 		REQUIRE_EQ(nl_track_start(&nl, session, true, 10), 0);
 		/* Not only when it is on: while it comes on, too. */
 		usleep((useconds_t)(random() % 30000));

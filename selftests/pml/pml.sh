@@ -34,7 +34,7 @@ run_kernel() { # KERNEL
 }
 
 arguments "$@"
-[ ${#programs[@]} -gt 0 ] || programs=(truth info vm counts bitmap track tool left)
+[ ${#programs[@]} -gt 0 ] || programs=(truth info counts bitmap track tool left)
 
 echo "TAP version 13"
 if ! command -v bochs-bin >/dev/null; then
