@@ -60,9 +60,10 @@ check "a verdict for each row, by what it found" holds ".rows | length == 4 and
 	all($by_interval) and ([.[] | select(.pairs == 1)] | length == 2)"
 check "the exit status is what was missed, or can't be told, of holds" summed_up
 check "trace measures in a test host" measure "$here/trace" --count --quick --json
-check "tracing costs something, untraced guests are alike" holds ".rows | length == 12 and
+# What it costs a guest at work, a hundredth or so, two pairs can't tell from nothing.
+check "tracing costs an exit something" holds ".rows | length == 12 and
 	([.[] | select(has(\"verdict\"))] | length == 2 and all(.wanted == 1.02 and $by_interval)) and
-	([.[] | select(.row | endswith(\", traced / untraced\"))] | length == 6 and all(.low > 1))"
+	([.[] | select(.row | test(\"^an exit, .*, traced\"))] | length == 4 and all(.low > 1))"
 check "the exit status is what was missed, or can't be told, of traces" summed_up
 check "an unknown option: one line, exit 2" refuses 2 '--than' "$here/hold" nonsense
 check "no such module: one line, exit 2" refuses 2 'a module' "$here/hold" --than /nowhere
