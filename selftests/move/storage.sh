@@ -250,7 +250,7 @@ full() {
 	asks=(--storage mirror)
 	fresh && mkdir -p "$b" && mount -t tmpfs -o size=8M tmpfs "$b" && tmpfs=$b &&
 		receive "$a" "$b" && go "$a" --to "$address:$port" "${asks[@]}" && ended 1 &&
-		says_line "disk d0 is not copied: No space left" && at A && nothing_left &&
+		says_line "disk d[01] is not copied: No space left" && at A && nothing_left &&
 		disks_sound "$a" && ok=0
 	over $ok "the destination's disk is full"
 	[ -z "$tmpfs" ] || umount "$tmpfs"

@@ -15,7 +15,7 @@
 static struct km_mirror_job job;
 static struct km_err err;
 
-/* As QEMU 7.2.22 said it of two mirrors. */
+/* As QEMU 7.2.22 says it of two mirrors, in parts. */
 static void look(const char *list, unsigned int nr)
 {
 	json_t *j = json_loads(list, 0, NULL);
@@ -29,13 +29,14 @@ static void look(const char *list, unsigned int nr)
 static void jobs(bool *ok)
 {
 	static const char list[] =
-		"[{\"current-progress\":0,\"status\":\"ready\",\"total-progress\":0,\"type\":"
-		"\"mirror\",\"id\":\"kmigrate-disk1\"},{\"current-progress\":269484032,\"status\":"
-		"\"concluded\",\"total-progress\":270532608,\"type\":\"mirror\",\"id\":"
-		"\"kmigrate-disk0\",\"error\":\"Input/output error\"},{\"current-progress\":1,"
-		"\"status\":\"running\",\"total-progress\":2,\"type\":\"backup\",\"id\":\"b\"},"
-		"{\"current-progress\":5,\"status\":\"running\",\"total-progress\":9,\"type\":"
-		"\"mirror\",\"id\":\"kmigrate-disk11\"}]";
+		"[{\"auto-finalize\":true,\"io-status\":\"ok\",\"device\":\"kmigrate-disk1\","
+		"\"auto-dismiss\":false,\"busy\":false,\"len\":0,\"offset\":0,\"status\":\"ready\","
+		"\"paused\":false,\"speed\":0,\"ready\":true,\"type\":\"mirror\"},"
+		"{\"io-status\":\"ok\",\"device\":\"kmigrate-disk0\",\"len\":270532608,"
+		"\"offset\":269484032,\"status\":\"concluded\",\"error\":\"Input/output error\"},"
+		"{\"device\":\"b\",\"len\":2,\"offset\":1,\"status\":\"running\"},"
+		"{\"io-status\":\"nospace\",\"device\":\"kmigrate-disk11\",\"len\":9,\"offset\":5,"
+		"\"status\":\"paused\",\"paused\":true,\"ready\":false}]";
 
 	look(list, 0);
 	CHECK(job.there && job.concluded && !job.ready && !strcmp(job.error, "Input/output error"));
@@ -46,13 +47,18 @@ static void jobs(bool *ok)
 	CHECK(!job.there && !job.ready && !job.concluded);
 	look(list, 11);
 	CHECK(job.there && !job.ready && !job.concluded && job.done_bytes == 5);
+	CHECK(!strcmp(job.error, "No space left on device"));
 	look("[]", 0);
 	CHECK(!job.there);
-	look("[{\"id\":\"kmigrate-disk0\",\"status\":\"standby\"}]", 0);
-	CHECK(job.ready);
-	look("[{\"id\":\"kmigrate-disk0\",\"status\":\"paused\"}]", 0);
+	look("[{\"device\":\"kmigrate-disk0\",\"status\":\"standby\"}]", 0);
+	CHECK(job.ready && !job.error[0]);
+	/* Both were the same, and then an error came. */
+	look("[{\"device\":\"kmigrate-disk0\",\"status\":\"standby\",\"io-status\":\"failed\"}]",
+	     0);
+	CHECK(!strcmp(job.error, "Input/output error"));
+	look("[{\"device\":\"kmigrate-disk0\",\"status\":\"paused\"}]", 0);
 	CHECK(job.there && !job.ready);
-	look("[{\"id\":\"kmigrate-disk0\",\"status\":\"pending\"}]", 0);
+	look("[{\"device\":\"kmigrate-disk0\",\"status\":\"pending\"}]", 0);
 	CHECK(job.there && !job.ready && !job.concluded);
 }
 
