@@ -28,7 +28,7 @@ static inline void km_fault_slow(const char *point)
 	const char *wanted = getenv("KM_FAULT");
 
 	if (wanted && !strcmp(wanted, point))
-		usleep(50000);
+		usleep(100000);
 }
 #else
 static inline void km_fault(const char *point)
