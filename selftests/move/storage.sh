@@ -236,6 +236,19 @@ not_allowed() {
 	over $? "an image that the destination's rules don't allow: refused"
 }
 
+# Nor is anything emptied or made for a command line that they forbid.
+not_run() {
+	asks=(--storage mirror)
+	echo "file * !*/serial.log" >"$dir/rules"
+	fresh && mkdir -p "$b" && echo precious >"$b/d1" &&
+		receive "$a" "$b" --overwrite-disks --allow "$dir/rules" &&
+		go "$a" --to "$address:$port" "${asks[@]}" && ended 1 &&
+		says_line "the file .*/serial.log is not allowed here" &&
+		[ "$(cat "$b/d1")" = precious ] && [ ! -e "$b/d0" ] && at A && rm "$b/d1" &&
+		nothing_left && disks_sound "$a"
+	over $? "a command line that they don't allow: images are what they were"
+}
+
 elsewhere() {
 	asks=(--storage mirror)
 	mkdir -p "$dir/elsewhere"
@@ -398,7 +411,8 @@ fails_later() {
 cases=(mirrored by_qemu stands_still refused
 	"shared 'shared storage is recognised'" "shared 'said to be shared: nobody looks' --storage shared"
 	"shared 'mirror leaves what is shared where it is' --storage mirror"
-	another_file in_the_way own_image in_use no_folder not_allowed elsewhere full
+	another_file in_the_way own_image in_use no_folder not_allowed not_run elsewhere
+	full
 	"obstacle 'its format is neither raw nor qcow2' as_qed"
 	"obstacle 'its image has a backing file' with_backing"
 	"obstacle 'its image has snapshots inside' with_snapshot"

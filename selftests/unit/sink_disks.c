@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Where a mirrored disk may go at the destination: over nothing that is somebody's. */
+/* Where a mirrored disk may go at the destination: over nothing that is somebody's, and over
+ * nothing before all can be had. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -63,10 +64,21 @@ static void offered(const char *name, bool with_token)
 	}
 }
 
+/* Another one, like it. */
+static void and_offered(const char *name)
+{
+	struct km_disk *d = &asked.d[asked.n++];
+
+	*d = asked.d[0];
+	strcpy(d->id, "d1");
+	at(d->path, name);
+}
+
 /* HELLO comes; to be mirrored to the folder there, which is also where --replace leads. */
 static int laid(bool overwrite, const char *storage_dir)
 {
 	static char replace[2 * PATH_MAX], dir[PATH_MAX];
+	static char *no_qemu[] = { "/bin/false", NULL };
 	json_t *hello = json_pack("{s:o}", "disks", km_disks_offer(&asked, true));
 	int rc;
 
@@ -79,8 +91,18 @@ static int laid(bool overwrite, const char *storage_dir)
 	opts.storage_dir = storage_dir ? at(dir, storage_dir) : NULL;
 	opts.overwrite_disks = overwrite;
 	s.o = &opts;
+	s.q.args = no_qemu;
 	rc = km_sink_disks_lay(&s, hello, &err);
 	json_decref(hello);
+	return rc;
+}
+
+/* And then the move fails. */
+static int made(void)
+{
+	int rc = km_sink_disks_make(&s, &err);
+
+	km_sink_disks_end(&s, false);
 	return rc;
 }
 
@@ -105,6 +127,7 @@ static void forget(void)
 	char path[PATH_MAX], name[64];
 
 	unlink(at(path, "there/a"));
+	unlink(at(path, "there/b"));
 	snprintf(name, sizeof(name), "src/%s", asked.d[0].proof.name);
 	if (asked.d[0].proof.name[0])
 		unlink(at(path, name));
@@ -191,12 +214,76 @@ static void no_file(bool *ok)
 	forget();
 }
 
+static bool is_there(const char *name)
+{
+	char path[PATH_MAX];
+
+	return !access(at(path, name), F_OK);
+}
+
+static void one_cannot_be_had(bool *ok)
+{
+	offered("src/a", true);
+	and_offered("src/none/b");
+	put("there/a", "precious");
+	CHECK(!laid(true, NULL) && refused(made(), "No such file"));
+	CHECK(holds("there/a", "precious"));
+	forget();
+	offered("src/a", true);
+	and_offered("src/none/b");
+	CHECK(!laid(true, NULL) && refused(made(), "No such file"));
+	CHECK(!is_there("there/a"));
+	forget();
+}
+
+static void no_server(bool *ok)
+{
+	offered("src/a", true);
+	and_offered("src/b");
+	put("there/a", "precious");
+	CHECK(!laid(true, NULL) && made() && !s.refused);
+	CHECK(holds("there/a", "precious") && !is_there("there/b"));
+	forget();
+}
+
+/* It was not there when it was laid. */
+static void comes_meanwhile(bool *ok)
+{
+	offered("src/a", true);
+	CHECK(!laid(false, NULL));
+	put("there/a", "precious");
+	CHECK(refused(made(), "--overwrite-disks") && holds("there/a", "precious"));
+	forget();
+}
+
+static void one_for_two(bool *ok)
+{
+	char path[PATH_MAX], to[PATH_MAX];
+
+	offered("src/a", true);
+	and_offered("src/b");
+	put("there/a", "precious");
+	CHECK(!link(at(path, "there/a"), at(to, "there/b")));
+	CHECK(!laid(true, NULL) && refused(made(), "two disks would have the same image"));
+	CHECK(holds("there/a", "precious"));
+	forget();
+	offered("src/a", true);
+	and_offered("src//a");
+	CHECK(!laid(true, NULL) && refused(made(), "two disks would have the same image"));
+	CHECK(!is_there("there/a"));
+	forget();
+}
+
 static const struct ktap_case cases[] = {
 	{ "disks' places: nothing is there, or an empty file", nothing_there },
 	{ "disks' places: what is there goes only if it may", something_there },
 	{ "disks' places: never the source's own image", the_sources },
 	{ "disks' places: an image in use", in_use },
 	{ "disks' places: neither file nor device", no_file },
+	{ "disks' images: one of two can't be had, the other is left alone", one_cannot_be_had },
+	{ "disks' images: nobody to write them, they are left alone", no_server },
+	{ "disks' images: one that comes meanwhile", comes_meanwhile },
+	{ "disks' images: one for two disks", one_for_two },
 };
 
 int main(void)

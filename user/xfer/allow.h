@@ -37,8 +37,7 @@ int km_allow_read(struct km_allow **to, const char *file, struct km_err *err);
 int km_allow_parse(struct km_allow **to, const char *text, const char *name, struct km_err *err);
 void km_allow_free(struct km_allow *a);
 
-/* A QEMU, and a file. 0, or -EACCES. Pure. */
-int km_allow_exe(const struct km_allow *a, const char *exe, struct km_err *err);
+/* A file. 0, or -EACCES. Pure. */
 int km_allow_file(const struct km_allow *a, const char *path, struct km_err *err);
 /* argv[0] is the QEMU, and NULL ends it. 0, or -EACCES and what is forbidden. Pure. */
 int km_allow_judge(const struct km_allow *a, char *const argv[], struct km_err *err);

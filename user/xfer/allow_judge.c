@@ -234,7 +234,7 @@ static int judge_opts(const struct judging *j, const char *value)
 	return rc;
 }
 
-int km_allow_exe(const struct km_allow *a, const char *exe, struct km_err *err)
+static int judge_exe(const struct km_allow *a, const char *exe, struct km_err *err)
 {
 	if (km_allow_has(a, KM_ALLOW_EXE, exe) && !climbs(exe))
 		return 0;
@@ -254,7 +254,7 @@ int km_allow_file(const struct km_allow *a, const char *path, struct km_err *err
 int km_allow_judge(const struct km_allow *a, char *const argv[], struct km_err *err)
 {
 	struct judging j = { a, "a disk", err };
-	int rc = km_allow_exe(a, argv[0], err);
+	int rc = judge_exe(a, argv[0], err);
 
 	for (unsigned int i = 1; !rc && argv[i]; i++) {
 		const char *arg = argv[i];

@@ -182,6 +182,7 @@ void km_destqemu_release(struct km_destqemu *d)
 	static const char *const names[] = { "qmp", "mig", "log" };
 	char path[192];
 
+	km_destqemu_free_args(d);
 	if (d->attached && d->pid > 0) /* it runs: its settings are its owner's again */
 		km_attach_put_back(d->attached, d->qmp);
 	km_qmp_close(d->qmp);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The destination QEMU: started with -S and -incoming defer (destqemu_start.c)
- * or found waiting (attach.h), fed over unix sockets, told to run only by
- * km_destqemu_go(), killed by anything else.
+ * The destination QEMU: judged and then started with -S and -incoming defer
+ * (destqemu_start.c) or found waiting (attach.h), fed over unix sockets, told to
+ * run only by km_destqemu_go(), killed by anything else.
  */
 #ifndef KM_DESTQEMU_H
 #define KM_DESTQEMU_H
@@ -18,6 +18,7 @@
 struct km_destqemu {
 	pid_t pid;
 	struct km_attached *attached; /* NULL: our own, a child */
+	char **args;		      /* from km_destqemu_prepare() to km_destqemu_start() */
 	char monitor[PATH_MAX];
 	char dir[128]; /* its sockets and its log; removed at the end */
 	struct km_qmp *qmp;
@@ -37,9 +38,13 @@ struct km_destqemu_wish {
 	const struct km_opt_list *append;  /* further arguments, not the source's */
 };
 
-/* argv as the source's QEMU was started; the guard hears of the process before it is QEMU. */
-int km_destqemu_start(struct km_destqemu *d, const json_t *argv, const struct km_destqemu_wish *o,
-		      const struct km_guard *guard, struct km_err *err);
+/* argv as the source's QEMU was started.  What is to run here is known and judged, and nothing is
+ * touched: a source that is refused by it has changed nothing.  -EACCES: by the rules. */
+int km_destqemu_prepare(struct km_destqemu *d, const json_t *argv, const struct km_destqemu_wish *o,
+			struct km_err *err);
+/* What was prepared; the guard hears of the process before it is QEMU. */
+int km_destqemu_start(struct km_destqemu *d, const struct km_guard *guard, struct km_err *err);
+void km_destqemu_free_args(struct km_destqemu *d); /* Idempotent. */
 /* Takes over what km_attach_open() has found. */
 void km_destqemu_adopt(struct km_destqemu *d, struct km_attached *a, const struct km_guard *guard);
 /* Opens the incoming side: the relay's sockets, or QEMU's own tcp: listener. */

@@ -12,7 +12,8 @@
 #include "qmigrate.h"
 #include "rundir.h"
 
-#define ARGS_MAX 1024
+#define ARGS_MAX     1024
+#define OWN_ARGS_MAX 8
 
 /* Options of the source's command line that must not be repeated: they belong
  * to that process, or km_destqemu_start() gives its own. */
@@ -66,41 +67,89 @@ char *km_destqemu_replaced(const char *arg, const struct km_opt_list *replace)
 	return s;
 }
 
-static int build_argv(char **out, const json_t *argv, const char *dir,
-		      const struct km_destqemu_wish *o, struct km_err *err)
+void km_destqemu_free_args(struct km_destqemu *d)
+{
+	for (size_t i = 0; d->args && d->args[i]; i++)
+		free(d->args[i]);
+	free(d->args);
+	d->args = NULL;
+}
+
+static int add(char **args, size_t *n, char *arg, struct km_err *err)
+{
+	args[*n] = arg;
+	if (!arg)
+		return km_err_set(err, -ENOMEM, "out of memory for QEMU's arguments");
+	(*n)++;
+	return 0;
+}
+
+/* The source's, as they are to be here. */
+static int repeat(char **args, const json_t *argv, const struct km_destqemu_wish *o,
+		  struct km_err *err)
 {
 	size_t n = 0, count = json_array_size(argv);
+	int rc = add(args, &n, strdup(o->exe), err);
 
-	if (count > ARGS_MAX - 16)
-		return km_err_set(err, -E2BIG, "the source's QEMU has %zu arguments", count);
-	out[n++] = strdup(o->exe);
-	for (size_t i = 1; i < count; i++) {
+	for (size_t i = 1; !rc && i < count; i++) {
 		const char *a = json_string_value(json_array_get(argv, i));
 		int skip = a ? skip_args(a, json_string_value(json_array_get(argv, i + 1))) : 1;
 
-		if (skip) {
+		if (skip)
 			i += (size_t)skip - 1;
-			continue;
-		}
-		out[n++] = km_destqemu_replaced(a, o->replace);
-		if (!out[n - 1])
-			return km_err_set(err, -ENOMEM, "out of memory for QEMU's arguments");
+		else
+			rc = add(args, &n, km_destqemu_replaced(a, o->replace), err);
 	}
-	if (km_allow_judge(o->allow, out, err))
-		return err->code;
-	for (unsigned int i = 0; i < o->append->n && n < ARGS_MAX - 8; i++)
-		out[n++] = strdup(o->append->v[i]);
-	out[n++] = strdup("-S");
-	out[n++] = strdup("-incoming");
-	out[n++] = strdup("defer");
-	out[n++] = strdup("-qmp");
-	if (asprintf(&out[n++], "unix:%s/qmp,server=on,wait=off", dir) < 0)
-		out[n - 1] = NULL;
-	out[n] = NULL;
-	for (size_t i = 0; i < n; i++)
-		if (!out[i])
-			return km_err_set(err, -ENOMEM, "out of memory for QEMU's arguments");
-	return 0;
+	return rc;
+}
+
+/* Ours come last, and are not asked about. */
+static int append(char **args, const struct km_opt_list *more, struct km_err *err)
+{
+	static const char *const own[] = { "-S", "-incoming", "defer" };
+	size_t n = 0;
+	int rc = 0;
+
+	while (args[n])
+		n++;
+	for (unsigned int i = 0; !rc && i < more->n; i++)
+		rc = add(args, &n, strdup(more->v[i]), err);
+	for (unsigned int i = 0; !rc && i < sizeof(own) / sizeof(*own); i++)
+		rc = add(args, &n, strdup(own[i]), err);
+	return rc;
+}
+
+int km_destqemu_prepare(struct km_destqemu *d, const json_t *argv, const struct km_destqemu_wish *o,
+			struct km_err *err)
+{
+	size_t count = json_array_size(argv);
+	int rc;
+
+	if (count > ARGS_MAX)
+		return km_err_set(err, -E2BIG, "the source's QEMU has %zu arguments", count);
+	d->args = calloc(count + o->append->n + OWN_ARGS_MAX, sizeof(*d->args));
+	if (!d->args)
+		return km_err_set(err, -ENOMEM, "out of memory for QEMU's arguments");
+	rc = repeat(d->args, argv, o, err);
+	if (!rc)
+		rc = km_allow_judge(o->allow, d->args, err);
+	if (!rc && access(o->exe, X_OK))
+		rc = km_err_set(err, -ENOENT, "%s is not a QEMU that this host has", o->exe);
+	return rc ? rc : append(d->args, o->append, err);
+}
+
+static int add_monitor(struct km_destqemu *d, struct km_err *err)
+{
+	size_t n = 0;
+	char *where;
+	int rc;
+
+	while (d->args[n])
+		n++;
+	rc = add(d->args, &n, strdup("-qmp"), err);
+	if (!rc && asprintf(&where, "unix:%s/qmp,server=on,wait=off", d->dir) < 0)
+		where = NULL;
+	return rc ? rc : add(d->args, &n, where, err);
 }
 
 static void exec_qemu(char **argv, const char *dir, const char *log, const struct km_guard *guard)
@@ -140,28 +189,23 @@ static int wait_for_monitor(struct km_destqemu *d, struct km_err *err)
 	return km_err_set(err, rc, "the destination QEMU's monitor does not answer");
 }
 
-int km_destqemu_start(struct km_destqemu *d, const json_t *argv, const struct km_destqemu_wish *o,
-		      const struct km_guard *guard, struct km_err *err)
+int km_destqemu_start(struct km_destqemu *d, const struct km_guard *guard, struct km_err *err)
 {
-	char *args[ARGS_MAX] = { NULL }, log[192];
-	int rc;
+	char log[192];
+	int rc = km_rundir_make(d->dir, sizeof(d->dir), "in", err);
 
-	if (access(o->exe, X_OK))
-		return km_err_set(err, -ENOENT, "%s is not a QEMU that this host has", o->exe);
-	rc = km_rundir_make(d->dir, sizeof(d->dir), "in", err);
 	if (rc)
 		return rc;
 	snprintf(log, sizeof(log), "%s/log", d->dir);
-	rc = build_argv(args, argv, d->dir, o, err);
+	rc = add_monitor(d, err);
 	if (!rc) {
 		d->pid = fork();
 		if (!d->pid)
-			exec_qemu(args, d->dir, log, guard);
+			exec_qemu(d->args, d->dir, log, guard);
 		if (d->pid < 0)
 			rc = km_err_set(err, -errno, "cannot start QEMU: %s", strerror(errno));
 	}
-	for (size_t i = 0; args[i]; i++)
-		free(args[i]);
+	km_destqemu_free_args(d);
 	return rc ? rc : wait_for_monitor(d, err);
 }
 

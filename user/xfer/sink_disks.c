@@ -3,19 +3,17 @@
 #include "sink_disks_priv.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include "../disk/image.h"
 #include "../disk/token.h"
 #include "allow.h"
 
 /* ---- where it is, or is to be ---- */
 
-static int refuse(struct sink *s, const struct km_disk *d, const char *path, const char *why,
-		  struct km_err *err)
+int km_disk_refuse(struct sink *s, const struct km_disk *d, const char *path, const char *why,
+		   struct km_err *err)
 {
 	s->refused = KM_REFUSED_DISKS;
 	return km_err_set(err, -ENOTSUP, "disk %s (%.200s): %.200s", d->id,
@@ -83,83 +81,28 @@ const struct km_opt_list *km_sink_disks_replace(const struct sink *s)
 	return s->disks ? &s->disks->replace : &s->o->replace;
 }
 
-static bool is_used(const struct km_sink_disks *k, unsigned int before, const char *path)
-{
-	for (unsigned int i = 0; i < before; i++)
-		if (k->fate[i].how == KM_DISK_MIRRORED && !strcmp(k->fate[i].path, path))
-			return true;
-	return false;
-}
-
-/* By a QEMU that writes it, or wants nobody to: it has byte 101 or 201 locked, in the way of
- * BLK_PERM_WRITE (block/file-posix.c, raw_apply_lock_bytes()).  One that waits for a migration has
- * neither.  O_EXCL: a device that is mounted is busy (open(2)). */
-static bool is_in_use(const char *path, bool device)
-{
-	static const off_t at[] = { 101, 201 };
-	int fd = open(path, O_RDWR | O_CLOEXEC | (device ? O_EXCL : 0));
-	bool used = fd < 0 && errno == EBUSY;
-
-	for (size_t i = 0; fd >= 0 && i < 2; i++) {
-		struct flock lock = { .l_type = F_WRLCK, .l_start = at[i], .l_len = 1 };
-
-		used = used || (!fcntl(fd, F_OFD_GETLK, &lock) && lock.l_type != F_UNLCK);
-	}
-	if (fd >= 0)
-		close(fd);
-	return used;
-}
-
-/* An image that is there may be anybody's; with --overwrite-disks it goes, unless it is, or might
- * be, the source's own (--storage-dir may lead there), or somebody's who uses it. */
-static int check_free(struct sink *s, const struct km_disk *d, const char *path, struct km_err *err)
-{
-	struct stat st;
-
-	if (stat(path, &st))
-		return errno == ENOENT ? 0 : refuse(s, d, path, strerror(errno), err);
-	if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
-		return refuse(s, d, path, "it is no file here", err);
-	if (km_token_seen(&d->proof, path))
-		return refuse(s, d, path, "that is the source's own image", err);
-	if (is_in_use(path, S_ISBLK(st.st_mode)))
-		return refuse(s, d, path, "it is in use here", err);
-	if (S_ISREG(st.st_mode) && !st.st_blocks)
-		return 0;
-	if (!s->o->overwrite_disks)
-		return refuse(s, d, path,
-			      "something is there already: remove it, or allow it with "
-			      "--overwrite-disks",
-			      err);
-	return d->proof.name[0] ? 0 :
-				  refuse(s, d, path,
-					 "it can't be told whether it is the source's own, so it "
-					 "is not overwritten",
-					 err);
-}
-
 static int lay_mirror(struct sink *s, unsigned int i, struct km_err *err)
 {
 	struct km_sink_disks *k = s->disks;
 	const struct km_disk *d = &k->asked.d[i];
-	char *path = k->fate[i].path;
+	char *path = k->fate[i].path, why[KM_DISK_WHY_MAX];
 
 	if (d->why_not[0])
-		return refuse(s, d, d->path, d->why_not, err);
+		return km_disk_refuse(s, d, d->path, d->why_not, err);
 	if (!path[0])
-		return refuse(s, d, d->path, "the QEMU here has no disk of that name", err);
+		return km_disk_refuse(s, d, d->path, "the QEMU here has no disk of that name", err);
 	if (path[0] != '/')
-		return refuse(s, d, path, "that is no absolute path here", err);
+		return km_disk_refuse(s, d, path, "that is no absolute path here", err);
 	if (s->o->storage_dir && !into_storage_dir(s, i))
-		return refuse(s, d, path, "--storage-dir does not take it", err);
-	if (is_used(k, i, path))
-		return refuse(s, d, path, "two disks would have the same image here", err);
+		return km_disk_refuse(s, d, path, "--storage-dir does not take it", err);
 	if (s->o->allow && km_allow_file(s->o->allow, path, err)) {
 		s->refused = KM_REFUSED_DISKS;
 		return err->code;
 	}
 	k->fate[i].how = KM_DISK_MIRRORED;
-	return check_free(s, d, path, err);
+	return km_image_look(d, path, s->o->overwrite_disks, why) ?
+		       km_disk_refuse(s, d, path, why, err) :
+		       0;
 }
 
 static int lay_disk(struct sink *s, const struct km_disks *own, unsigned int i, struct km_err *err)
@@ -178,10 +121,11 @@ static int lay_disk(struct sink *s, const struct km_disks *own, unsigned int i, 
 	f->how = KM_DISK_REWRITTEN;
 	if (d->rewritten)
 		return 0;
-	return refuse(s, d, d->path,
-		      "the destination does not see it: --storage mirror copies it, --storage "
-		      "shared says that it is shared all the same",
-		      err);
+	return km_disk_refuse(
+		s, d, d->path,
+		"the destination does not see it: --storage mirror copies it, --storage "
+		"shared says that it is shared all the same",
+		err);
 }
 
 int km_sink_disks_lay(struct sink *s, const json_t *hello, struct km_err *err)

@@ -15,8 +15,9 @@ struct sink;
 int km_sink_disks_lay(struct sink *s, const json_t *hello, struct km_err *err);
 /* What is to be replaced in QEMU's arguments: what the user says, and --storage-dir. */
 const struct km_opt_list *km_sink_disks_replace(const struct sink *s);
-/* Before QEMU is started: what is to be mirrored is there, empty, and open for the source. */
-int km_sink_disks_make(struct sink *s, const json_t *hello, struct km_err *err);
+/* Before QEMU is started, and after it was judged (destqemu.h): what is to be mirrored is there,
+ * empty, and open for the source.  No image that was there is written before all can be had. */
+int km_sink_disks_make(struct sink *s, struct km_err *err);
 /* What QEMU has is what was made for it. */
 int km_sink_disks_check(struct sink *s, struct km_err *err);
 json_t *km_sink_disks_answer(const struct sink *s); /* NULL: nothing */

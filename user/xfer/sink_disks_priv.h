@@ -22,6 +22,9 @@ struct km_sink_disks {
 	char *own_replace[KM_DISKS_MAX]; /* of these in it */
 };
 
+/* Sets s->refused; returns err's code. */
+int km_disk_refuse(struct sink *s, const struct km_disk *d, const char *path, const char *why,
+		   struct km_err *err);
 /* The disks of QEMU here. */
 int km_sink_disks_own(struct sink *s, struct km_disks *own, struct km_err *err);
 const struct km_disk *km_disk_find(const struct km_disks *own, const char *id);

@@ -9,48 +9,79 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include "allow.h"
+#include "../disk/image.h"
 #include "clock.h"
 #include "rundir.h"
 
 /* ---- made ---- */
 
-/* Told after it was made: killed in between, an empty file is left; the other way round
- * somebody else's file might go. */
-static int make_file(struct sink *s, unsigned int i, struct km_err *err)
+static bool same(const struct stat *a, const struct stat *b)
 {
-	struct km_sink_disks *k = s->disks;
-	const struct km_disk *d = &k->asked.d[i];
-	const char *path = k->fate[i].path;
-	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600), rc = 0;
-	bool ours = fd >= 0;
-	struct stat st;
-
-	if (!ours && errno == EEXIST)
-		fd = open(path, O_RDWR | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &st))
-		rc = km_err_set(err, -errno, "cannot make %.300s: %s", path, strerror(errno));
-	if (!rc && ours) {
-		memcpy(k->made[i], path, PATH_MAX);
-		if (km_guard_say(&s->guard, "disk %s", path))
-			rc = km_err_set(err, -EPIPE, "the guard process is gone");
-	}
-	/* Before a new one is laid over it. */
-	if (!rc && S_ISREG(st.st_mode) &&
-	    (ftruncate(fd, 0) || (!strcmp(d->format, "raw") && ftruncate(fd, (off_t)d->bytes))))
-		rc = km_err_set(err, -errno, "cannot give %.300s its size: %s", path,
-				strerror(errno));
-	if (fd >= 0)
-		close(fd);
-	return rc;
+	if (S_ISBLK(a->st_mode) && S_ISBLK(b->st_mode))
+		return a->st_rdev == b->st_rdev;
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
 
-static int make_image(struct sink *s, unsigned int i, struct km_err *err)
+static bool is_twice(const int fd[KM_DISKS_MAX], unsigned int i)
+{
+	struct stat a, b;
+
+	for (unsigned int j = 0; j < i; j++)
+		if (fd[j] >= 0 && !fstat(fd[i], &a) && !fstat(fd[j], &b) && same(&a, &b))
+			return true;
+	return false;
+}
+
+/* Made, or open as it was: what is there now need not have been there when it was laid.
+ * Told after it was made: killed in between, an empty file is left; the other way round
+ * somebody else's file might go. */
+static int claim(struct sink *s, unsigned int i, int fd[KM_DISKS_MAX], struct km_err *err)
+{
+	struct km_sink_disks *k = s->disks;
+	const struct km_disk *d = &k->asked.d[i];
+	char why[KM_DISK_WHY_MAX];
+	const char *path = k->fate[i].path;
+
+	fd[i] = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd[i] >= 0) {
+		memcpy(k->made[i], path, PATH_MAX);
+		return km_guard_say(&s->guard, "disk %s", path) ?
+			       km_err_set(err, -EPIPE, "the guard process is gone") :
+			       0;
+	}
+	if (errno == EEXIST) {
+		if (km_image_look(d, path, s->o->overwrite_disks, why))
+			return km_disk_refuse(s, d, path, why, err);
+		fd[i] = open(path, O_RDWR | O_CLOEXEC);
+	}
+	if (fd[i] < 0)
+		return km_disk_refuse(s, d, path, strerror(errno), err);
+	return is_twice(fd, i) ?
+		       km_disk_refuse(s, d, path, "two disks would have the same image here", err) :
+		       0;
+}
+
+/* Before a new one is laid over it; a raw one is that. */
+static int empty(const struct km_disk *d, const char *path, int fd, struct km_err *err)
+{
+	struct stat st;
+	int rc = fstat(fd, &st);
+
+	if (!rc && S_ISREG(st.st_mode))
+		rc = ftruncate(fd, 0);
+	if (!rc && S_ISREG(st.st_mode) && !strcmp(d->format, "raw"))
+		rc = ftruncate(fd, (off_t)d->bytes);
+	return rc ? km_err_set(err, -errno, "cannot give %.300s its size: %s", path,
+			       strerror(errno)) :
+		    0;
+}
+
+static int make_image(struct sink *s, unsigned int i, int fd, struct km_err *err)
 {
 	struct km_sink_disks *k = s->disks;
 	const struct km_disk *d = &k->asked.d[i];
 	const char *path = k->fate[i].path;
-	int rc = make_file(s, i, err);
+	int rc = empty(d, path, fd, err);
 
 	if (!rc && strcmp(d->format, "raw"))
 		rc = km_diskserver_format(&k->server, path, d->format, d->bytes, err);
@@ -59,23 +90,35 @@ static int make_image(struct sink *s, unsigned int i, struct km_err *err)
 	return rc;
 }
 
-int km_sink_disks_make(struct sink *s, const json_t *hello, struct km_err *err)
+static int start_server(struct sink *s, struct km_err *err)
 {
-	const char *exe = s->q.attached ? s->q.attached->vm.exe :
-					  json_string_value(json_object_get(hello, "exe"));
+	struct km_diskserver *d = &s->disks->server;
+	int rc = km_diskserver_start(d, s->q.attached ? s->q.attached->vm.exe : s->q.args[0], err);
+
+	if (!rc && km_guard_say(&s->guard, "disks %s", d->dir))
+		rc = km_err_set(err, -EPIPE, "the guard process is gone");
+	return rc;
+}
+
+int km_sink_disks_make(struct sink *s, struct km_err *err)
+{
 	struct km_sink_disks *k = s->disks;
-	int rc;
+	int fd[KM_DISKS_MAX], rc = 0;
 
 	if (!km_sink_disks_mirrored(s))
 		return 0;
-	rc = s->q.attached ? 0 : km_allow_exe(s->o->allow, exe ? exe : "", err);
-	if (!rc)
-		rc = km_diskserver_start(&k->server, exe, err);
-	if (!rc && km_guard_say(&s->guard, "disks %s", k->server.dir))
-		rc = km_err_set(err, -EPIPE, "the guard process is gone");
+	memset(fd, -1, sizeof(fd));
 	for (unsigned int i = 0; !rc && i < k->asked.n; i++)
 		if (k->fate[i].how == KM_DISK_MIRRORED)
-			rc = make_image(s, i, err);
+			rc = claim(s, i, fd, err);
+	if (!rc)
+		rc = start_server(s, err);
+	for (unsigned int i = 0; !rc && i < k->asked.n; i++)
+		if (k->fate[i].how == KM_DISK_MIRRORED)
+			rc = make_image(s, i, fd[i], err);
+	for (unsigned int i = 0; i < k->asked.n; i++)
+		if (fd[i] >= 0)
+			close(fd[i]);
 	return rc;
 }
 
@@ -83,7 +126,7 @@ static bool same_file(const char *a, const char *b)
 {
 	struct stat x, y;
 
-	return !stat(a, &x) && !stat(b, &y) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+	return !stat(a, &x) && !stat(b, &y) && same(&x, &y);
 }
 
 int km_sink_disks_check(struct sink *s, struct km_err *err)

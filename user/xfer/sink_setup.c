@@ -30,22 +30,46 @@ static int parse_uuid(const char *text, uint8_t uuid[16])
 	return n == 16 ? 0 : -EINVAL;
 }
 
+static int prepare_qemu(struct sink *s, const json_t *hello, struct km_err *err)
+{
+	struct km_destqemu_wish wish = {
+		.exe = json_string_value(json_object_get(hello, "exe")),
+		.allow = s->o->allow,
+		.replace = km_sink_disks_replace(s),
+		.append = &s->o->append,
+	};
+	const json_t *argv = json_object_get(hello, "argv");
+
+	if (!wish.exe || !json_is_array(argv))
+		return km_err_set(err, -EPROTO, "HELLO without exe or argv");
+	return km_destqemu_prepare(&s->q, argv, &wish, err);
+}
+
+/* Whatever can be known of the guest before anything is touched for it. */
+static int judge(struct sink *s, const json_t *hello, struct km_err *err)
+{
+	int rc = s->q.attached ? km_attach_fits(s->q.attached, hello, err) : 0;
+
+	if (!rc)
+		rc = km_sink_pins_lay(s, hello, err);
+	if (!rc)
+		rc = km_sink_disks_lay(s, hello, err);
+	if (!rc && !s->q.attached)
+		rc = prepare_qemu(s, hello, err);
+	return rc;
+}
+
 static int start_guest(struct sink *s, const json_t *hello, json_t *welcome, struct km_err *err)
 {
-	const char *exe = json_string_value(json_object_get(hello, "exe"));
-	const json_t *argv = json_object_get(hello, "argv");
-	const struct km_destqemu_wish wish = { exe, s->o->allow, km_sink_disks_replace(s),
-					       &s->o->append };
 	unsigned int port = 0;
 	uint8_t uuid[16];
 	int rc;
 
-	if ((!s->q.attached && (!exe || !json_is_array(argv))) ||
-	    parse_uuid(json_string_value(json_object_get(hello, "uuid")), uuid))
-		return km_err_set(err, -EPROTO, "HELLO without exe, argv or uuid");
-	rc = km_sink_disks_make(s, hello, err);
+	if (parse_uuid(json_string_value(json_object_get(hello, "uuid")), uuid))
+		return km_err_set(err, -EPROTO, "HELLO without a uuid");
+	rc = km_sink_disks_make(s, err);
 	if (!rc && !s->q.attached)
-		rc = km_destqemu_start(&s->q, argv, &wish, &s->guard, err);
+		rc = km_destqemu_start(&s->q, &s->guard, err);
 	if (!rc)
 		rc = km_sink_disks_check(s, err);
 	if (!rc)
@@ -137,12 +161,8 @@ static int be_ready(struct sink *s, const json_t *hello, struct km_err *err)
 	json_t *welcome = json_object();
 	int rc = read_hello(s, hello, err);
 
-	if (!rc && s->q.attached)
-		rc = km_attach_fits(s->q.attached, hello, err);
 	if (!rc)
-		rc = km_sink_pins_lay(s, hello, err);
-	if (!rc)
-		rc = km_sink_disks_lay(s, hello, err);
+		rc = judge(s, hello, err);
 	if (!rc)
 		rc = new_session(s, err);
 	if (!rc)
