@@ -45,22 +45,10 @@ still_waits() {
 	return 1
 }
 
-attach() { # [ARGUMENT...]: receive runs in the background, PORT is set
-	local options
-	secured "$@"
-	# A shell has SIGINT ignored by what it starts in the background.
-	env --default-signal=INT "$km" receive --json --listen 127.0.0.1 --port 0 \
-		--attach "$b/qmp.sock" --peer-timeout $patience "${options[@]}" "$@" \
-		>"$b/receive.log" 2>"$b/receive.err" &
-	receiver=$!
-	for _ in $(seq 100); do
-		port=$(jq -r 'select(.event == "listening").port' "$b/receive.log")
-		[ -n "$port" ] && return 0
-		kill -0 $receiver 2>/dev/null || break
-		sleep 0.1
-	done
-	echo "# it does not listen"
-	return 1
+# A shell has SIGINT ignored by what it starts in the background.
+there=(env --default-signal=INT)
+attach() { # [ARGUMENT...]
+	listen "$b" --attach "$b/qmp.sock" --peer-timeout $patience "$@"
 }
 
 run() { # [ARGUMENT...]: in the background

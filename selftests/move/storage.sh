@@ -13,8 +13,8 @@ command -v qemu-img >/dev/null || skip_all "there is no qemu-img (qemu-utils)"
 where=$a		# the folder of the disks
 mib=16			# of content that nobody writes, on the first of them
 formats=(raw qcow2)
-tmpfs=''
-trap '[ -z "$tmpfs" ] || umount "$tmpfs"; cleanup' EXIT
+tmpfs='' loop=''
+trap '[ -z "$tmpfs" ] || umount "$tmpfs"; [ -z "$loop" ] || losetup -d "$loop"; cleanup' EXIT
 
 # ---- the guest and its disks ----
 
@@ -43,12 +43,12 @@ drives() { # OPTIONS-OF-ALL
 }
 
 start() { # DIR [OPTION...]: of guest/start
-	make_disks && drives "" && begin_guest "$@"
+	make_disks && drives "" && begin_guest "$@" --ready 120
 }
 
 begin_guest() {
 	mkdir -p "$1"
-	"$guest/start" flat --dir "$1" --mem 32M --backing memfd --name "${1##*/}" --ready 120 \
+	"$guest/start" flat --dir "$1" --mem 32M --backing memfd --name "${1##*/}" \
 		--param disks=2 --param diskrate=200 --param rate=500 "${@:2}" -- \
 		-qmp "unix:$1/mon.sock,server=on,wait=off" "${more[@]}" >&2
 }
@@ -204,6 +204,62 @@ in_the_way() {
 	over $? "an image is there already: refused, and taken with --overwrite-disks"
 }
 
+# It is made anew, in the source's format and size, whatever it was.
+unlike() { # NAME COMMAND...: which makes what is there
+	asks=(--storage mirror)
+	fresh && mkdir -p "$b" && "${@:2}" && receive "$a" "$b" --overwrite-disks &&
+		go "$a" --to "$address:$port" "${asks[@]}" && ended 0 && at B && disks_sound "$b" &&
+		images_alike "$a" "$b"
+	over $? "images of another size or format are there: $1"
+}
+larger() {
+	truncate -s 128M "$b/d0" && dd if="$dir/content" of="$b/d0" bs=1M seek=90 conv=notrunc status=none &&
+		qemu-img convert -O qcow2 "$b/d0" "$b/d1"
+}
+smaller() { # and each in the other's format
+	cp "$dir/content" "$b/d1" && qemu-img convert -O qcow2 "$b/d1" "$b/d0"
+}
+
+# A device can't be given a size.
+device() { # NAME SIZE CHECK...
+	asks=(--storage mirror)
+	truncate -s "$2" "$dir/device"
+	loop=$(losetup -f --show "$dir/device") || { skip "$1" "no loop devices here"; return; }
+	fresh && mkdir -p "$b" && ln -s "$loop" "$b/d0" && receive "$a" "$b" --overwrite-disks &&
+		go "$a" --to "$address:$port" "${asks[@]}" && "${@:3}"
+	over $? "$1"
+	losetup -d "$loop"
+	loop=''
+}
+fits() { ended 0 && at B && disks_sound "$b" && [ -b "$b/d0" ] && images_alike "$a" "$b"; }
+fits_not() {
+	ended 3 && says_line "disk d0 .*the device has 101711872 bytes, and the disk 100663296" &&
+		at A && rm "$b/d0" && nothing_left && disks_sound "$a"
+}
+
+# A QEMU that waits has opened its images, and looks at their size and format no more.
+attached() { # NAME CHECK...
+	asks=(--storage mirror)
+	cp --sparse=always "$b/d0" "$dir/d0" && cp "$b/d1" "$dir/d1" && where=$b drives "" &&
+		begin_guest "$b" --name a --incoming && listen "$b" --attach "$b/qmp.sock" --overwrite-disks &&
+		go "$a" --to "$address:$port" "${asks[@]}" && "${@:2}"
+	over $? "$1"
+}
+arrived() { ended 0 && at B && disks_sound "$b" && images_alike "$a" "$b"; }
+waits_on() { # TEXT
+	ended 3 && says_line "$1" && [ "$(state "$a")" = running ] && [ "$(state "$b")" = inmigrate ] &&
+		cmp "$b/d0" "$dir/d0" && cmp "$b/d1" "$dir/d1" && disks_sound "$a"
+}
+attached_alike() {
+	fresh && mkdir -p "$b" && truncate -s 96M "$b/d0" && qemu-img create -q -f qcow2 "$b/d1" 96M &&
+		attached "the QEMU that waits has such images: taken" arrived
+}
+attached_larger() {
+	fresh && mkdir -p "$b" && truncate -s 97M "$b/d0" && qemu-img create -q -f qcow2 "$b/d1" 96M &&
+		attached "the QEMU that waits has a larger disk: refused" waits_on \
+			"disk d0 .*here has it with 101711872 bytes, the source's with 100663296"
+}
+
 # What --overwrite-disks does not do.
 own_image() { # --storage-dir is where the source has it
 	asks=(--storage mirror)
@@ -275,7 +331,7 @@ obstacle() { # TEXT COMMAND...
 	local text=$1
 	asks=(--storage mirror)
 	rm -rf "$a" "$b"
-	make_disks && "${@:2}" && drives "" && { begin_guest "$a" || true; } && watch_nothing &&
+	make_disks && "${@:2}" && drives "" && { begin_guest "$a" --ready 120 || true; } && watch_nothing &&
 		receive "$a" "$b" && go "$a" --to "$address:$port" "${asks[@]}" && ended 3 &&
 		says_line "$text" && [ "$(state "$a")" = running ] && nothing_left
 	over $? "refused: $text"
@@ -411,7 +467,9 @@ fails_later() {
 cases=(mirrored by_qemu stands_still refused
 	"shared 'shared storage is recognised'" "shared 'said to be shared: nobody looks' --storage shared"
 	"shared 'mirror leaves what is shared where it is' --storage mirror"
-	another_file in_the_way own_image in_use no_folder not_allowed not_run elsewhere
+	another_file in_the_way "unlike larger larger" "unlike 'smaller, of another format' smaller"
+	"device 'a device of the same size' 96M fits" "device 'a device that is larger: refused' 97M fits_not"
+	attached_alike attached_larger own_image in_use no_folder not_allowed not_run elsewhere
 	full
 	"obstacle 'its format is neither raw nor qcow2' as_qed"
 	"obstacle 'its image has a backing file' with_backing"

@@ -176,6 +176,26 @@ static void firmware(bool *ok)
 	CHECK(!with(raw, "d0", "d0")->rewritten);
 }
 
+/* What a QEMU that waits has, beside the source's. */
+static void alike(bool *ok)
+{
+	char why[KM_DISK_WHY_MAX] = "";
+	struct km_disk there;
+
+	if (!with(raw, "d0", "d0"))
+		abort();
+	there = disks.d[0];
+	CHECK(!km_disk_alike(&there, with(raw, "20971520", "0"), why) && !why[0]);
+	CHECK(!km_disk_alike(&there, with(raw, "/srv/a.raw", "/srv/b.raw"), why));
+	CHECK(km_disk_alike(&there, with(raw, "268435456", "268435968"), why) == -ENOTSUP &&
+	      strstr(why, "268435968 bytes, the source's with 268435456"));
+	CHECK(km_disk_alike(&there, with(raw, "268435456", "268434944"), why) == -ENOTSUP);
+	CHECK(km_disk_alike(&there, with(raw, "'drv':'raw'", "'drv':'qcow2'"), why) == -ENOTSUP &&
+	      strstr(why, "as qcow2, the source's as raw"));
+	CHECK(km_disk_alike(&there, with(raw, "depth':0", "depth':1"), why) == -ENOTSUP &&
+	      strstr(why, "backing file"));
+}
+
 static const struct ktap_case cases[] = {
 	{ "disks: as QEMU 7.2 lists a raw and a qcow2 one", both },
 	{ "disks: what the guest can't write is left out", left_out },
@@ -184,6 +204,7 @@ static const struct ktap_case cases[] = {
 	{ "disks: by network, and colons in paths", elsewhere },
 	{ "disks: named by JSON", by_json },
 	{ "disks: firmware's variables", firmware },
+	{ "disks: one that a QEMU has, beside the source's", alike },
 };
 
 KTAP_MAIN(cases)

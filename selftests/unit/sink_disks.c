@@ -214,6 +214,17 @@ static void no_file(bool *ok)
 	forget();
 }
 
+/* Nobody makes a device of a file. */
+static void no_device(bool *ok)
+{
+	offered("src/a", true);
+	strcpy(asked.d[0].path, "/dev/kmigrate-none");
+	CHECK(refused(laid(true, NULL), "no such device"));
+	strcpy(asked.d[0].path, "/dev/shm/kmigrate-none");
+	CHECK(!laid(true, NULL));
+	forget();
+}
+
 static bool is_there(const char *name)
 {
 	char path[PATH_MAX];
@@ -280,6 +291,7 @@ static const struct ktap_case cases[] = {
 	{ "disks' places: never the source's own image", the_sources },
 	{ "disks' places: an image in use", in_use },
 	{ "disks' places: neither file nor device", no_file },
+	{ "disks' places: a device that is not there", no_device },
 	{ "disks' images: one of two can't be had, the other is left alone", one_cannot_be_had },
 	{ "disks' images: nobody to write them, they are left alone", no_server },
 	{ "disks' images: one that comes meanwhile", comes_meanwhile },

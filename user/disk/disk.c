@@ -169,3 +169,20 @@ int km_disks_parse(const json_t *query_block, struct km_disks *out, struct km_er
 	}
 	return 0;
 }
+
+int km_disk_alike(const struct km_disk *there, const struct km_disk *here,
+		  char why[KM_DISK_WHY_MAX])
+{
+	if (here->why_not[0])
+		snprintf(why, KM_DISK_WHY_MAX, "for the QEMU here %.100s", here->why_not);
+	else if (strcmp(here->format, there->format))
+		snprintf(why, KM_DISK_WHY_MAX, "the QEMU here has it as %s, the source's as %s",
+			 here->format, there->format);
+	else if (here->bytes != there->bytes)
+		snprintf(why, KM_DISK_WHY_MAX,
+			 "the QEMU here has it with %llu bytes, the source's with %llu",
+			 (unsigned long long)here->bytes, (unsigned long long)there->bytes);
+	else
+		return 0;
+	return -ENOTSUP;
+}

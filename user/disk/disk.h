@@ -54,4 +54,9 @@ struct km_disks {
 /* -E2BIG: too many.  What QEMU leaves out counts as what stands in the way. */
 int km_disks_parse(const json_t *query_block, struct km_disks *out, struct km_err *err);
 
+/* May the disk that a QEMU has here go on as the one there, once a mirror has filled it?  Not if it
+ * is of another size or format, or can't be mirrored itself: 0, or -ENOTSUP and why. */
+int km_disk_alike(const struct km_disk *there, const struct km_disk *here,
+		  char why[KM_DISK_WHY_MAX]);
+
 #endif

@@ -3,8 +3,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "token.h"
@@ -34,6 +36,33 @@ static int no(char why[KM_DISK_WHY_MAX], const char *text)
 	return -ENOTSUP;
 }
 
+/* In /dev a file would be made of memory, and go with the next boot. */
+static int nothing_there(const char *path, char why[KM_DISK_WHY_MAX])
+{
+	return !strncmp(path, "/dev/", 5) && strncmp(path, "/dev/shm/", 9) ?
+		       no(why, "there is no such device here: make it first") :
+		       0;
+}
+
+static int has_size(const char *device, uint64_t bytes, char why[KM_DISK_WHY_MAX])
+{
+	int fd = open(device, O_RDONLY | O_CLOEXEC);
+	uint64_t has = 0;
+	bool known = fd >= 0 && !ioctl(fd, BLKGETSIZE64, &has);
+	int error = errno;
+
+	if (fd >= 0)
+		close(fd);
+	if (!known)
+		return no(why, strerror(error));
+	if (has == bytes)
+		return 0;
+	snprintf(why, KM_DISK_WHY_MAX,
+		 "the device has %llu bytes, and the disk %llu: make it that size",
+		 (unsigned long long)has, (unsigned long long)bytes);
+	return -ENOTSUP;
+}
+
 /* An image that is there may be anybody's; with --overwrite-disks it goes, unless it is, or might
  * be, the source's own (--storage-dir may lead there), or somebody's who uses it. */
 int km_image_look(const struct km_disk *d, const char *path, bool overwrite,
@@ -42,7 +71,7 @@ int km_image_look(const struct km_disk *d, const char *path, bool overwrite,
 	struct stat st;
 
 	if (stat(path, &st))
-		return errno == ENOENT ? 0 : no(why, strerror(errno));
+		return errno == ENOENT ? nothing_there(path, why) : no(why, strerror(errno));
 	if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
 		return no(why, "it is no file here");
 	if (km_token_seen(&d->proof, path))
@@ -54,7 +83,8 @@ int km_image_look(const struct km_disk *d, const char *path, bool overwrite,
 	if (!overwrite)
 		return no(why, "something is there already: remove it, or allow it with "
 			       "--overwrite-disks");
-	return d->proof.name[0] ? 0 :
-				  no(why, "it can't be told whether it is the source's own, so it "
-					  "is not overwritten");
+	if (!d->proof.name[0])
+		return no(why, "it can't be told whether it is the source's own, so it is not "
+			       "overwritten");
+	return S_ISBLK(st.st_mode) && !strcmp(d->format, "raw") ? has_size(path, d->bytes, why) : 0;
 }

@@ -81,10 +81,12 @@ const struct km_opt_list *km_sink_disks_replace(const struct sink *s)
 	return s->disks ? &s->disks->replace : &s->o->replace;
 }
 
-static int lay_mirror(struct sink *s, unsigned int i, struct km_err *err)
+/* own: those of a QEMU that is attached to, and has opened them; NULL without. */
+static int lay_mirror(struct sink *s, const struct km_disks *own, unsigned int i,
+		      struct km_err *err)
 {
 	struct km_sink_disks *k = s->disks;
-	const struct km_disk *d = &k->asked.d[i];
+	const struct km_disk *d = &k->asked.d[i], *its = own ? km_disk_find(own, d->id) : NULL;
 	char *path = k->fate[i].path, why[KM_DISK_WHY_MAX];
 
 	if (d->why_not[0])
@@ -93,6 +95,8 @@ static int lay_mirror(struct sink *s, unsigned int i, struct km_err *err)
 		return km_disk_refuse(s, d, d->path, "the QEMU here has no disk of that name", err);
 	if (path[0] != '/')
 		return km_disk_refuse(s, d, path, "that is no absolute path here", err);
+	if (its && km_disk_alike(d, its, why))
+		return km_disk_refuse(s, d, path, why, err);
 	if (s->o->storage_dir && !into_storage_dir(s, i))
 		return km_disk_refuse(s, d, path, "--storage-dir does not take it", err);
 	if (s->o->allow && km_allow_file(s->o->allow, path, err)) {
@@ -117,7 +121,7 @@ static int lay_disk(struct sink *s, const struct km_disks *own, unsigned int i, 
 	    (own && !k->mirror && seen_by_any(own, d)))
 		return 0;
 	if (k->mirror)
-		return lay_mirror(s, i, err);
+		return lay_mirror(s, own, i, err);
 	f->how = KM_DISK_REWRITTEN;
 	if (d->rewritten)
 		return 0;

@@ -129,6 +129,21 @@ static bool same_file(const char *a, const char *b)
 	return !stat(a, &x) && !stat(b, &y) && same(&x, &y);
 }
 
+/* Its arguments may say more than the image's name. */
+static int check_own(struct sink *s, const struct km_disks *own, unsigned int i, struct km_err *err)
+{
+	const struct km_disk *asked = &s->disks->asked.d[i], *d = km_disk_find(own, asked->id);
+	const char *path = s->disks->fate[i].path;
+	char why[KM_DISK_WHY_MAX];
+
+	if (!d || !same_file(d->path, path))
+		return km_err_set(err, -ENOTSUP, "disk %s: QEMU has %.150s here instead of %.150s",
+				  asked->id, d ? d->path : "none", path);
+	return km_disk_alike(asked, d, why) ?
+		       km_err_set(err, -ENOTSUP, "disk %s (%.200s): %s", asked->id, path, why) :
+		       0;
+}
+
 int km_sink_disks_check(struct sink *s, struct km_err *err)
 {
 	struct km_sink_disks *k = s->disks;
@@ -139,16 +154,9 @@ int km_sink_disks_check(struct sink *s, struct km_err *err)
 		return 0;
 	own = calloc(1, sizeof(*own));
 	rc = own ? km_sink_disks_own(s, own, err) : km_err_set(err, -ENOMEM, "out of memory");
-	for (unsigned int i = 0; !rc && i < k->asked.n; i++) {
-		const struct km_disk *d = km_disk_find(own, k->asked.d[i].id);
-
-		if (k->fate[i].how != KM_DISK_MIRRORED)
-			continue;
-		if (!d || !same_file(d->path, k->fate[i].path))
-			rc = km_err_set(err, -ENOTSUP,
-					"disk %s: QEMU has %.150s here instead of %.150s",
-					k->asked.d[i].id, d ? d->path : "none", k->fate[i].path);
-	}
+	for (unsigned int i = 0; !rc && i < k->asked.n; i++)
+		if (k->fate[i].how == KM_DISK_MIRRORED)
+			rc = check_own(s, own, i, err);
 	free(own);
 	return rc;
 }
