@@ -92,18 +92,6 @@ done_with() { # STATUS NAME
 	over "$1" "$2"
 }
 
-# The first of run's connections is the control connection.
-ports() {
-	ss -Htnp state established dst "$address" |
-		sed -n "s/^.*:\([0-9]*\) *$address.*pid=$mover,fd=\([0-9]*\).*/\2 \1/p" | sort -n |
-		cut -d' ' -f2
-}
-tear() { # PORT...: both ends are told that it is gone, as by a firewall
-	local port
-	[ -n "${1:-}" ] || return 1
-	for port; do ss -K dst "$address" sport = ":$port" >/dev/null 2>&1 || return 1; done
-}
-
 # Until all four connections are others than those.
 renewed() { # PORT...
 	local port now

@@ -3,15 +3,19 @@
 #
 # `run --to ssh://` with OpenSSH at both ends (see `sshd`).
 #
-# ssh only starts the receiver: the pages have their own connection (user/ctl/remote.h).
+# ssh only starts the receiver: the pages have their own connections, and are redialled without it
+# (user/ctl/remote.h).
+# shellcheck disable=SC2046 # pids and ports are words
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/ends"
+. "$here/net"
 . "$here/sshd"
+alive='' # how soon ssh gives up
 
 to_ssh() { # KEY KNOWN-HOSTS: words for run, in TO
-	to=(--to ssh://root@127.0.0.1 --ssh "$(ssh_with "$1" "$2")" --peer-timeout $patience)
-	to+=(--receive-arg=--listen=127.0.0.1 "--receive-arg=--replace=$a=$b")
+	to=(--to "ssh://root@$address" --ssh "$(ssh_with "$1" "$2")$alive" --peer-timeout "$patience")
+	to+=("--receive-arg=--listen=$address" "--receive-arg=--replace=$a=$b")
 	to+=(--receive-arg "--peer-timeout=$patience")
 	# A shell there must take it as one word, and do nothing with it.
 	to+=(--receive-arg "--replace=it's \$(touch $dir/shell); touch $dir/shell=x")
@@ -29,7 +33,7 @@ nobody_left() {
 refused() { # TEXT KEY KNOWN-HOSTS NAME
 	local to
 	to_ssh "$2" "$3"
-	one_line 3 "kmigrate receive at root@127.0.0.1: $1" run --json --vm "$a/qmp.sock" \
+	one_line 3 "kmigrate receive at root@$address: $1" run --json --vm "$a/qmp.sock" \
 		"${to[@]}" && [ -z "$(qemu_of "$b")" ] && nobody_left
 	result $? "$4"
 }
@@ -58,13 +62,53 @@ without_sshd() { # MOMENT
 	over $? "sshd killed: $1"
 }
 
+# While pages move, which are the receiver's and ours alone. What it says is heard by nobody then.
+is() { # JQ: of the result
+	[ "$(jq "$1" "$a/run.json")" = true ] && return 0
+	echo "# not so: $1: $(jq -c '{redials, redialled_because, times, error}' "$a/run.json")"
+	return 1
+}
+kill_ssh() { slain $(pgrep -P "$mover" -x ssh); }
+stranger() { # whom the receiver speaks of
+	echo nonsense >"/dev/tcp/$address/$(ss -Htnp state established dst "$address" |
+		sed -n "s/.* $address:\([0-9]*\) .*pid=$mover,.*/\1/p" | head -1)"
+}
+goes_on() {
+	kill -CONT "$mover" && ended 0 && reported moved && at B && says moved && nobody_left
+}
+
+ssh_dies() {
+	move set-up && stopped "$mover" && kill_ssh && stranger && goes_on
+	over $? "ssh killed while pages move"
+}
+
+all_breaks() {
+	move set-up && stopped "$mover" && kill_ssh && stranger && tear $(ports) &&
+		goes_on && is '.redials >= 1'
+	over $? "ssh killed, and every connection reset: redialled without it"
+}
+
+ssh_has_given_up() {
+	for _ in $(seq 300); do
+		grep -qs '^State:.[^Z]' "/proc/$(pgrep -P "$mover" -x ssh)/status" || return 0
+		sleep 0.1
+	done
+	echo "# ssh is still there"
+	return 1
+}
+cut_off() {
+	move set-up && stopped "$mover" && unplug && ssh_has_given_up && kill -CONT "$mover" &&
+		sleep 7 && plug && goes_on && is '.redials >= 1 and .times.redial_ms > 0'
+	over $? "the link is cut until ssh has given up at both ends: redialled without it"
+}
+
 make_keys || exit 1
 serve "$root/build/faults"
 lets_us_in ||
 	skip_all "root's account is locked, and sshd without PAM does not let it in"
-begin 7
+begin 10
 start "$a" || exit 1
-refused "root@127.0.0.1: Permission denied" other-user known "a wrong key"
+refused "root@$address: Permission denied" other-user known "a wrong key"
 refused "Host key verification failed" user none "an unknown host key, and nobody to ask"
 refused "Host key verification failed" user changed "another host key than last time"
 serve "$dir/home"
@@ -75,4 +119,14 @@ works
 without_sshd set-up
 serve "$root/build/faults"
 without_sshd decided
+serve "$root/build/faults"
+ssh_dies
+all_breaks
+if net_up; then
+	alive=" -o ServerAliveInterval=1 -o ServerAliveCountMax=3"
+	serve "$root/build/faults" -o ClientAliveInterval=1 -o ClientAliveCountMax=3
+	cut_off
+else
+	skip "the link is cut" "no right to make a link"
+fi
 finish

@@ -1,5 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* `kmigrate receive` at another host, started over ssh as rsync starts its other side. */
+/*
+ * `kmigrate receive` at another host, started over ssh as rsync starts its other side.
+ *
+ * ssh is needed until it has brought the key and told the port.  Whatever comes after that goes
+ * by connections to that host and port, and so does a link's redial (redial.h), by the same key:
+ * the receiver listens until its move is over, with ssh or without.  When ssh, its connection or
+ * sshd ends, what the receiver says is lost, and nothing else: it ignores SIGPIPE, and sshd sends no
+ * signal to what has no terminal, but closes its pipes (OpenSSH's session.c, session_close()).
+ */
 #ifndef KM_REMOTE_H
 #define KM_REMOTE_H
 

@@ -8,6 +8,10 @@
  * destination takes none that is not later than the last, so a try that was given up and comes
  * late can't mix with the one that counts.
  *
+ * The same host and port as at the begin.  A receiver that ssh has started listens there by itself
+ * (remote.h), so a redial needs no ssh, and a new ssh would start another receiver, which knows
+ * nothing.
+ *
  * Where there are several paths the control connection goes by any that answers, --to's host first,
  * and streams of one that doesn't go by the others. At the begin of a move all must be there.
  *
