@@ -17,6 +17,7 @@
 #include "report/report.h"
 #include "tlsopts.h"
 #include "xfer/knows.h"
+#include "xfer/redial.h"
 #include "xfer/source.h"
 
 struct run_opts {
@@ -399,6 +400,8 @@ static int run(const struct km_cmd *cmd, int argc, char **argv)
 		rc = not_begun(&show, &err);
 	else
 		rc = move(&o, &so, &vm, &r);
+	if (rc && remote.pid) /* else it might wait for a guest for ever */
+		km_redial_give_up(so.host, so.port, creds, "", "no guest was sent");
 	km_remote_end(&remote);
 	km_creds_free(creds);
 	return rc;

@@ -38,9 +38,9 @@ refused() { # TEXT KEY KNOWN-HOSTS NAME
 	result $? "$4"
 }
 
-move() { # FAULT-OF-RUN
+move() { # FAULT-OF-RUN [ARGUMENT...]
 	local to
-	fresh && mkdir "$b" && to_ssh user known && KM_FAULT=$1 go "$a" "${to[@]}"
+	fresh && mkdir "$b" && to_ssh user known && KM_FAULT=$1 go "$a" "${to[@]}" "${@:2}"
 }
 
 reported() { # OUTCOME
@@ -53,6 +53,21 @@ works() {
 	move '' && ended 0 && reported moved && at B && says moved && nobody_left &&
 		[ ! -e "$dir/shell" ]
 	over $? "a move: the guest runs there, and nothing else is left"
+}
+
+# The receiver listens, and run looks at the guest.
+looks() {
+	for _ in $(seq 300); do
+		find "/proc/$mover/fd" -lname '*signalfd*' 2>/dev/null | grep -q . && return 0
+		kill -0 "$mover" 2>/dev/null || break
+		sleep 0.1
+	done
+	echo "# run does not look at the guest: $(cat "$a/run.err")"
+	return 1
+}
+changed_mind() {
+	move '' --predict 60 --link 1Gbit && looks && kill "$mover" && ended 130 && at A && nobody_left
+	over $? "cancelled before the move has begun: no receiver waits on"
 }
 
 # The words that started the move go with it; the move has no need of them.
@@ -106,7 +121,7 @@ make_keys || exit 1
 serve "$root/build/faults"
 lets_us_in ||
 	skip_all "root's account is locked, and sshd without PAM does not let it in"
-begin 10
+begin 11
 start "$a" || exit 1
 refused "root@$address: Permission denied" other-user known "a wrong key"
 refused "Host key verification failed" user none "an unknown host key, and nobody to ask"
@@ -116,6 +131,7 @@ refused "*kmigrate: *not found" user known "no kmigrate at the far side"
 end "$a"
 serve "$root/build/faults"
 works
+changed_mind
 without_sshd set-up
 serve "$root/build/faults"
 without_sshd decided

@@ -208,8 +208,68 @@ static void by_tls(bool *ok)
 	km_creds_free(there);
 }
 
+/* ---- nobody comes ---- */
+
+struct waiter {
+	struct km_sink_opts o;
+	struct km_sink_result res;
+	struct km_err err;
+	unsigned int refused;
+	pthread_t thread;
+};
+
+static void count_refused(void *ctx, const struct km_err *err)
+{
+	struct waiter *w = ctx;
+
+	(void)err;
+	w->refused++;
+}
+
+static void *waiter_main(void *arg)
+{
+	struct waiter *w = arg;
+
+	km_sink_serve(&w->o, &w->res, &w->err);
+	return NULL;
+}
+
+static void call(const char *port, enum km_op op, bool await_answer)
+{
+	struct km_conn c;
+	struct km_msg m;
+
+	if (km_conn_dial(&c, "127.0.0.1", port, NULL, 5000, NULL))
+		return;
+	km_send_json(&c, op, json_pack("{s:s}", "session", ""), NULL);
+	if (await_answer)
+		km_recv(&c, &m, NULL);
+	km_conn_close(&c);
+}
+
+static void nobody_comes(bool *ok)
+{
+	struct waiter w = { .o = { .peer_ms = 5000, .refused = count_refused } };
+	unsigned int port;
+	char text[8];
+
+	w.o.ctx = &w;
+	w.o.listen_fd = km_listen_tcp("127.0.0.1", "0", &port, &w.err);
+	snprintf(text, sizeof(text), "%u", port);
+	CHECK(w.o.listen_fd >= 0 && !pthread_create(&w.thread, NULL, waiter_main, &w));
+	call(text, KM_OP_STREAM, true);
+	call(text, KM_OP_RESUME, true);
+	km_redial_give_up("127.0.0.1", text, NULL, "", "no guest was sent");
+	call(text, KM_OP_HELLO, false); /* ends it in another way, where it waits on */
+	pthread_join(w.thread, NULL);
+	close(w.o.listen_fd);
+	CHECK(w.refused == 2 && w.err.code == -ECANCELED && !w.res.refused);
+	CHECK(w.res.outcome == KM_OUT_STAYED && strstr(w.err.text, "no guest was sent"));
+}
+
 static const struct ktap_case cases[] = {
 	{ "redial: connections break again and again, plain", plain },
 	{ "redial: the same by TLS", by_tls },
+	{ "give up: a destination to which nobody has come", nobody_comes },
 };
 KTAP_MAIN(cases)

@@ -60,7 +60,8 @@ int km_redial_lane(struct km_conn *c, struct km_redial *r, unsigned int stream, 
 /* Of the control connection. */
 const char *km_redial_address(const struct km_redial *r);
 
-/* Says once that the source has given up, to a destination that waits for it. */
+/* Says once that the source has given up, to a destination that waits for it: session "" = since
+ * it has begun to listen. */
 void km_redial_give_up(const char *host, const char *port, const struct km_creds *creds,
 		       const char *session, const char *why);
 

@@ -207,23 +207,27 @@ static int be_ready(struct sink *s, const json_t *hello, struct km_err *err)
 	return rc > 0 ? km_err_set(err, -rc, "cannot start a thread") : rc;
 }
 
-/* 0: it is a source that may come here, and this is its HELLO. -EAGAIN: it is not, and has been
- * told so; a port scanner or a health check is no reason to stop serving. */
-static int meet(struct sink *s, json_t **hello)
+/* 0: it is a source that may come here, and this is its HELLO. -ECANCELED: it may, and says that
+ * no guest comes. -EAGAIN: it is none, and has been told so; a port scanner or a health check is no
+ * reason to stop serving. */
+static int meet(struct sink *s, json_t **hello, struct km_err *err)
 {
-	struct km_err err = { 0 };
 	enum km_op op;
-	int rc = km_recv_json(&s->control, &op, hello, &err);
+	int rc = km_recv_json(&s->control, &op, hello, err);
 
 	if (rc) {
 		if (rc != -EPIPE)
-			km_sink_send_away(s, &s->control, err.text);
+			km_sink_send_away(s, &s->control, err->text);
 	} else if (op == KM_OP_OUTCOME) {
 		answer_outcome(s, *hello);
-	} else if (op != KM_OP_HELLO) {
+	} else if (op != KM_OP_HELLO && op != KM_OP_ABORT) {
 		km_sink_send_away(s, &s->control, "it waits for a source's first word");
 	} else if (s->control.tls && km_tls_by_older_key(s->control.tls)) {
 		km_sink_send_away(s, &s->control, "this pre-shared key was for an earlier move");
+	} else if (op == KM_OP_ABORT) {
+		s->understood = true;
+		return km_err_set(err, -ECANCELED, "the source gave up: %.300s",
+				  km_msg_error(*hello, "no reason given"));
 	} else {
 		return 0;
 	}
@@ -237,12 +241,12 @@ int km_sink_set_up(struct sink *s, struct km_err *err)
 
 	if (rc)
 		return rc;
-	rc = meet(s, &hello);
+	rc = meet(s, &hello, err);
 	if (!rc) {
 		rc = be_ready(s, hello, err);
 		if (rc == -EAGAIN)
 			rc = err->code = -EIO;
-	} else {
+	} else if (rc == -EAGAIN) {
 		km_conn_close(&s->control);
 		memset(err, 0, sizeof(*err));
 	}

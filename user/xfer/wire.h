@@ -26,7 +26,8 @@
  *     RESUME (json)                ------------------------->  life N, what it has heard
  *                                  <-------------------------  RESUMED (json): so has this
  *     and it goes on as the control connection, what was not heard first; then the streams
- *   a new connection, when the source has given up while the link was away
+ *   a new connection, when the source has given up while the link was away, or before HELLO, of
+ *   a receiver that it has started itself
  *     ABORT (json)                 ------------------------->
  *   a new connection, when GO's answer was lost (outcome.h)
  *     OUTCOME (json)               ------------------------->
