@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "../xfer/fault.h"
 #include "unixsock.h"
 
 /* The largest answers are query-qmp-schema (200 KB) and HMP dumps. */
@@ -197,13 +198,16 @@ static int remote_error(const char *cmd, const json_t *error, struct km_err *err
 static int send_command(struct km_qmp *q, const char *cmd, json_t *args, json_int_t id,
 			int64_t deadline, struct km_err *err)
 {
-	json_t *msg = json_pack("{s:s, s:I}", "execute", cmd, "id", id);
+	json_t *msg = json_pack("{s:s, s:I}", "execute", cmd, "id", id), *refused = NULL;
 	char *text = NULL;
 	size_t len;
 	int rc = -ENOMEM;
 
+	if (km_fault_refuses(cmd))
+		args = refused = json_pack("{s:b}", "km-refused", true);
 	if (msg && (!args || !json_object_set(msg, "arguments", args)))
 		text = json_dumps(msg, JSON_COMPACT);
+	json_decref(refused);
 	json_decref(msg);
 	if (!text)
 		return km_err_set(err, rc, "QMP %s: arguments that are no JSON", cmd);

@@ -3,13 +3,17 @@
  * Named moments at which a test can have the process stop (SIGSTOP to itself),
  * to kill it, to cut its link, or to let it seem dead for a while.  Only a build
  * with KM_FAULTS has them (`make faults`); the moment is in the environment:
- * KM_FAULT=NAME.
+ * KM_FAULT=NAME.  And QEMU can be made to refuse a command: KM_REFUSE="NAME",
+ * or "NAME 3", the third of that name.
  */
 #ifndef KM_FAULT_H
 #define KM_FAULT_H
 
+#include <stdbool.h>
+
 #ifdef KM_FAULTS
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -30,6 +34,22 @@ static inline void km_fault_slow(const char *point)
 	if (wanted && !strcmp(wanted, point))
 		usleep(100000);
 }
+
+/* True once: then the command gets an argument that none has, and QEMU refuses it in its own
+ * words.  It is told on stderr, since who asked need not care. */
+static inline bool km_fault_refuses(const char *command)
+{
+	static _Atomic int asked;
+	const char *wanted = getenv("KM_REFUSE");
+	size_t n = strlen(command);
+
+	if (!wanted || strncmp(wanted, command, n) || (wanted[n] && wanted[n] != ' '))
+		return false;
+	if (++asked != (wanted[n] ? atoi(wanted + n) : 1))
+		return false;
+	fprintf(stderr, "KM_REFUSE: %s\n", command);
+	return true;
+}
 #else
 static inline void km_fault(const char *point)
 {
@@ -39,6 +59,12 @@ static inline void km_fault(const char *point)
 static inline void km_fault_slow(const char *point)
 {
 	(void)point;
+}
+
+static inline bool km_fault_refuses(const char *command)
+{
+	(void)command;
+	return false;
 }
 #endif
 
