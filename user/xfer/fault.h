@@ -13,6 +13,7 @@
 
 #ifdef KM_FAULTS
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,15 @@ static inline void km_fault(const char *point)
 
 	if (wanted && !strcmp(wanted, point))
 		raise(SIGSTOP);
+}
+
+/* Where it may come again, and who has let it go is not there to do so twice. */
+static inline void km_fault_once(const char *point)
+{
+	static _Atomic bool been;
+
+	if (!atomic_exchange(&been, true))
+		km_fault(point);
 }
 
 /* The same, for a stretch of work that is to be slow. */
@@ -52,6 +62,11 @@ static inline bool km_fault_refuses(const char *command)
 }
 #else
 static inline void km_fault(const char *point)
+{
+	(void)point;
+}
+
+static inline void km_fault_once(const char *point)
 {
 	(void)point;
 }

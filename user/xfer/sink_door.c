@@ -19,6 +19,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include "clock.h"
+#include "fault.h"
 #include "sink_disks.h"
 #include "sink_priv.h"
 #include "tls.h"
@@ -165,6 +166,7 @@ static int take_back(struct sink *s, struct km_conn *c, const json_t *j, struct 
 	s->heard_ms = km_now_ms();
 	rc = km_send_json(&s->control, KM_OP_RESUMED,
 			  json_pack("{s:I}", "heard", (json_int_t)s->talk.heard), err);
+	km_fault_once("resumed");
 	if (!rc)
 		rc = km_talk_up(&s->talk, heard, err);
 	return rc ? rc : km_pinger_start(&s->pinger, &s->control, err);

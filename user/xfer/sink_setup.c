@@ -174,6 +174,7 @@ static int be_ready(struct sink *s, const json_t *hello, struct km_err *err)
 		if (rc)
 			s->journal.id[0] = '\0';
 	}
+	km_fault("journaled");
 	if (!rc)
 		rc = km_sink_guard_start(s, err);
 	if (!rc) { /* it is no stranger that asks */

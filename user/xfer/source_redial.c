@@ -17,6 +17,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include "fault.h"
 #include "source_priv.h"
 
 #define STABLE_MS 1000 /* a link that held for so long is dialled at once */
@@ -127,6 +128,7 @@ static int resume(struct source *s, struct km_err *err)
 	s->run->redial_ms += s->t_up - s->t_broken;
 	s->retry_left_ms -= s->t_up - s->t_broken;
 	take_connections(s);
+	km_fault_once("redialled");
 	rc = km_talk_up(&m->talk, s->redial.heard_there, err);
 	if (km_conn_broke(rc)) { /* again; the next turn sees to it */
 		set_broken(m, true, err);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include "../ctl/ramblocks.h"
 #include "../ctl/vms.h"
+#include "fault.h"
 #include "keep.h"
 #include "multifd.h"
 #include "rundir.h"
@@ -256,6 +257,7 @@ int km_source_set_up(struct source *s, struct km_err *err)
 		rc = check_state(s, err);
 	if (!rc)
 		rc = open_journal(s, err);
+	km_fault("journaled");
 	if (!rc)
 		rc = km_source_guard_start(s, err);
 	if (!rc)
@@ -274,6 +276,7 @@ int km_source_set_up(struct source *s, struct km_err *err)
 		rc = km_pinger_start(&s->pinger, &s->m.control, err);
 	if (!rc)
 		rc = say_hello(s, err);
+	km_fault("greeted");
 	if (!rc)
 		rc = km_qmig_save(s->qmp, &s->saved, err);
 	if (!rc)
