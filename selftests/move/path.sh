@@ -11,17 +11,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 
 [ -w /dev/kvm ] || skip_all "no /dev/kvm"
 net_up 80mbit || skip_all "no right to make a link"
-trap 'cleanup; ip link del km$$c 2>/dev/null; net_down' EXIT
-patience=4s one=$net.2 two=10.80.${net##*.}.2
-
-second_link() {
-	ip link add km$$c type veth peer name km$$d netns "$ns" &&
-		ip addr add "${two%.2}.1/24" dev km$$c && ip link set km$$c up &&
-		ip -n "$ns" addr add "$two/24" dev km$$d && ip -n "$ns" link set km$$d up &&
-		tc qdisc add dev km$$c root tbf rate 80mbit burst 64k latency 20ms
-}
-cut() { ip -n "$ns" link set "km$$$1" down; } # b|d
-mend() { ip -n "$ns" link set "km$$$1" up; }
+net_second 80mbit || exit 1
+patience=4s one=$net.2
 
 begin_move() { # ARGUMENT-OF-RUN...
 	rm -rf "$a" "$b" "$dir/both" "$KMIGRATE_STATE_DIR"
@@ -76,10 +67,10 @@ one_is_cut() { # b|d WHICH PATH-THAT-IS-LEFT
 	local before
 	before=$(left_by a)
 	begin_move --path "$one" --path "$two" --streams 4 && under_way a $((before + 2000000)) &&
-		cut "$1" && moved &&
+		unplug_link "$1" && moved &&
 		is ".redials >= 1 and .paths[$((1 - $3))].streams == 0 and .paths[$3].streams == 4"
 	over $? "$2 link is cut for good: the move goes on by the other"
-	mend "$1"
+	plug_link "$1"
 }
 
 # At the begin each must be there.
@@ -102,7 +93,6 @@ arguments() {
 }
 
 begin 5
-second_link || exit 1
 both
 one_is_cut d "the second" 0
 one_is_cut b "the first" 1
