@@ -141,7 +141,8 @@ check: user unit-tests faults
 check-pml: user
 	@selftests/run selftests/pml/pml.sh
 
-# Two hundred moves in which something goes wrong. make check has eight of them.
+# Two hundred moves in which something goes wrong; build/faults.json says how they ended. make check
+# has eight of them.
 check-faults: user faults
 	@MOVES=$${MOVES:-200} selftests/run selftests/move/faults.sh
 
@@ -198,7 +199,7 @@ help:
 	@echo "make uninstall   removes them"
 	@echo "make check       every test that can run here"
 	@echo "make check-pml   the module on a CPU with Intel PML, in Bochs"
-	@echo "make check-faults  200 moves in which something goes wrong (SEED=, MOVES=)"
+	@echo "make check-faults  200 moves in which something goes wrong (SEED=, FIRST=, MOVES=, FAULTS=)"
 	@echo "make check-debug-kernel"
 	@echo "                 the module on a kernel with KASAN, lockdep, kmemleak, which it builds (long)"
 	@echo "make bench       whole moves, against QEMU's own (WORKLOADS=, ENGINES=, LINKS=, RUNS=; hours)"
