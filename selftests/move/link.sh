@@ -41,6 +41,15 @@ answer_lost() {
 	over $? "link cut after GO: in doubt, then resolved: moved"
 }
 
+# It ran there, and its QEMU and receive are killed before the source has heard so: what the guard
+# says must not bring back the guest of before.
+ran_and_died() {
+	setup go-sent cont-done && stopped $receiver && stopped $mover && ss -K dst "$address" >/dev/null 2>&1 &&
+		kill -CONT $receiver && sleep 1 && slain "$(qemu_of "$b")" $receiver && kill -CONT $mover &&
+		ended 0 && says moved && [ "$(state "$a")" = postmigrate ] && [ -z "$(qemu_of "$b")" ]
+	over $? "its answer lost, and the guest killed that ran there: not run at the source again"
+}
+
 # Nobody of that move is there any more: another receive answers from the journal.
 asked_late() {
 	setup '' go-heard && stopped $receiver && unplug && kill -CONT $receiver && ended 4 && at B &&
@@ -122,12 +131,13 @@ late() {
 }
 
 length_ms=1000
-begin 12
+begin 13
 undisturbed
 limited
 cut_before_go
 go_lost
 answer_lost
+ran_and_died
 asked_late
 short_cut
 streams_die

@@ -95,14 +95,17 @@ static void kill_qemu(struct sink *s)
 	km_destqemu_release(&s->q);
 }
 
-/* GO came; its owner may have died before, in or after `cont`. */
+/* GO came; its owner may have died before, in or after `cont`.  A guest that ran here has moved,
+ * whatever became of it since: what the source has of it is the past. */
 static enum km_verdict make_run(struct sink *s)
 {
 	struct km_qmp *q;
 	char state[32];
 	int rc = -1;
 
-	if (s->ran || s->paused)
+	if (s->ran)
+		return KM_VERDICT_RUNNING;
+	if (s->paused)
 		return is_ours(s) ? KM_VERDICT_RUNNING : KM_VERDICT_DEAD;
 	if (!is_ours(s))
 		return KM_VERDICT_DEAD;
@@ -154,7 +157,8 @@ static void on_orphaned(void *ctx, const int *fds, unsigned int nfds)
 	if (v == KM_VERDICT_RUNNING && s->q.attached)
 		km_destqemu_release(&s->q);
 	if (v == KM_VERDICT_RUNNING)
-		note(s, KM_STEP_MOVED, "the guest runs here");
+		note(s, KM_STEP_MOVED,
+		     is_ours(s) ? "the guest runs here" : "the guest ran here, its QEMU is gone");
 	else if (v == KM_VERDICT_DEAD && waits)
 		note(s, KM_STEP_STAYED, "the QEMU here waits as before");
 	else if (v == KM_VERDICT_DEAD)
