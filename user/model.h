@@ -432,6 +432,8 @@ struct km_run {
 	double total_ms;		/* first to last message */
 	double setup_ms;
 	double pause_ms; /* pause.total_ms; without it from the guest's stop, seen here */
+	/* CPU time of kmigrate, all threads; 0 = not known, as of an older destination */
+	double source_cpu_ms, destination_cpu_ms;
 	struct km_pause pause;
 	struct km_impact impact;
 	struct km_arrival arrival;

@@ -350,9 +350,13 @@ static void on_the_wire(bool *ok)
 	struct km_marks got = { 0 };
 
 	moved(S);
+	there.cpu_ms = 0x12345678;
 	km_marks_build(&there, buf);
 	CHECK(!km_marks_parse(&got, buf, KM_MARKS_WIRE_BYTES, NULL));
 	CHECK(!memcmp(&got, &there, sizeof(got)));
+	/* An older one leaves the CPU time out. */
+	km_put_le32(buf + 4, 0);
+	CHECK(!km_marks_parse(&got, buf, KM_MARKS_WIRE_BYTES, NULL) && !got.cpu_ms);
 	/* A later version may say more. */
 	km_put_le32(buf, 5);
 	CHECK(!km_marks_parse(&got, buf, KM_MARKS_WIRE_BYTES + 8, NULL));

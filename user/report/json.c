@@ -133,6 +133,20 @@ static json_t *times(const struct km_run *r)
 	return o;
 }
 
+static json_t *known_ms(double ms)
+{
+	return ms > 0 ? km_j_real(ms) : json_null();
+}
+
+static json_t *cpu(const struct km_run *r)
+{
+	json_t *o = json_object();
+
+	km_j_put(o, "source_cpu_ms", known_ms(r->source_cpu_ms));
+	km_j_put(o, "destination_cpu_ms", known_ms(r->destination_cpu_ms));
+	return o;
+}
+
 static json_t *paths(const struct km_run *r)
 {
 	json_t *list = json_array();
@@ -173,6 +187,7 @@ json_t *km_json_run(const struct km_run *r)
 	km_j_put(o, "pause", km_json_pause(&r->pause));
 	km_j_put(o, "impact", km_json_impact(&r->impact));
 	km_j_put(o, "arrival", km_json_arrival(&r->arrival));
+	km_j_put(o, "cpu", cpu(r));
 	km_j_put(o, "counters", counters(&r->c));
 	km_j_put(o, "module", module(&r->module));
 	km_j_put(o, "held", km_j_text_or_null(r->held));

@@ -28,7 +28,7 @@ static const char *const until[KM_MARKS] = {
 void km_marks_build(const struct km_marks *m, uint8_t buf[KM_MARKS_WIRE_BYTES])
 {
 	km_put_le32(buf, ON_WIRE);
-	km_put_le32(buf + 4, 0);
+	km_put_le32(buf + 4, (uint32_t)m->cpu_ms);
 	for (size_t i = 0; i < ON_WIRE; i++)
 		km_put_le64(buf + 8 + 8 * i, m->ns[on_wire[i]]);
 }
@@ -39,6 +39,7 @@ int km_marks_parse(struct km_marks *m, const uint8_t *buf, size_t len, struct km
 
 	if (n < ON_WIRE || n > KM_MARKS_WIRE_MAX || len != 8 + 8 * (size_t)n)
 		return km_err_set(err, -EPROTO, "its marks of the pause can't be read");
+	m->cpu_ms = km_get_le32(buf + 4);
 	for (size_t i = 0; i < ON_WIRE; i++)
 		m->ns[on_wire[i]] = km_get_le64(buf + 8 + 8 * i);
 	return 0;

@@ -4,7 +4,8 @@
  * at the moments that both ends have marked.  Each has marked its own on its own clock; they
  * are joined here (clocks.h).
  *
- * RUNNING carries the destination's: le32 how many, le32 0, le64 each, 0 = it has not been.  A
+ * RUNNING carries the destination's: le32 how many, le32 CPU time in ms that its kmigrate has taken
+ * for the move (0 = an older one, that does not tell), le64 each, 0 = it has not been.  A
  * destination that does not know of marks sends none, a source that does not reads none.  Pure.
  */
 #ifndef KM_BLACKOUT_H
@@ -40,6 +41,7 @@ enum km_mark {
 
 struct km_marks {
 	_Atomic uint64_t ns[KM_MARKS]; /* 0 = has not been */
+	uint64_t cpu_ms;	       /* RUNNING's */
 };
 
 static inline void km_mark(struct km_marks *m, enum km_mark which)

@@ -21,6 +21,15 @@ static inline double km_now_ms(void)
 	return (double)ts.tv_sec * 1e3 + (double)ts.tv_nsec / 1e6;
 }
 
+/* CPU time of all of this process's threads so far (getrusage(2) has it in less detail). */
+static inline uint64_t km_cpu_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
 /* A moment of a thread's. */
 struct km_stamp {
 	uint64_t wall_ns, cpu_ns;

@@ -84,6 +84,7 @@ static int got_go(struct sink *s, struct km_err *err)
 		return rc;
 	}
 	km_mark(&s->marks, KM_MARK_RUNS);
+	s->marks.cpu_ms = (km_cpu_ns() - s->cpu_from_ns) / 1000000;
 	km_marks_build(&s->marks, marks);
 	km_fault("cont-done");
 	s->done = true;
@@ -243,6 +244,7 @@ int km_sink_serve(const struct km_sink_opts *o, struct km_sink_result *res, stru
 	if (rc)
 		return rc;
 	s->o = o;
+	s->cpu_from_ns = km_cpu_ns();
 	s->door = (struct km_door){
 		.listen_fd = o->listen_fd,
 		.creds = o->creds,

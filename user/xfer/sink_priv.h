@@ -69,6 +69,7 @@ struct sink {
 	struct km_pinger pinger;
 	struct km_clocks clocks;
 	struct km_marks marks; /* of the pause */
+	uint64_t cpu_from_ns;  /* of this process when it began to wait for a source */
 	struct km_journal journal;
 	struct km_guard guard;
 	struct km_holding holding;

@@ -268,6 +268,7 @@ int km_source_run(const struct km_source_opts *o, const struct km_vm *vm, struct
 {
 	static const struct km_err none;
 	struct source *s = calloc(1, sizeof(*s));
+	uint64_t cpu_from_ns = km_cpu_ns();
 	int rc;
 
 	if (!s)
@@ -289,6 +290,7 @@ int km_source_run(const struct km_source_opts *o, const struct km_vm *vm, struct
 	}
 	km_source_impact_close(s);
 	tear_down(s, rc ? err : &none);
+	run->source_cpu_ms = (double)(km_cpu_ns() - cpu_from_ns) / 1e6;
 	free(s);
 	return rc;
 }

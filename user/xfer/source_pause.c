@@ -54,6 +54,7 @@ static void cut(struct source *s)
 void km_source_pause_report(struct source *s)
 {
 	s->fit = km_clocks_fit(&s->clocks, km_now_ns());
+	s->run->destination_cpu_ms = (double)s->marks_there.cpu_ms;
 	cut(s);
 }
 
