@@ -19,7 +19,8 @@ static int complain(const struct km_err *err, int code)
 
 static int look_at_link(const struct km_plan_wish *w, struct km_plan *p, struct km_err *err)
 {
-	struct km_plan_link link = { .bytes_per_s = w->link_bytes_per_s };
+	struct km_plan_link link = { .bytes_per_s = w->link_bytes_per_s,
+				     .same_host = w->same_host };
 	struct km_destination d;
 
 	if (w->to && km_destination_parse(w->to, &d))
@@ -44,7 +45,7 @@ static int rehearse(const struct km_plan_wish *w, struct km_plan *p, struct km_e
 	const struct km_reh_goal goal = { .max_pause_ms = w->max_pause_ms,
 					  .deadline_ms = w->deadline_ms };
 
-	return km_plan_rehearse(p, &goal, w->streams ? w->streams : KM_STREAMS_DEFAULT,
+	return km_plan_rehearse(p, &goal, p->streams,
 				km_opt_share_of(&w->delta_memory, p->ram_bytes), err);
 }
 
@@ -54,9 +55,13 @@ int km_cmd_plan_vm(const struct km_plan_wish *w)
 	struct km_err err = { 0 };
 	int code = KM_EXIT_OK;
 
-	if (!p)
+	if (!p) {
 		km_err_set(&err, -ENOMEM, "out of memory");
-	if (!p || look_at_link(w, p, &err))
+		return complain(&err, KM_EXIT_FAILED);
+	}
+	p->streams = w->streams ? w->streams : KM_STREAMS_DEFAULT;
+	p->tls = !w->insecure;
+	if (look_at_link(w, p, &err))
 		code = complain(&err, err.code == -EINVAL ? KM_EXIT_USAGE : KM_EXIT_FAILED);
 	else if (look_at_guest(w, p, &err) || rehearse(w, p, &err))
 		code = complain(&err, KM_EXIT_REFUSED);

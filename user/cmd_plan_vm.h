@@ -10,7 +10,7 @@ struct km_plan_wish {
 	uint64_t link_bytes_per_s; /* 0: as fast as the interface towards `to` says */
 	unsigned int seconds, streams, max_pause_ms, deadline_ms;
 	struct km_opt_share delta_memory;
-	bool json;
+	bool insecure, same_host, json;
 };
 
 /* Returns the exit code. */

@@ -71,6 +71,8 @@ int km_run_foretell(struct km_run_foretell *t, const struct km_source_opts *so,
 
 	if (!wanted(t))
 		return 0;
+	t->plan.tls = so->creds;
+	t->plan.streams = so->streams;
 	rc = look(t, vm, err);
 	if (!rc)
 		rc = km_plan_rehearse(&t->plan, &goal, so->streams, so->delta_bytes, err);

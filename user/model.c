@@ -61,6 +61,8 @@ const char *km_figure_name(enum km_figure f)
 		[KM_FIGURE_TOTAL_MS] = "total_ms",
 		[KM_FIGURE_PAUSE_MS] = "pause_ms",
 		[KM_FIGURE_WIRE_BYTES] = "wire_bytes",
+		[KM_FIGURE_SOURCE_CPU_MS] = "source_cpu_ms",
+		[KM_FIGURE_DESTINATION_CPU_MS] = "destination_cpu_ms",
 	};
 
 	return NAME_OF(names, f);

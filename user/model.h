@@ -378,13 +378,22 @@ struct km_interval {
 };
 
 /* What is foretold of a move (plan/predict.h), and known after it. */
-enum km_figure { KM_FIGURE_TOTAL_MS, KM_FIGURE_PAUSE_MS, KM_FIGURE_WIRE_BYTES, KM_FIGURES };
+enum km_figure {
+	KM_FIGURE_TOTAL_MS,
+	KM_FIGURE_PAUSE_MS,
+	KM_FIGURE_WIRE_BYTES,
+	KM_FIGURE_SOURCE_CPU_MS, /* of kmigrate, without QEMU */
+	KM_FIGURE_DESTINATION_CPU_MS,
+	KM_FIGURES
+};
 struct km_foretold {
 	bool wanted;
 	bool can_be_moved;		      /* within the deadline */
 	unsigned int rehearsals, moved;	      /* of which so many were */
 	struct km_interval range[KM_FIGURES]; /* of those */
-	double needed_bytes_per_s;	      /* link that would do, 0: this one does, < 0: none */
+	double cpus, cpus_busy; /* of a host, that the move may have; the part that it would use */
+	bool same_host;		/* both ends have them together */
+	double needed_bytes_per_s; /* link that would do, 0: this one does, < 0: none */
 	unsigned int max_pause_ms, deadline_ms; /* the goal; 0 = no deadline */
 	unsigned int streams;
 	double link_bytes_per_s;

@@ -4,11 +4,12 @@
 #include "fuzz.h"
 #include "report/accuracy.h"
 
-#define REPORT(outcome, can, range)                                                              \
-	"{\"outcome\":\"" outcome "\",\"vm\":\"v\",\"times\":{\"total_ms\":1000.5,\"pause_ms\":" \
-	"40},\"counters\":{\"wire_bytes\":5000},\"stall\":{\"gave_up\":false},\"prediction\":{"  \
-	"\"can_be_moved\":" can ",\"total_ms\":" range ",\"pause_ms\":" range                    \
-	",\"wire_bytes\":" range ",\"goal\":{\"max_pause_ms\":100,\"deadline_ms\":900}}}\n"
+#define REPORT(outcome, can, range)                                                                                                                       \
+	"{\"outcome\":\"" outcome "\",\"vm\":\"v\",\"times\":{\"total_ms\":1000.5,\"pause_ms\":"                                                          \
+	"40},\"cpu\":{\"source_cpu_ms\":7,\"destination_cpu_ms\":null},\"counters\":{\"wire_bytes\":5000},\"stall\":{\"gave_up\":false},\"prediction\":{" \
+	"\"can_be_moved\":" can ",\"total_ms\":" range ",\"pause_ms\":" range                                                                             \
+	",\"wire_bytes\":" range ",\"source_cpu_ms\":" range                                                                                              \
+	",\"goal\":{\"max_pause_ms\":100,\"deadline_ms\":900}}}\n"
 
 size_t fuzz_seed(unsigned int i, uint8_t buf[FUZZ_MAX])
 {

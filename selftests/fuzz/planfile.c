@@ -5,14 +5,25 @@
 #include "plan/planfile.h"
 #include "report/plan.h"
 
+/* A cost of each kind. */
+#define COSTS                                                                                      \
+	"\"cpus_free\":1.5,\"costs\":{\"scan_ns\":1,\"hand_ns\":2,\"take_in_ns\":3,\"note_ns\":4," \
+	"\"read_first_ns\":5,\"read_again_ns\":6,\"delta_ns\":7,\"pack_fast_ns\":8,\"pack_ns\":9," \
+	"\"pack_hard_ns\":1e1,\"write_first_ns\":11,\"write_again_ns\":12,\"unpack_ns\":13,"       \
+	"\"plain_send_name_ns\":14,\"plain_recv_name_ns\":15,\"plain_send_byte_ns\":0.1,"          \
+	"\"plain_recv_byte_ns\":0.2,\"plain_wake_ns\":0,\"tls_send_name_ns\":18,"                  \
+	"\"tls_recv_name_ns\":19,\"tls_send_byte_ns\":0.3,\"tls_recv_byte_ns\":0.4,"               \
+	"\"tls_wake_ns\":22},"
+
 size_t fuzz_seed(unsigned int i, uint8_t buf[FUZZ_MAX])
 {
 	static const char *const seeds[] = {
-		"{\"kmigrate_plan\":1,\"vm\":\"v\",\"uuid\":null,\"ram_bytes\":8192,\"taken_s\":5,"
-		"\"link_bytes_per_s\":1e6,\"guest\":[{\"pages\":2,\"zero\":0.5,\"ratio\":0.25,"
+		"{\"kmigrate_plan\":2,\"vm\":\"v\",\"uuid\":null,\"ram_bytes\":8192,\"taken_s\":5,"
+		"\"link_bytes_per_s\":1e6," COSTS
+		"\"guest\":[{\"pages\":2,\"zero\":0.5,\"ratio\":0.25,"
 		"\"writes_per_s\":10.5,\"in_turn\":true,\"write_bytes\":64}]}",
-		"{\"kmigrate_plan\":1,\"vm\":\"w\",\"uuid\":\"6ba7b810-9dad-11d1-80b4-00c04fd430c8\","
-		"\"ram_bytes\":4096,\"taken_s\":0,\"link_bytes_per_s\":125000,\"link_by\":\"x\","
+		"{\"kmigrate_plan\":2,\"vm\":\"w\",\"uuid\":\"6ba7b810-9dad-11d1-80b4-00c04fd430c8\","
+		"\"ram_bytes\":4096,\"taken_s\":0,\"link_bytes_per_s\":125000,\"link_by\":\"x\"," COSTS
 		"\"guest\":[{\"pages\":1,\"zero\":1,\"ratio\":1,\"writes_per_s\":0,\"in_turn\":false,"
 		"\"write_bytes\":4096},{\"pages\":3,\"zero\":0,\"ratio\":1,\"writes_per_s\":1,"
 		"\"in_turn\":false,\"write_bytes\":1}]}",

@@ -27,7 +27,7 @@ ranges='def ordered: .low <= .likely and .likely <= .high and .low > 0;
 plans() {
 	found=$("$km" plan --vm "$a/qmp.sock" "${link[@]}" --seconds 2 --json) || return 1
 	echo "$found" >"$plan"
-	holds '.kmigrate_plan == 1 and .vm == "'"${dir##*/}"'" and .ram_bytes == 67108864 and
+	holds '.kmigrate_plan == 2 and .vm == "'"${dir##*/}"'" and .ram_bytes == 67108864 and
 		(.uuid | length) == 36 and (.guest | length) > 0 and
 		([.guest[].pages] | add) * 4096 >= .ram_bytes and
 		(now - .taken_s | . >= 0 and . < 300)' && holds ".prediction | $ranges"
@@ -173,7 +173,7 @@ hostile() {
 	not_taken 'not JSON, or not all of it' --plan "$dir/half.json" &&
 		not_taken 'No such file' --plan "$dir/none.json" &&
 		not_taken 'not a plan for a guest' --plan "$reports/by-plan.json" &&
-		altered '.kmigrate_plan = 2' 'version 2' &&
+		altered '.kmigrate_plan = 1' 'version 1' &&
 		altered '.guest[0].pages = 1e15' 'guest[[]0]' &&
 		altered '.guest = []' 'list of 1 to 512' &&
 		altered '.link_bytes_per_s = 1e-9' 'out of its range'

@@ -266,6 +266,8 @@ static void routes(bool *ok)
 
 	CHECK(!km_nic_towards("127.0.0.1", name, &err) && !strcmp(name, "lo"));
 	CHECK(km_nic_towards("no host has blanks", name, &err) == -EHOSTUNREACH && !name[0]);
+	CHECK(km_nic_is_here("127.0.0.1") && !km_nic_is_here("no host has blanks"));
+	CHECK(!km_nic_is_here("192.0.2.1")); /* RFC 5737: nobody's */
 	CHECK(strstr(err.text, "no host has blanks"));
 }
 

@@ -112,6 +112,53 @@ static void worst(bool *ok)
 	km_accuracy_free(&m);
 }
 
+/* CPU time: in the report of a kmigrate that foretells it, of the ends that have told theirs. */
+static void cpu_time(bool *ok)
+{
+	const struct km_accuracy_figure *here, *there;
+	struct km_accuracy a;
+	struct km_err err;
+	char *one = report("moved", 1000, 100, 5000, "null", false), *text, *at;
+
+	CHECK(!take("older.json", one, &err));
+	/* It was told, and not foretold. */
+	if (asprintf(&text, "{\"cpu\": {\"source_cpu_ms\": 9}, %s", one + 1) < 0)
+		abort();
+	CHECK(!take("told.json", text, &err));
+	free(text);
+	at = strstr(one, "\"wire_bytes\": {");
+	if (asprintf(&text,
+		     "{\"cpu\": {\"source_cpu_ms\": 50, \"destination_cpu_ms\": null}, %.*s"
+		     "\"source_cpu_ms\": {\"low\": 50, \"likely\": 60, \"high\": 61}, "
+		     "\"destination_cpu_ms\": {\"low\": 1, \"likely\": 2, \"high\": 3}, %s",
+		     (int)(at - one - 1), one + 1, at) < 0)
+		abort();
+	CHECK(!take("newer.json", text, &err));
+	free(text);
+	CHECK(!km_accuracy_sum(&m, &a) && a.compared == 3);
+	here = &a.figure[KM_FIGURE_SOURCE_CPU_MS];
+	there = &a.figure[KM_FIGURE_DESTINATION_CPU_MS];
+	CHECK(here->moves == 1 && here->inside == 1 && near(here->median_error, 0.2));
+	CHECK(!there->moves && a.worst[0].figure == KM_FIGURE_SOURCE_CPU_MS);
+	km_accuracy_free(&m);
+	if (asprintf(&text,
+		     "{\"cpu\": {\"source_cpu_ms\": -50}, %.*s"
+		     "\"source_cpu_ms\": {\"low\": 50, \"likely\": 60, \"high\": 61}, %s",
+		     (int)(at - one - 1), one + 1, at) < 0)
+		abort();
+	CHECK(take("x", text, &err) == -EPROTO && strstr(err.text, "source_cpu_ms: is out"));
+	free(text);
+	if (asprintf(&text,
+		     "%.*s\"source_cpu_ms\": {\"low\": 50, \"likely\": 40, \"high\": 61}, %s",
+		     (int)(at - one), one, at) < 0)
+		abort();
+	CHECK(take("x", text, &err) == -EPROTO && strstr(err.text, "is no interval"));
+	free(text);
+	free(one);
+	CHECK(!m.n);
+	km_accuracy_free(&m);
+}
+
 /* Whether it can be moved, and what says nothing about that. */
 static void ends(bool *ok)
 {
@@ -239,6 +286,7 @@ static void own_reports(bool *ok)
 	run.outcome = KM_OUT_MOVED;
 	run.total_ms = 7000;
 	run.c.wire_bytes = 1u << 30;
+	run.source_cpu_ms = 1234.5;
 	j = km_json_run(&run);
 	text = json_dumps(j, JSON_INDENT(2));
 	CHECK(!take("x", text, &err) && !m.n && m.others == 1);
@@ -256,6 +304,9 @@ static void own_reports(bool *ok)
 	CHECK(m.n == 1 && near(m.move[0].range[KM_FIGURE_TOTAL_MS].likely, 7700));
 	CHECK(m.n == 1 && near(m.move[0].outcome[KM_FIGURE_TOTAL_MS], 7000));
 	CHECK(m.n == 1 && near(m.move[0].outcome[KM_FIGURE_WIRE_BYTES], 1u << 30));
+	CHECK(m.n == 1 && near(m.move[0].outcome[KM_FIGURE_SOURCE_CPU_MS], 1234.5));
+	CHECK(m.n == 1 && near(m.move[0].outcome[KM_FIGURE_DESTINATION_CPU_MS], 0));
+	CHECK(m.n == 1 && near(m.move[0].range[KM_FIGURE_DESTINATION_CPU_MS].likely, 2));
 	free(text);
 	json_decref(j);
 	km_accuracy_free(&m);
@@ -316,6 +367,7 @@ static void printed(bool *ok)
 static const struct ktap_case cases[] = {
 	{ "medians, and what is inside", sums },
 	{ "the worst", worst },
+	{ "CPU time", cpu_time },
 	{ "whether it can be moved", ends },
 	{ "several reports in a file", several },
 	{ "truncated anywhere, empty, no JSON", broken },

@@ -21,6 +21,12 @@ static void make(void)
 	strcpy(plan->link_by, "by --link");
 	plan->streams = 2;
 	plan->goal.max_pause_ms = 100;
+	plan->tls = true;
+	plan->cpus = 4;
+	plan->cpus_free = 3.25;
+	for (size_t i = 0; i < KM_COSTS; i++)
+		*km_cost(&plan->survey.costs, i) = 100.5 + (double)i;
+	plan->survey.costs.tls.send_byte = plan->survey.costs.tls.recv_byte = 0.75;
 	plan->survey.guest = (struct km_reh_guest){
 		.regions = 3,
 		.region = {
@@ -69,6 +75,9 @@ static void round_trip(bool *ok)
 	CHECK(fabs(again->link_bytes_per_s - 25e6) < 1 && again->survey.guest.regions == 3);
 	for (unsigned int i = 0; i < 3; i++)
 		CHECK(same_region(&again->survey.guest.region[i], &plan->survey.guest.region[i]));
+	CHECK(!memcmp(&again->survey.costs, &plan->survey.costs, sizeof(struct km_costs)));
+	CHECK(fabs(again->cpus_free - 3.25) < 1e-9);
+	again->tls = true; /* is not the file's to say */
 	/* And so the move is foretold as before. */
 	CHECK(!km_plan_rehearse(again, &plan->goal, 2, 50u << 20, &err));
 	CHECK(!memcmp(&again->is, &first, sizeof(first)));
@@ -88,6 +97,7 @@ static void other_goal(bool *ok)
 	make();
 	text = print();
 	CHECK(parse(text, &err));
+	again->tls = true;
 	CHECK(!km_plan_rehearse(again, &plan->goal, 2, 0, &err));
 	km_plan_foretell(again, again->taken_s + 90, &f);
 	CHECK(f.wanted && f.can_be_moved && f.age_s == 90 && f.max_pause_ms == 100);
@@ -148,8 +158,8 @@ static void altered(bool *ok)
 	static const struct {
 		const char *was, *becomes, *says;
 	} t[] = {
-		{ "\"kmigrate_plan\": 1", "\"kmigrate_plan\": 2", "version 2" },
-		{ "\"kmigrate_plan\": 1", "\"kmigrate_plan\": \"1\"", "not a plan" },
+		{ "\"kmigrate_plan\": 2", "\"kmigrate_plan\": 3", "version 3" },
+		{ "\"kmigrate_plan\": 2", "\"kmigrate_plan\": \"2\"", "not a plan" },
 		{ "\"kmigrate_plan\"", "\"plan\"", "not a plan" },
 		{ "\"vm\": \"", "\"vm\": 1, \"x\": \"", "string" },
 		{ "\"uuid\": \"6", "\"uuid\": \"66666", "uuid" },
@@ -159,6 +169,12 @@ static void altered(bool *ok)
 		{ "\"link_bytes_per_s\": 2", "\"link_bytes_per_s\": -2", "link_bytes_per_s" },
 		{ "\"link_bytes_per_s\": 2", "\"link_bytes_per_s\": 999.5, \"x\": 2",
 		  "link_bytes_per_s" },
+		{ "\"cpus_free\": 3.25", "\"cpus_free\": 0.0", "cpus_free" },
+		{ "\"cpus_free\": 3.25", "\"cpus_free\": null", "got null" },
+		{ "\"costs\": {", "\"costs\": 7, \"x\": {", "costs.scan_ns" },
+		{ "\"unpack_ns\": 1", "\"unpack_ns\": -1", "costs.unpack_ns: must be 0 to" },
+		{ "\"tls_wake_ns\": ", "\"tls_wake_ns\": 2e9, \"x\": ",
+		  "costs.tls_wake_ns: must be" },
 		{ "\"guest\": [", "\"guest\": [], \"x\": [", "1 to 512 regions" },
 		{ "\"guest\": [", "\"guest\": 7, \"x\": [", "1 to 512 regions" },
 		{ "\"guest\": [", "\"guest\": [3, ", "guest[0]" },
@@ -197,22 +213,18 @@ static void altered(bool *ok)
 static void too_many(bool *ok)
 {
 	struct km_err err = { 0 };
-	size_t len;
+	json_t *j, *list;
 	char *text;
-	FILE *f = open_memstream(&text, &len);
 
-	fputs("{\"kmigrate_plan\": 1, \"vm\": \"v\", \"uuid\": null, \"ram_bytes\": 1, "
-	      "\"taken_s\": 1, \"link_bytes_per_s\": 1000000, \"guest\": [",
-	      f);
-	for (int i = 0; i <= KM_REH_REGIONS_MAX; i++)
-		fprintf(f,
-			"%s{\"pages\": 1, \"zero\": 0, \"ratio\": 1, \"writes_per_s\": 0, "
-			"\"in_turn\": false, \"write_bytes\": 1}",
-			i ? "," : "");
-	fputs("]}", f);
-	fclose(f);
+	make();
+	j = km_json_plan(plan);
+	list = json_object_get(j, "guest");
+	while (json_array_size(list) <= KM_REH_REGIONS_MAX)
+		json_array_append(list, json_array_get(list, 0));
+	text = json_dumps(j, 0);
 	CHECK(!parse(text, &err) && strstr(err.text, "1 to 512"));
 	free(text);
+	json_decref(j);
 }
 
 static void whose(bool *ok)

@@ -33,14 +33,17 @@ static const struct kind kinds[] = {
 /* -1: not moved. */
 static double pause_of(struct km_reh_region works, uint64_t pages, double link, unsigned int seed)
 {
-	struct km_reh_hosts hosts = { .link_bytes_per_s = link,
-				      .rtt_ms = 0.2,
-				      .qemu_bytes_per_s = 1.5e9,
-				      .page_ns = 3000,
-				      .setup_ms = 400,
-				      .other_ms = 20,
-				      .streams = 2,
-				      .delta_bytes = 50u << 20 };
+	struct km_reh_hosts hosts = {
+		.link_bytes_per_s = link,
+		.rtt_ms = 0.2,
+		.costs = { .read_first = 3000, .read_again = 3000, .pack = { 9500, 11500, 18000 } },
+		.cpus = 1000,
+		.qemu_page_ns = 2700,
+		.setup_ms = 400,
+		.other_ms = 20,
+		.streams = 2,
+		.delta_bytes = 50u << 20
+	};
 	struct km_reh_guest g = {
 		.regions = 2, .region = { { .pages = pages, .zero = 0.5, .ratio = 1 }, works }
 	};

@@ -29,9 +29,16 @@ static struct km_reh_guest guest_of(uint64_t pages, double per_s)
 
 static struct km_prediction predict(struct km_reh_guest g, double link)
 {
-	struct km_reh_hosts hosts = km_predict_hosts(link, 2, 100u << 20);
+	struct km_reh_hosts hosts = {
+		.link_bytes_per_s = link,
+		.costs = { .read_first = 3000, .read_again = 3000, .pack = { 9500, 11500, 18000 } },
+		.cpus = 1000,
+		.streams = 2,
+		.delta_bytes = 100u << 20
+	};
 	struct km_prediction p;
 
+	km_predict_hosts(&hosts);
 	if (km_predict(&g, &hosts, &goal, &p))
 		memset(&p, 0, sizeof(p));
 	return p;
@@ -40,15 +47,15 @@ static struct km_prediction predict(struct km_reh_guest g, double link)
 static void interval(bool *ok)
 {
 	struct km_prediction p = predict(guest_of(100000, 0.1), LINK);
-	const struct km_interval *all[] = { &p.total_ms, &p.pause_ms, &p.wire_bytes };
+	const struct km_interval *total = &p.range[KM_FIGURE_TOTAL_MS];
 
 	CHECK(p.likely.moved && p.moved == p.rehearsals && p.rehearsals > 4);
-	for (unsigned int i = 0; i < 3; i++)
-		CHECK(all[i]->low <= all[i]->likely && all[i]->likely <= all[i]->high);
+	for (enum km_figure f = 0; f < KM_FIGURES; f++)
+		CHECK(p.range[f].low <= p.range[f].likely && p.range[f].likely <= p.range[f].high);
 	/* The link is a tenth faster and slower, and nothing more can be gained or lost by it. */
-	CHECK(p.total_ms.low > 0.85 * p.total_ms.likely);
-	CHECK(p.total_ms.low < 0.95 * p.total_ms.likely);
-	CHECK(p.total_ms.high > 1.1 * p.total_ms.likely);
+	CHECK(total->low > 0.85 * total->likely);
+	CHECK(total->low < 0.95 * total->likely);
+	CHECK(total->high > 1.1 * total->likely);
 	CHECK(!(p.needed_bytes_per_s > 0) && !(p.needed_bytes_per_s < 0));
 }
 
@@ -62,8 +69,9 @@ static void scaled(bool *ok)
 	a = predict(guest_of(4ull << 18, 0.02), 4 * LINK);
 	b = predict(guest_of(16ull << 18, 0.02), 16 * LINK);
 
-	CHECK(near(b.total_ms.likely, a.total_ms.likely, 0.05));
-	CHECK(near(b.wire_bytes.likely, 4 * a.wire_bytes.likely, 0.05));
+	CHECK(near(b.range[KM_FIGURE_TOTAL_MS].likely, a.range[KM_FIGURE_TOTAL_MS].likely, 0.05));
+	CHECK(near(b.range[KM_FIGURE_WIRE_BYTES].likely, 4 * a.range[KM_FIGURE_WIRE_BYTES].likely,
+		   0.05));
 	CHECK(near((double)b.likely.listed_pages, 4 * (double)a.likely.listed_pages, 0.05));
 }
 

@@ -8,14 +8,17 @@
 #define LINK  25e6
 #define PAGES 50000
 
-static const struct km_reh_hosts hosts = { .link_bytes_per_s = LINK,
-					   .rtt_ms = 0.5,
-					   .qemu_bytes_per_s = 1e9,
-					   .page_ns = 3000,
-					   .setup_ms = 400,
-					   .other_ms = 20,
-					   .streams = 2,
-					   .delta_bytes = 90u << 20 };
+static const struct km_reh_hosts hosts = {
+	.link_bytes_per_s = LINK,
+	.rtt_ms = 0.5,
+	.costs = { .read_first = 3000, .read_again = 3000, .pack = { 9500, 11500, 18000 } },
+	.cpus = 1000,
+	.qemu_page_ns = 4000,
+	.setup_ms = 400,
+	.other_ms = 20,
+	.streams = 2,
+	.delta_bytes = 90u << 20
+};
 static const struct km_reh_goal goal = { .max_pause_ms = 100, .deadline_ms = 120000 };
 
 static bool near(double a, double b, double part)
@@ -111,6 +114,82 @@ static void again(bool *ok)
 	CHECK(a.moved && !memcmp(&a, &b, sizeof(a)));
 }
 
+/* A link that is never waited for, and pages that all have content; costs are what a case says. */
+static struct km_reh_result by_cpu(struct km_reh_hosts h)
+{
+	struct km_reh_guest g = { .regions = 1, .region = { { .pages = PAGES, .ratio = 1 } } };
+	struct km_reh_result r;
+
+	h.link_bytes_per_s = 100e9;
+	h.streams = 2;
+	h.setup_ms = h.other_ms = h.rtt_ms = 0;
+	if (km_rehearse(&g, &h, &goal, 1, &r))
+		memset(&r, 0, sizeof(r));
+	return r;
+}
+
+/* Each is what the move waits for: a thread, one host's CPUs, both hosts' that are one. */
+static void cpus(bool *ok)
+{
+	struct km_reh_hosts h = { .costs = { .read_first = 20000 }, .cpus = 1000 };
+	double each_ms = PAGES * 20000 / 1e6;
+	struct km_reh_result r = by_cpu(h);
+
+	/* Two senders, which one has a CPU each. */
+	CHECK(r.moved && near(r.total_ms, each_ms / 2, 0.03));
+	CHECK(near(r.cpu_ms[KM_REH_SOURCE], each_ms, 0.001) && r.cpus_busy < 0.01);
+	h.cpus = 1;
+	r = by_cpu(h);
+	CHECK(r.moved && near(r.total_ms, each_ms, 0.03) && r.cpus_busy > 0.95);
+	/* As much again at the other end, which has a CPU of its own. */
+	h.costs.write_first = 20000;
+	r = by_cpu(h);
+	CHECK(near(r.total_ms, each_ms, 0.03));
+	CHECK(near(r.cpu_ms[KM_REH_DESTINATION], each_ms, 0.001));
+	h.same_host = true;
+	r = by_cpu(h);
+	CHECK(near(r.total_ms, 2 * each_ms, 0.03));
+	/* The receivers alone. */
+	h.same_host = false;
+	h.costs.read_first = 0;
+	r = by_cpu(h);
+	CHECK(near(r.total_ms, each_ms, 0.03) && !(r.cpu_ms[KM_REH_SOURCE] > 0));
+	/* QEMU's thread is one, and its time is not kmigrate's. */
+	h = (struct km_reh_hosts){ .cpus = 1000, .qemu_page_ns = 20000 };
+	r = by_cpu(h);
+	CHECK(near(r.total_ms, each_ms, 0.03) && !(r.cpu_ms[KM_REH_SOURCE] > 0));
+}
+
+/* What is packed, encrypted or sent as a name costs what that does. */
+static void costs(bool *ok)
+{
+	struct km_reh_guest g = { .regions = 1, .region = { { .pages = PAGES, .zero = 1 } } };
+	struct km_reh_hosts h = hosts;
+	struct km_reh_result r;
+
+	h.costs = (struct km_costs){ .tls = { .send_name = 1000, .recv_name = 500, .send_byte = 1 },
+				     .plain = { .send_byte = 2 } };
+	h.tls = true;
+	h.setup_cpu_ms = 7;
+	CHECK(!km_rehearse(&g, &h, &goal, 1, &r));
+	/* A byte of the name takes a ns. */
+	CHECK(near(r.cpu_ms[KM_REH_SOURCE], 7 + PAGES * 1008 / 1e6, 0.01));
+	CHECK(near(r.cpu_ms[KM_REH_DESTINATION], 7 + PAGES * 500 / 1e6, 0.01));
+	g.region[0].zero = 0;
+	g.region[0].ratio = 1;
+	h.tls = false;
+	h.idle_cpu_ms = 100; /* of a second */
+	CHECK(!km_rehearse(&g, &h, &goal, 1, &r));
+	CHECK(near(r.cpu_ms[KM_REH_SOURCE], 7 + PAGES * 2 * 4104 / 1e6 + (r.total_ms - 420) / 10,
+		   0.02));
+	/* What the link waits for is not packed at any cost. */
+	g.region[0].ratio = 0.3;
+	h.costs.pack[0] = h.costs.pack[1] = h.costs.pack[2] = 10000;
+	CHECK(!km_rehearse(&g, &h, &goal, 1, &r) && r.packed_pages > PAGES * 9 / 10);
+	h.costs.pack[0] = h.costs.pack[1] = h.costs.pack[2] = 1e6;
+	CHECK(!km_rehearse(&g, &h, &goal, 1, &r) && r.packed_pages < PAGES / 10);
+}
+
 static void nonsense(bool *ok)
 {
 	struct km_reh_guest none = { 0 }, some = guest_of((struct km_reh_region){ 0 });
@@ -119,6 +198,9 @@ static void nonsense(bool *ok)
 
 	CHECK(km_rehearse(&none, &hosts, &goal, 1, &r) < 0);
 	bad.link_bytes_per_s = 0;
+	CHECK(km_rehearse(&some, &bad, &goal, 1, &r) < 0);
+	bad = hosts;
+	bad.cpus = 0;
 	CHECK(km_rehearse(&some, &bad, &goal, 1, &r) < 0);
 	bad = hosts;
 	bad.streams = 0;
@@ -133,6 +215,8 @@ static const struct ktap_case cases[] = {
 	{ "twice the link can't be moved, half of it can", limits },
 	{ "equal contents and small writes can", cheap },
 	{ "the same numbers give the same move", again },
-	{ "no pages, no link, no stream", nonsense },
+	{ "who has too little CPU time sets the pace", cpus },
+	{ "what each kind of page costs", costs },
+	{ "no pages, no link, no CPU, no stream", nonsense },
 };
 KTAP_MAIN(cases)

@@ -474,7 +474,9 @@ static void foretell(void)
 		.moved = 9,
 		.range = { [KM_FIGURE_TOTAL_MS] = { 10000, 11000, 12000 },
 			   [KM_FIGURE_PAUSE_MS] = { 38.2, 50, 60 },
-			   [KM_FIGURE_WIRE_BYTES] = { 2e9, 3e9, 4e9 } },
+			   [KM_FIGURE_WIRE_BYTES] = { 2e9, 3e9, 4e9 },
+			   [KM_FIGURE_SOURCE_CPU_MS] = { 2000, 3000, 4000 },
+			   [KM_FIGURE_DESTINATION_CPU_MS] = { 500, 600, 700 } },
 		.max_pause_ms = 100,
 		.streams = 2,
 		.link_bytes_per_s = 125e6,
@@ -492,6 +494,7 @@ static void foretold(bool *ok)
 		"    total time      10.0 s     11.0 s     12.0 s     12.4 s  above\n",
 		"    pause          38.2 ms    50.0 ms    60.0 ms    38.2 ms  inside\n",
 		"    on the wire   1.86 GiB   2.79 GiB   3.73 GiB   1.42 GiB  below\n",
+		"    CPU here        2.00 s     3.00 s     4.00 s     2.50 s  inside\n",
 	};
 	json_t *j, *p;
 	char *text;
@@ -505,7 +508,9 @@ static void foretold(bool *ok)
 	free(text);
 
 	foretell();
+	run.source_cpu_ms = 2500;
 	text = text_of(&run);
+	CHECK(!strstr(text, "CPU there")); /* which has not told it */
 	for (size_t i = 0; i < sizeof(want) / sizeof(want[0]); i++) {
 		if (!strstr(text, want[i]))
 			printf("# missing: %s", want[i]);
@@ -513,7 +518,11 @@ static void foretold(bool *ok)
 	}
 	free(text);
 	j = km_json_run(&run);
+	p = json_object_get(j, "cpu");
+	CHECK(json_real_value(json_object_get(p, "source_cpu_ms")) > 2499);
+	CHECK(json_is_null(json_object_get(p, "destination_cpu_ms")));
 	p = json_object_get(j, "prediction");
+	CHECK(json_real_value(json_object_get(json_object_get(p, "source_cpu_ms"), "low")) > 1999);
 	CHECK(json_is_true(json_object_get(p, "can_be_moved")));
 	CHECK(json_real_value(json_object_get(json_object_get(p, "pause_ms"), "low")) > 38);
 	CHECK(json_integer_value(json_object_get(p, "age_s")) == 75);

@@ -117,28 +117,50 @@ static bool find_owner(const struct sockaddr *own, char name[IF_NAMESIZE])
 	return found;
 }
 
-int km_nic_towards(const char *host, char name[IF_NAMESIZE], struct km_err *err)
+/* Our own address on the way to one of the host's that there is a way to, and that one. No packet
+ * is sent. */
+static int find_way(const char *host, struct sockaddr_storage *own, struct sockaddr_storage *there,
+		    struct km_err *err)
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_DGRAM }, *list = NULL;
-	struct sockaddr_storage own = { 0 };
-	socklen_t len = sizeof(own);
-	int rc = getaddrinfo(host, "9", &hints, &list); /* any port: nothing is sent */
+	int rc = getaddrinfo(host, "9", &hints, &list); /* any port */
 	bool found = false;
 
-	name[0] = '\0';
 	if (rc)
 		return km_err_set(err, -EHOSTUNREACH, "%.200s: %s", host, gai_strerror(rc));
 	for (struct addrinfo *a = list; a && !found; a = a->ai_next) {
 		int fd = socket(a->ai_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+		socklen_t len = sizeof(*own);
 
 		found = fd >= 0 && !connect(fd, a->ai_addr, a->ai_addrlen) &&
-			!getsockname(fd, (struct sockaddr *)&own, &len) &&
-			find_owner((struct sockaddr *)&own, name);
+			!getsockname(fd, (struct sockaddr *)own, &len);
+		if (found)
+			memcpy(there, a->ai_addr, a->ai_addrlen);
 		if (fd >= 0)
 			close(fd);
 	}
 	freeaddrinfo(list);
 	return found ? 0 : km_err_set(err, -EHOSTUNREACH, "%.200s: no route to it", host);
+}
+
+int km_nic_towards(const char *host, char name[IF_NAMESIZE], struct km_err *err)
+{
+	struct sockaddr_storage own = { 0 }, there = { 0 };
+	int rc = find_way(host, &own, &there, err);
+
+	name[0] = '\0';
+	if (rc || find_owner((struct sockaddr *)&own, name))
+		return rc;
+	return km_err_set(err, -EHOSTUNREACH, "%.200s: no route to it", host);
+}
+
+/* The kernel sends to an address of its own from that address (ip_route_output_key()). */
+bool km_nic_is_here(const char *host)
+{
+	struct sockaddr_storage own = { 0 }, there = { 0 };
+
+	return !find_way(host, &own, &there, NULL) &&
+	       same_address((struct sockaddr *)&own, (struct sockaddr *)&there);
 }
 
 /* A listener for both versions of IP has IPv4 peers as ::ffff:1.2.3.4. */

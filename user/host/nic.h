@@ -18,6 +18,8 @@ void km_nic_read(const char *sysfs, const char *name, struct km_nic *nic);
 
 /* The interface that the kernel would send to `host` by. No packet is sent. */
 int km_nic_towards(const char *host, char name[IF_NAMESIZE], struct km_err *err);
+/* Whether that is an address of this host's own. */
+bool km_nic_is_here(const char *host);
 /* The interface that a connected socket's own address is of; "" = of none. */
 void km_nic_of_socket(int fd, char name[IF_NAMESIZE]);
 

@@ -13,7 +13,7 @@ static bool compared(const struct km_accuracy_move *m)
 
 static bool known(const struct km_accuracy_move *m, enum km_figure f)
 {
-	return compared(m) && m->outcome[f] > 0;
+	return compared(m) && m->outcome[f] > 0 && m->range[f].high > 0;
 }
 
 static double error_of(const struct km_accuracy_move *m, enum km_figure f)

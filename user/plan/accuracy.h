@@ -23,8 +23,9 @@ struct km_accuracy_move {
 	char vm[KM_NAME_MAX];
 	enum km_accuracy_end end;
 	bool can_be_moved;		      /* as foretold; else there are no ranges */
-	struct km_interval range[KM_FIGURES]; /* foretold */
-	double outcome[KM_FIGURES]; /* 0: there was none, as of a pause of a stopped guest */
+	struct km_interval range[KM_FIGURES]; /* foretold; all 0: not, by an older kmigrate */
+	double outcome
+		[KM_FIGURES]; /* 0: there was none, as of a pause of a stopped guest, or it isn't known */
 };
 
 struct km_accuracy_moves {

@@ -20,6 +20,11 @@ static bool figure_ok(double v)
 	return v >= 0 && v <= FIGURE_MAX;
 }
 
+static bool is_cpu(enum km_figure f)
+{
+	return f == KM_FIGURE_SOURCE_CPU_MS || f == KM_FIGURE_DESTINATION_CPU_MS;
+}
+
 static int read_range(json_t *j, const char *key, struct km_interval *r, struct km_err *err)
 {
 	json_error_t why;
@@ -45,9 +50,12 @@ static int read_prediction(json_t *j, struct km_accuracy_move *m, double *deadli
 		return km_err_set(err, -EPROTO, "prediction: %.100s", why.text);
 	m->can_be_moved = can;
 	*deadline_ms = json_is_number(deadline) ? json_number_value(deadline) : 0;
-	for (enum km_figure f = 0; can && !rc && f < KM_FIGURES; f++)
-		rc = read_range(json_object_get(j, km_figure_name(f)), km_figure_name(f),
-				&m->range[f], err);
+	for (enum km_figure f = 0; can && !rc && f < KM_FIGURES; f++) {
+		json_t *range = json_object_get(j, km_figure_name(f));
+
+		if (range || !is_cpu(f)) /* which an older kmigrate does not foretell */
+			rc = read_range(range, km_figure_name(f), &m->range[f], err);
+	}
 	return rc;
 }
 
@@ -60,7 +68,7 @@ static double number_or_none(json_t *j)
 static int read_outcome(json_t *j, struct km_accuracy_move *m, const char **outcome,
 			struct km_err *err)
 {
-	json_t *total, *pause, *wire;
+	json_t *total, *pause, *wire, *cpu = json_object_get(j, "cpu");
 	json_error_t why;
 	const char *vm;
 
@@ -72,6 +80,9 @@ static int read_outcome(json_t *j, struct km_accuracy_move *m, const char **outc
 	m->outcome[KM_FIGURE_TOTAL_MS] = number_or_none(total);
 	m->outcome[KM_FIGURE_PAUSE_MS] = number_or_none(pause);
 	m->outcome[KM_FIGURE_WIRE_BYTES] = number_or_none(wire);
+	for (enum km_figure f = 0; f < KM_FIGURES; f++)
+		if (is_cpu(f))
+			m->outcome[f] = number_or_none(json_object_get(cpu, km_figure_name(f)));
 	for (enum km_figure f = 0; f < KM_FIGURES; f++)
 		if (!figure_ok(m->outcome[f]))
 			return km_err_set(err, -EPROTO, "%s: is out of its range",

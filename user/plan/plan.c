@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include "../host/cpuuse.h"
 #include "../host/nic.h"
 
 /* Of a link's bits those that carry content: Ethernet, IP, TCP and TLS take the rest. */
@@ -13,6 +14,9 @@
 int km_plan_look(struct km_plan *p, const struct km_vm *vm, double seconds, int stop_fd,
 		 struct km_err *err)
 {
+	struct km_cpuuse before, after;
+	int rc;
+
 	if (!vm->qmp[0])
 		return km_err_set(err, -ENOTSUP, "guest %.100s (pid %d) has no QMP socket",
 				  vm->name, vm->pid);
@@ -20,7 +24,17 @@ int km_plan_look(struct km_plan *p, const struct km_vm *vm, double seconds, int 
 	snprintf(p->uuid, sizeof(p->uuid), "%s", vm->uuid);
 	p->ram_bytes = vm->ram_bytes;
 	p->taken_s = time(NULL);
-	return km_survey(vm, seconds, stop_fd, &p->survey, err);
+	rc = km_cpuuse_read(&before, err);
+	if (!rc)
+		rc = km_survey(vm, seconds, p->link_bytes_per_s / p->streams, stop_fd, &p->survey,
+			       err);
+	if (!rc)
+		rc = km_cpuuse_read(&after, err);
+	if (rc)
+		return rc;
+	p->cpus = after.cpus;
+	p->cpus_free = km_cpuuse_free(&before, &after);
+	return 0;
 }
 
 static void set_link(struct km_plan *p, double bytes_per_s, const char *by)
@@ -53,6 +67,7 @@ int km_plan_link(struct km_plan *p, const struct km_plan_link *link, struct km_e
 	double most = (double)link->bandwidth_bytes_per_s;
 	int rc = 0;
 
+	p->same_host = link->same_host || (link->host && km_nic_is_here(link->host));
 	if (link->bytes_per_s)
 		set_link(p, (double)link->bytes_per_s, "by --link");
 	else if (p->link_bytes_per_s > 0)
@@ -71,9 +86,16 @@ int km_plan_link(struct km_plan *p, const struct km_plan_link *link, struct km_e
 int km_plan_rehearse(struct km_plan *p, const struct km_reh_goal *goal, unsigned int streams,
 		     uint64_t delta_bytes, struct km_err *err)
 {
-	struct km_reh_hosts hosts = km_predict_hosts(p->link_bytes_per_s, streams, delta_bytes);
+	struct km_reh_hosts hosts = { .link_bytes_per_s = p->link_bytes_per_s,
+				      .costs = p->survey.costs,
+				      .tls = p->tls,
+				      .cpus = p->cpus_free,
+				      .same_host = p->same_host,
+				      .streams = streams,
+				      .delta_bytes = delta_bytes };
 	int rc;
 
+	km_predict_hosts(&hosts);
 	p->goal = *goal;
 	p->streams = streams;
 	rc = km_predict(&p->survey.guest, &hosts, goal, &p->is);
@@ -88,9 +110,9 @@ void km_plan_foretell(const struct km_plan *p, int64_t now_s, struct km_foretold
 				   .can_be_moved = is->likely.moved,
 				   .rehearsals = is->rehearsals,
 				   .moved = is->moved,
-				   .range = { [KM_FIGURE_TOTAL_MS] = is->total_ms,
-					      [KM_FIGURE_PAUSE_MS] = is->pause_ms,
-					      [KM_FIGURE_WIRE_BYTES] = is->wire_bytes },
+				   .cpus = p->cpus_free,
+				   .cpus_busy = is->likely.cpus_busy,
+				   .same_host = p->same_host,
 				   .needed_bytes_per_s = is->needed_bytes_per_s,
 				   .max_pause_ms = p->goal.max_pause_ms,
 				   .deadline_ms = p->goal.deadline_ms,
@@ -98,5 +120,6 @@ void km_plan_foretell(const struct km_plan *p, int64_t now_s, struct km_foretold
 				   .streams = p->streams,
 				   .age_s = now_s > p->taken_s ? (uint64_t)(now_s - p->taken_s) :
 								 0 };
+	memcpy(f->range, is->range, sizeof(f->range));
 	snprintf(f->link_by, sizeof(f->link_by), "%s", p->link_by);
 }

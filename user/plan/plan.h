@@ -18,21 +18,26 @@ struct km_plan {
 	struct km_survey survey;
 	double link_bytes_per_s; /* 0 = not known yet */
 	char link_by[64];	 /* how that is known */
+	bool tls, same_host;	 /* as the move has it */
+	unsigned int cpus;	 /* that kmigrate may run on */
+	double cpus_free;	 /* of them, while the guest was looked at; the other host's, too */
 	struct km_reh_goal goal;
 	unsigned int streams;
 	struct km_prediction is;
 };
 
-/* Looks at the guest for so long, or until stop_fd becomes readable: -ECANCELED. */
+/* Looks at the guest for so long, or until stop_fd becomes readable: -ECANCELED.  link_bytes_per_s
+ * and streams are known. */
 int km_plan_look(struct km_plan *p, const struct km_vm *vm, double seconds, int stop_fd,
 		 struct km_err *err);
 
 struct km_plan_link {
 	const char *host;		/* NULL = not known */
+	bool same_host;			/* it is told that it is this one */
 	uint64_t bytes_per_s;		/* that somebody told, 0 = nobody */
 	uint64_t bandwidth_bytes_per_s; /* that the move is to take at most, 0 = all there is */
 };
-/* What the move has of the link: as it was told, else as the plan says already, else by the
+/* What the move has of the link, and whether that leads back to this host: as it was told, else as the plan says already, else by the
  * interface towards the host.  -EINVAL: none of them knows. */
 int km_plan_link(struct km_plan *p, const struct km_plan_link *link, struct km_err *err);
 

@@ -16,6 +16,9 @@
 #define RATIO_MAX  1.1 /* zstd may make a page a little larger */
 #define LINK_MIN   1e3
 #define LINK_MAX   1e13
+#define COST_MAX   1e9 /* ns: a second for a page */
+#define CPUS_MIN   0.01
+#define CPUS_MAX   1e5
 
 static bool in(double v, double min, double max)
 {
@@ -55,6 +58,19 @@ static int read_guest(json_t *list, struct km_reh_guest *g, struct km_err *err)
 	return rc;
 }
 
+static int read_costs(json_t *j, struct km_costs *c, struct km_err *err)
+{
+	for (size_t i = 0; i < KM_COSTS; i++) {
+		json_t *v = json_object_get(j, km_cost_name(i));
+
+		*km_cost(c, i) = json_is_number(v) ? json_number_value(v) : -1;
+		if (!in(*km_cost(c, i), 0, COST_MAX))
+			return km_err_set(err, -EINVAL, "costs.%s: must be 0 to %.0f ns",
+					  km_cost_name(i), COST_MAX);
+	}
+	return 0;
+}
+
 static int copy(const char *key, const char *from, char *to, size_t size, struct km_err *err)
 {
 	if (strlen(from) >= size)
@@ -67,14 +83,17 @@ static int read_plan(json_t *j, struct km_plan *p, struct km_err *err)
 {
 	const char *vm, *uuid = "";
 	json_int_t ram, taken;
-	json_t *guest, *uuid_j;
+	json_t *guest, *uuid_j, *costs;
 	json_error_t why;
 	int rc;
 
-	if (json_unpack_ex(j, &why, 0, "{s:s, s:o, s:I, s:I, s:F, s:o}", "vm", &vm, "uuid", &uuid_j,
-			   "ram_bytes", &ram, "taken_s", &taken, "link_bytes_per_s",
-			   &p->link_bytes_per_s, "guest", &guest))
+	if (json_unpack_ex(j, &why, 0, "{s:s, s:o, s:I, s:I, s:F, s:o, s:F, s:o}", "vm", &vm,
+			   "uuid", &uuid_j, "ram_bytes", &ram, "taken_s", &taken,
+			   "link_bytes_per_s", &p->link_bytes_per_s, "guest", &guest, "cpus_free",
+			   &p->cpus_free, "costs", &costs))
 		return km_err_set(err, -EINVAL, "not as kmigrate prints it: %.200s", why.text);
+	if (!in(p->cpus_free, CPUS_MIN, CPUS_MAX))
+		return km_err_set(err, -EINVAL, "cpus_free: is out of its range");
 	if (ram < 0 || taken < 0 || !in(p->link_bytes_per_s, LINK_MIN, LINK_MAX) ||
 	    !(json_is_null(uuid_j) || json_is_string(uuid_j)))
 		return km_err_set(
@@ -87,6 +106,8 @@ static int read_plan(json_t *j, struct km_plan *p, struct km_err *err)
 	rc = copy("vm", vm, p->vm, sizeof(p->vm), err);
 	if (!rc)
 		rc = copy("uuid", uuid, p->uuid, sizeof(p->uuid), err);
+	if (!rc)
+		rc = read_costs(costs, &p->survey.costs, err);
 	return rc ? rc : read_guest(guest, &p->survey.guest, err);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * A plan that `kmigrate plan --vm --json` has printed, read back: whose it is, what was seen of the
- * guest and what the link carries.  Foreign bytes: every value that is used is checked.  What was
+ * guest, what its pages cost and what the link carries.  Foreign bytes: every value that is used is checked.  What was
  * predicted is left where it is, since another move has another goal and is rehearsed again.
  */
 #ifndef KM_PLANFILE_H
@@ -9,7 +9,7 @@
 
 #include "plan.h"
 
-#define KM_PLANFILE_VERSION 1
+#define KM_PLANFILE_VERSION 2
 #define KM_PLANFILE_MAX	    (4u << 20) /* bytes of text; one with all regions has 120 KiB */
 
 /* Pure.  -EINVAL: what is wrong, and where; *p is of no use then. */

@@ -8,42 +8,41 @@
 #define SEARCH_STEPS 4
 
 /* Seen of moves between two QEMUs on one machine (make bench, README). */
-#define RTT_MS		 0.3
-#define SETUP_MS	 400
-#define OTHER_MS	 20
-#define PAGE_NS		 3000
-#define QEMU_BYTES_PER_S 1.5e9
+#define RTT_MS	     0.3
+#define SETUP_MS     400
+#define OTHER_MS     20
+#define QEMU_PAGE_NS 2700
+#define SETUP_CPU_MS 30
+#define IDLE_CPU_MS  20
 
 struct variant {
-	double link, writes;
+	double link, writes, costs;
 	uint64_t seed;
 };
 
 static const struct variant variants[] = {
-	{ 1, 1, 1 },	{ 1, 1, 2 },	{ 1, 1, 3 },	  { 0.9, 1, 4 },    { 1.1, 1, 5 },
-	{ 1, 0.75, 6 }, { 1, 1.33, 7 }, { 0.9, 1.33, 8 }, { 1.1, 0.75, 9 },
+	{ 1, 1, 1, 1 },	      { 1, 1, 1, 2 },	      { 1, 1, 1, 3 },
+	{ 0.9, 1, 1, 4 },     { 1.1, 1, 1, 5 },	      { 1, 0.75, 0.75, 6 },
+	{ 1, 1.33, 1.33, 7 }, { 0.9, 1.33, 1.33, 8 }, { 1.1, 0.75, 0.75, 9 },
 };
 #define VARIANTS (sizeof(variants) / sizeof(*variants))
 
-struct km_reh_hosts km_predict_hosts(double link_bytes_per_s, unsigned int streams,
-				     uint64_t delta_bytes)
+void km_predict_hosts(struct km_reh_hosts *h)
 {
-	return (struct km_reh_hosts){ .link_bytes_per_s = link_bytes_per_s,
-				      .rtt_ms = RTT_MS,
-				      .qemu_bytes_per_s = QEMU_BYTES_PER_S,
-				      .page_ns = PAGE_NS,
-				      .setup_ms = SETUP_MS,
-				      .other_ms = OTHER_MS,
-				      .streams = streams,
-				      .delta_bytes = delta_bytes };
+	h->rtt_ms = RTT_MS;
+	h->qemu_page_ns = QEMU_PAGE_NS;
+	h->setup_ms = SETUP_MS;
+	h->other_ms = OTHER_MS;
+	h->setup_cpu_ms = SETUP_CPU_MS;
+	h->idle_cpu_ms = IDLE_CPU_MS;
 }
 
 /* The guest and the hosts, both `by` times smaller, as the variant has them. */
 static void vary(struct km_reh_guest *g, struct km_reh_hosts *h, const struct variant *v, double by)
 {
 	h->link_bytes_per_s *= v->link / by;
-	h->qemu_bytes_per_s /= by;
-	h->page_ns *= by;
+	h->qemu_page_ns *= by;
+	km_costs_times(&h->costs, v->costs * by);
 	h->delta_bytes = (uint64_t)((double)h->delta_bytes / by);
 	for (unsigned int i = 0; i < g->regions; i++) {
 		struct km_reh_region *r = &g->region[i];
@@ -102,11 +101,25 @@ static void widen(struct km_interval *r, double v, bool first)
 		r->high = v;
 }
 
+static void widen_all(struct km_prediction *p, const struct km_reh_result *r, bool first)
+{
+	const double of[KM_FIGURES] = {
+		[KM_FIGURE_TOTAL_MS] = r->total_ms,
+		[KM_FIGURE_PAUSE_MS] = r->pause_ms,
+		[KM_FIGURE_WIRE_BYTES] = (double)r->wire_bytes,
+		[KM_FIGURE_SOURCE_CPU_MS] = r->cpu_ms[KM_REH_SOURCE],
+		[KM_FIGURE_DESTINATION_CPU_MS] = r->cpu_ms[KM_REH_DESTINATION],
+	};
+
+	for (enum km_figure f = 0; f < KM_FIGURES; f++)
+		widen(&p->range[f], of[f], first);
+}
+
 /* Up to the next power of two, and then three times the half of what is between. */
 static int search(const struct km_reh_guest *guest, const struct km_reh_hosts *hosts,
 		  const struct km_reh_goal *goal, struct km_prediction *p)
 {
-	struct variant v = { .link = 2, .writes = 1, .seed = 1 };
+	struct variant v = { .link = 2, .writes = 1, .costs = 1, .seed = 1 };
 	struct km_reh_result r = { 0 };
 	double low = 1, high = 0;
 	int rc = 0;
@@ -142,9 +155,7 @@ int km_predict(const struct km_reh_guest *guest, const struct km_reh_hosts *host
 				return search(guest, hosts, goal, p);
 			continue;
 		}
-		widen(&p->total_ms, r.total_ms, !i);
-		widen(&p->pause_ms, r.pause_ms, !i);
-		widen(&p->wire_bytes, (double)r.wire_bytes, !i);
+		widen_all(p, &r, !i);
 		p->moved++;
 	}
 	return rc;

@@ -3,8 +3,9 @@
  * What a move will probably be like, by rehearsals of it (rehearsal.h).  Pure.
  *
  * One with the numbers as they are, which is the likely one, and others with the link a tenth
- * faster and slower, the guest's writes a third more and a quarter less, and other seeds: the
- * shortest and the longest of all are the interval.
+ * faster and slower, the guest's writes a third more and a quarter less, what pages cost of CPU
+ * time a third more and a quarter less, and other seeds: the shortest and the longest of all are
+ * the interval.
  *
  * Guests of more than 4 GiB are rehearsed as smaller ones over links that are as much slower.
  */
@@ -16,16 +17,15 @@
 
 struct km_prediction {
 	struct km_reh_result likely; /* its pages and bytes are the guest's, not a smaller one's */
-	unsigned int rehearsals, moved; /* of which so many ended within the deadline */
-	struct km_interval total_ms, pause_ms, wire_bytes; /* of those */
+	unsigned int rehearsals, moved;	      /* of which so many ended within the deadline */
+	struct km_interval range[KM_FIGURES]; /* of those */
 	/* The slowest link by which it would probably be moved, 0: the one there is is enough;
 	 * < 0: none that is up to 64 times as fast. */
 	double needed_bytes_per_s;
 };
 
-/* What the two hosts do besides sending pages, as far as it isn't known better. */
-struct km_reh_hosts km_predict_hosts(double link_bytes_per_s, unsigned int streams,
-				     uint64_t delta_bytes);
+/* Fills in what the two hosts do besides what pages cost. */
+void km_predict_hosts(struct km_reh_hosts *h);
 
 /* 0 or what km_rehearse() returns. */
 int km_predict(const struct km_reh_guest *guest, const struct km_reh_hosts *hosts,

@@ -6,11 +6,12 @@
 #include <string.h>
 #include "rehearsal_priv.h"
 
-#define HOUR_MS	     3600e3
-#define LOOK_MS	     100.0 /* QEMU at its throughput; the relay at QEMU */
-#define LINK_LOOK_MS 20.0
-#define ROUNDS_MAX   8 /* that are no smaller than the smallest */
-#define ZERO_BYTES   9 /* of a zero page on QEMU's main channel */
+#define HOUR_MS	      3600e3
+#define PAUSE_MOST_MS 600e3 /* a longer one is no move */
+#define LOOK_MS	      100.0 /* QEMU at its throughput; the relay at QEMU */
+#define LINK_LOOK_MS  20.0
+#define ROUNDS_MAX    8 /* that are no smaller than the smallest */
+#define ZERO_BYTES    9 /* of a zero page on QEMU's main channel */
 
 static void free_all(struct rehearsal *s)
 {
@@ -20,7 +21,7 @@ static void free_all(struct rehearsal *s)
 	km_bits_free(&s->bitmap);
 	km_ledger_free(s->ledger);
 	free(s->sent);
-	free(s->times);
+	free(s->was);
 	free(s);
 }
 
@@ -35,8 +36,8 @@ static int prepare(struct rehearsal *s, const struct km_reh_guest *guest, uint64
 		return rc;
 	s->ledger = km_ledger_new(h->streams);
 	s->sent = malloc(s->guest.pages * sizeof(*s->sent));
-	s->times = calloc(s->guest.pages, 1);
-	if (!s->ledger || !s->sent || !s->times)
+	s->was = calloc(s->guest.pages, 1);
+	if (!s->ledger || !s->sent || !s->was)
 		return -ENOMEM;
 	memset(s->sent, 0xff, s->guest.pages * sizeof(*s->sent));
 	rc = km_ledger_add_block(s->ledger, "ram", s->guest.pages * KM_PAGE_SIZE);
@@ -96,8 +97,27 @@ static bool room(const struct rehearsal *s)
 	       (km_reh_backlog(s) <= s->backlog_cap || s->content_listed < s->list_until);
 }
 
+/* Zero pages go by the main channel, the others by multifd's. */
+static void take_in(struct rehearsal *s, bool zero)
+{
+	const struct km_costs *c = &s->hosts->costs;
+
+	km_reh_qemu_works(s, s->hosts->qemu_page_ns + (zero ? c->scan : c->hand));
+	if (zero)
+		km_reh_work(s, KM_REH_SOURCE, &s->main, c->note);
+	else
+		km_reh_work(s, KM_REH_SOURCE, &s->channels, c->take_in + c->note);
+}
+
+static bool all_can(const struct rehearsal *s)
+{
+	return km_reh_can(s, KM_REH_SOURCE, &s->qemu) && km_reh_can(s, KM_REH_SOURCE, &s->main) &&
+	       km_reh_can(s, KM_REH_SOURCE, &s->channels);
+}
+
 static void hand_over(struct rehearsal *s, uint64_t page)
 {
+	take_in(s, !s->guest.content[page]);
 	km_bits_del(&s->bitmap, page);
 	km_ledger_list(s->ledger, (struct km_page){ 0, page },
 		       km_sum_handed(km_reh_sum(&s->guest, page)));
@@ -122,8 +142,7 @@ static bool at_threshold(struct rehearsal *s)
 
 static void qemu_step(struct rehearsal *s)
 {
-	s->qemu_due += s->hosts->qemu_bytes_per_s / KM_PAGE_SIZE * STEP_MS / 1e3;
-	for (; s->qemu_due >= 1 && !s->listed_all; s->qemu_due--) {
+	while (all_can(s) && !s->listed_all) {
 		uint64_t page;
 
 		if (!s->guest.stopped && at_threshold(s)) {
@@ -140,8 +159,6 @@ static void qemu_step(struct rehearsal *s)
 		s->remaining = s->bitmap.members;
 		s->listed_all = s->guest.stopped && !s->bitmap.members;
 	}
-	if (s->qemu_due > 1)
-		s->qemu_due = 1; /* it waits to be read */
 }
 
 static void qemu_look(struct rehearsal *s)
@@ -193,6 +210,7 @@ static bool every(double now_ms, double period_ms)
 static void step(struct rehearsal *s)
 {
 	s->now_ms += STEP_MS;
+	km_reh_cpus_step(s);
 	km_reh_guest_step(&s->guest);
 	qemu_step(s);
 	km_reh_lanes_step(s);
@@ -218,16 +236,19 @@ static bool pre_copy(struct rehearsal *s)
 	return s->guest.stopped;
 }
 
-/* Until the destination has all. */
-static void the_pause(struct rehearsal *s)
+/* Until the destination has all. false: it takes too long. */
+static bool the_pause(struct rehearsal *s)
 {
+	double most = s->now_ms + PAUSE_MOST_MS;
+
 	sync(s);
 	s->content_until = UINT64_MAX;
-	while (!s->listed_all)
+	while (!s->listed_all && s->now_ms < most)
 		step(s);
 	km_ledger_recall(s->ledger);
-	while (km_reh_backlog(s))
+	while (km_reh_backlog(s) && s->now_ms < most)
 		step(s);
+	return s->now_ms < most;
 }
 
 int km_rehearse(const struct km_reh_guest *guest, const struct km_reh_hosts *hosts,
@@ -239,7 +260,7 @@ int km_rehearse(const struct km_reh_guest *guest, const struct km_reh_hosts *hos
 
 	memset(r, 0, sizeof(*r));
 	if (!hosts->streams || hosts->streams > KM_STREAMS_MAX || !(hosts->link_bytes_per_s > 0) ||
-	    !(hosts->qemu_bytes_per_s > 0) || guest->regions > KM_REH_REGIONS_MAX)
+	    !(hosts->cpus > 0) || guest->regions > KM_REH_REGIONS_MAX)
 		return -EINVAL;
 	s = calloc(1, sizeof(*s));
 	if (!s)
@@ -253,10 +274,13 @@ int km_rehearse(const struct km_reh_guest *guest, const struct km_reh_hosts *hos
 		r->moved = pre_copy(s);
 		stopped = s->now_ms;
 		if (r->moved)
-			the_pause(s);
+			r->moved = the_pause(s);
 		r->pause_ms = r->moved ? s->now_ms - stopped + hosts->other_ms + 2 * hosts->rtt_ms :
 					 0;
 		r->total_ms = hosts->setup_ms + stopped + r->pause_ms;
+		r->cpus_busy = km_reh_busy(s);
+		for (unsigned int i = 0; i < KM_REH_ENDS; i++)
+			r->cpu_ms[i] += hosts->setup_cpu_ms;
 	}
 	free_all(s);
 	return rc;

@@ -11,15 +11,26 @@
 #define SOCKET_BYTES 43690.0
 /* Of a delta's encoding, for each write that it carries (delta.h). */
 #define CHUNK_BYTES  3u
-/* zstd's CPU time a page, by level (worth.c), in ns. */
-static const double level_ns[KM_WORTH_LEVELS] = { 9500, 11500, 18000 };
-
+/* TCP's of an Ethernet packet; and the least time between two interrupts (ethtool(8), rx-usecs). */
+#define PACKET_BYTES 1448.0
+#define WAKES_S	     50e-6
 /* What the pages of one message are, and cost. */
 struct message {
 	unsigned int n, light, dense, zero;
 	double light_ratio, dense_ratio; /* sums */
 	uint64_t bytes;
+	double apply_ns;
 };
+
+static const struct km_costs_wire *wire(const struct rehearsal *s)
+{
+	return s->hosts->tls ? &s->hosts->costs.tls : &s->hosts->costs.plain;
+}
+
+static void work(struct rehearsal *s, struct reh_lane *lane, double ns)
+{
+	km_reh_work(s, KM_REH_SOURCE, &lane->sender, ns);
+}
 
 uint64_t km_reh_backlog(const struct rehearsal *s)
 {
@@ -37,7 +48,7 @@ static bool as_delta(struct rehearsal *s, struct reh_lane *lane, struct km_page 
 	uint8_t *held = lane->cache ? km_pagecache_find(lane->cache, p) : NULL;
 
 	if (!held) {
-		if (lane->cache && (hot || s->times[p.index]))
+		if (lane->cache && (hot || s->was[p.index] & REH_SENT))
 			km_pagecache_add(lane->cache, p);
 		return false;
 	}
@@ -48,6 +59,7 @@ static bool as_delta(struct rehearsal *s, struct reh_lane *lane, struct km_page 
 		return false;
 	s->r->delta_pages++;
 	m->bytes += bytes;
+	work(s, lane, s->hosts->costs.delta);
 	return true;
 }
 
@@ -58,6 +70,9 @@ static void one_page(struct rehearsal *s, struct reh_lane *lane, struct km_page 
 
 	m->n++;
 	m->bytes += NAME_BYTES;
+	m->apply_ns += wire(s)->recv_name + (s->was[p.index] & REH_SENT ?
+						     s->hosts->costs.write_again :
+						     s->hosts->costs.write_first);
 	if (!as_delta(s, lane, p, hot, m)) {
 		if (!s->guest.content[p.index])
 			m->zero++;
@@ -67,7 +82,7 @@ static void one_page(struct rehearsal *s, struct reh_lane *lane, struct km_page 
 			m->dense++, m->dense_ratio += ratio;
 	}
 	s->sent[p.index] = s->guest.content[p.index];
-	s->times[p.index] = 1;
+	s->was[p.index] |= REH_SENT;
 }
 
 static void pack(struct rehearsal *s, struct reh_lane *lane, struct message *m)
@@ -85,10 +100,11 @@ static void pack(struct rehearsal *s, struct reh_lane *lane, struct message *m)
 	bytes = KM_PAGE_SIZE * (m->light_ratio + (r.dense ? m->dense_ratio : 0));
 	if (r.light + r.dense) {
 		r.bytes = (uint64_t)bytes;
-		r.cpu_ns = (uint64_t)(level_ns[plan.level] * (r.light + r.dense));
-		r.wall_ns = r.cpu_ns;
+		r.cpu_ns = (uint64_t)(s->hosts->costs.pack[plan.level] * (r.light + r.dense));
+		r.wall_ns = (uint64_t)((double)r.cpu_ns * km_reh_slowness(s));
 		km_worth_packed(&lane->worth, plan, &r);
-		lane->cpu_ns -= (double)r.cpu_ns;
+		work(s, lane, (double)r.cpu_ns);
+		m->apply_ns += s->hosts->costs.unpack * (r.light + r.dense);
 	}
 	m->bytes += r.bytes + (uint64_t)KM_PAGE_SIZE * (m->light + m->dense - r.light - r.dense);
 	s->r->zero_pages += m->zero;
@@ -110,11 +126,20 @@ static void put(struct rehearsal *s, unsigned int nr, const struct message *m)
 {
 	struct reh_msg *q = &s->queue[(s->head + s->waiting++) % QUEUE_MAX];
 
-	*q = (struct reh_msg){ nr, m->n, (uint32_t)m->bytes + KM_WIRE_HEADER_BYTES };
+	*q = (struct reh_msg){ nr, m->n, (uint32_t)m->bytes + KM_WIRE_HEADER_BYTES, m->apply_ns };
+	work(s, &s->lane[nr], wire(s)->send_name * m->n + wire(s)->send_byte * (double)m->bytes);
 	s->lane[nr].queued += q->bytes;
 	s->sent_pages += m->n;
 	s->payload += m->bytes;
 	s->r->wire_bytes += q->bytes;
+}
+
+static void read_page(struct rehearsal *s, struct reh_lane *lane, uint64_t page)
+{
+	const struct km_costs *c = &s->hosts->costs;
+
+	work(s, lane, s->was[page] & REH_READ ? c->read_again : c->read_first);
+	s->was[page] |= REH_READ;
 }
 
 /* One batch of pages. false: there is none. */
@@ -131,6 +156,7 @@ static bool batch(struct rehearsal *s, unsigned int nr)
 		enum km_choice what = km_choose(sum, km_ledger_sum(s->ledger, p), taken[i].handed,
 						!s->listed_all);
 
+		read_page(s, lane, p.index);
 		if (what == KM_LATER) {
 			s->r->later_pages += km_ledger_leave(s->ledger, p);
 			continue;
@@ -143,7 +169,6 @@ static bool batch(struct rehearsal *s, unsigned int nr)
 		}
 		km_ledger_done(s->ledger, nr, 1);
 	}
-	lane->cpu_ns -= n * s->hosts->page_ns;
 	look(s, lane);
 	if (m.n) {
 		pack(s, lane, &m);
@@ -162,17 +187,23 @@ void km_reh_lanes_step(struct rehearsal *s)
 		struct reh_lane *lane = &s->lane[i];
 		bool any = true;
 
-		lane->cpu_ns += STEP_MS * 1e6;
-		while (any && lane->cpu_ns > 0 && s->waiting < QUEUE_MAX &&
-		       (double)lane->queued <= room)
+		while (any && km_reh_can(s, KM_REH_SOURCE, &lane->sender) &&
+		       s->waiting < QUEUE_MAX && (double)lane->queued <= room)
 			any = batch(s, i);
-		if (!any) {
-			lane->idle_ns += (uint64_t)lane->cpu_ns;
-			lane->cpu_ns = 0;
-		}
-		if (lane->cpu_ns > 0) /* it waits for its socket */
-			lane->cpu_ns = 0;
+		if (!any && lane->sender.left_ns > 0)
+			lane->idle_ns += (uint64_t)lane->sender.left_ns;
 	}
+}
+
+/* Of a byte: a receiver that waits for the link is woken by each packet, or by each interrupt of a
+ * fast interface; one that has no CPU finds more to read when it has one. */
+static double wake_ns(const struct rehearsal *s)
+{
+	double bytes = s->hosts->link_bytes_per_s / s->hosts->streams * WAKES_S;
+
+	if (bytes < PACKET_BYTES)
+		bytes = PACKET_BYTES;
+	return wire(s)->wake / bytes * (1 - km_reh_busy(s));
 }
 
 /* Of the first message, as much as has its turn. */
@@ -185,19 +216,31 @@ static uint32_t carry(struct rehearsal *s)
 	s->lane[q->lane].carried += n;
 	s->lane[q->lane].queued -= n;
 	q->bytes -= n;
+	km_reh_work(s, KM_REH_DESTINATION, &s->lane[q->lane].receiver,
+		    n * (wire(s)->recv_byte + wake_ns(s)));
 	if (q->bytes)
 		return n;
+	km_reh_work(s, KM_REH_DESTINATION, &s->lane[q->lane].receiver, q->apply_ns);
 	s->acked += q->pages; /* the way back is short against a pause's pages */
 	s->head = (s->head + 1) % QUEUE_MAX;
 	s->waiting--;
 	return n;
 }
 
+static bool can_receive(const struct rehearsal *s)
+{
+	return km_reh_can(s, KM_REH_DESTINATION, &s->lane[s->queue[s->head].lane].receiver);
+}
+
 void km_reh_link_step(struct rehearsal *s)
 {
-	s->link_due += s->hosts->link_bytes_per_s * STEP_MS / 1e3;
-	while (s->waiting && s->link_due >= 1)
+	double step = s->hosts->link_bytes_per_s * STEP_MS / 1e3;
+
+	s->link_due += step;
+	while (s->waiting && s->link_due >= 1 && can_receive(s))
 		s->link_due -= carry(s);
 	if (!s->waiting)
 		s->link_due = 0;
+	if (s->link_due > step) /* the receiver is late, and the link was not used */
+		s->link_due = step;
 }

@@ -24,19 +24,28 @@ struct reh_guest {
 	bool stopped;
 };
 
+/* What a thread has left of a step; below 0: of the next one, too. */
+struct reh_thread {
+	double left_ns;
+};
+
 /* A stream of the relay. */
 struct reh_lane {
 	struct km_pagecache *cache;
 	struct km_worth worth;
-	double cpu_ns; /* that it has left of this step */
+	struct reh_thread sender, receiver;
 	uint64_t carried, queued, idle_ns;
 };
 
 /* A message on its way. */
 struct reh_msg {
 	unsigned int lane, pages;
-	uint32_t bytes; /* of it that are left */
+	uint32_t bytes;	 /* of it that are left */
+	double apply_ns; /* what is done with it when it is there */
 };
+
+/* Of a page, so far. */
+enum reh_was { REH_READ = 1, REH_SENT = 2 };
 
 #define QUEUE_MAX 4096
 
@@ -44,15 +53,17 @@ struct rehearsal {
 	const struct km_reh_hosts *hosts;
 	const struct km_reh_goal *goal;
 	struct km_reh_result *r;
-	double now_ms; /* since the first page */
+	double now_ms;		     /* since the first page */
+	double cpus_ns[KM_REH_ENDS]; /* that a host's CPUs have left of this step */
+	double used_ns[KM_REH_ENDS]; /* and have been used for, of all */
 	struct reh_guest guest;
 
 	/* QEMU's */
 	struct km_bits bitmap;
 	uint64_t cursor;
 	uint64_t handed_bytes, seen_bytes; /* now and at its last look */
-	double qemu_due;		   /* pages that it may hand over, of this step */
-	double qemu_bytes_per_s;	   /* by its last look */
+	struct reh_thread qemu;
+	double qemu_bytes_per_s; /* by its last look */
 	double limit_ms;
 	uint64_t remaining; /* as it says */
 	bool listed_all;
@@ -63,8 +74,9 @@ struct rehearsal {
 	struct km_ledger *ledger;
 	struct km_pace pace;
 	struct reh_lane lane[KM_STREAMS_MAX];
-	uint32_t *sent; /* the content sent last; UINT32_MAX: none */
-	uint8_t *times; /* it was sent, up to 2 */
+	struct reh_thread channels, main; /* what reads QEMU's; all channels together */
+	uint32_t *sent;			  /* the content sent last; UINT32_MAX: none */
+	uint8_t *was;			  /* enum reh_was */
 	uint64_t listed, sent_pages, acked, backlog_cap, list_until;
 	uint64_t content_listed, content_seen, content_until;
 	uint64_t paced_pages, paced_zero, paced_bytes, payload;
@@ -75,6 +87,17 @@ struct rehearsal {
 	double link_due; /* bytes */
 	uint64_t carried;
 };
+
+/* rehearsal_cpu.c: a step begins; whether a thread can go on; it has. */
+void km_reh_cpus_step(struct rehearsal *s);
+bool km_reh_can(const struct rehearsal *s, enum km_reh_end end, const struct reh_thread *t);
+void km_reh_work(struct rehearsal *s, enum km_reh_end end, struct reh_thread *t, double ns);
+/* QEMU's, which is nobody's of kmigrate. */
+void km_reh_qemu_works(struct rehearsal *s, double ns);
+/* The part of its CPUs' time that the busier host has used. */
+double km_reh_busy(const struct rehearsal *s);
+/* How much longer than its CPU time something takes. */
+double km_reh_slowness(const struct rehearsal *s);
 
 int km_reh_guest_init(struct reh_guest *g, const struct km_reh_guest *is, uint64_t seed);
 void km_reh_guest_free(struct reh_guest *g);

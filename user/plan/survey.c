@@ -210,6 +210,55 @@ static int conclude(struct survey *y, double total_s, struct km_survey *s, struc
 	return s->samples ? 0 : km_err_set(err, -EACCES, "none of the guest's memory can be read");
 }
 
+/* Of each part one page that is as wanted, if there is one, until all have been asked or there are
+ * enough. */
+static void pick(const struct survey *y, bool dense, struct km_specimens *of)
+{
+	for (unsigned int i = 0; i < y->parts && of->n < KM_WIRE_PAGES_MAX; i++) {
+		const struct part *p = &y->part[i];
+
+		for (unsigned int k = 0; k < p->seen->samples; k++) {
+			const uint8_t *page = p->sample[k].now;
+
+			if (!memcmp(page, zeros, KM_PAGE_SIZE) || km_page_dense(page) != dense)
+				continue;
+			memcpy(of->page[of->n++], page, KM_PAGE_SIZE);
+			break;
+		}
+	}
+}
+
+/* Of a guest that is all zeroes, pages that are made up. */
+static void make_up(struct km_specimens *of)
+{
+	for (of->n = 0; of->n < KM_WIRE_PAGES_MAX; of->n++)
+		for (unsigned int i = 0; i < KM_PAGE_SIZE; i++)
+			of->page[of->n][i] = (uint8_t)random();
+}
+
+/* By a mapping of its own: a move, too, touches each page for the first time. */
+static int calibrate(const struct km_vm *vm, const struct survey *y, double stream_bytes_per_s,
+		     struct km_costs *c, struct km_err *err)
+{
+	struct km_specimens *of = calloc(1, sizeof(*of));
+	struct km_guestmem *mem = NULL;
+	int rc;
+
+	if (!of)
+		return km_err_set(err, -ENOMEM, "out of memory");
+	pick(y, false, of);
+	of->light = of->n;
+	pick(y, true, of);
+	if (!of->n)
+		make_up(of);
+	rc = km_guestmem_open(&mem, vm->pid, &y->where, y->blocks, false, err);
+	if (!rc)
+		rc = km_calibrate(mem, y->blocks, of, stream_bytes_per_s, c, err);
+	km_guestmem_close(mem);
+	free(of);
+	return rc;
+}
+
 static int open_guest(const struct km_vm *vm, struct survey *y, struct km_err *err)
 {
 	struct km_qmp *q = NULL;
@@ -236,8 +285,8 @@ static int open_guest(const struct km_vm *vm, struct survey *y, struct km_err *e
 	return rc;
 }
 
-int km_survey(const struct km_vm *vm, double total_s, int stop_fd, struct km_survey *s,
-	      struct km_err *err)
+int km_survey(const struct km_vm *vm, double total_s, double stream_bytes_per_s, int stop_fd,
+	      struct km_survey *s, struct km_err *err)
 {
 	struct survey *y = calloc(1, sizeof(*y));
 	int rc;
@@ -251,6 +300,8 @@ int km_survey(const struct km_vm *vm, double total_s, int stop_fd, struct km_sur
 		rc = all_looks(y, total_s, stop_fd, err);
 	if (!rc)
 		rc = conclude(y, total_s, s, err);
+	if (!rc)
+		rc = calibrate(vm, y, stream_bytes_per_s, &s->costs, err);
 	km_guestmem_close(y->mem);
 	km_ledger_free(y->blocks);
 	free(y->part);

@@ -3,11 +3,13 @@
  * A look at a running guest's memory from outside: what its pages hold and how they change, by
  * samples that are spread over all of it.  It costs the guest nothing but the memory bandwidth of
  * reading 8,192 pages four times.  Pages that nobody has touched are there afterwards (at most
- * 32 MiB), and a write of what was there already is not seen.
+ * 36 MiB), and a write of what was there already is not seen.  Afterwards it is measured with some
+ * of them what a page costs (calibrate.h).
  */
 #ifndef KM_SURVEY_H
 #define KM_SURVEY_H
 
+#include "calibrate.h"
 #include "fit.h"
 #include "model.h"
 
@@ -16,10 +18,11 @@ struct km_survey {
 	unsigned int samples;
 	double seconds;
 	struct km_reh_guest guest;
+	struct km_costs costs;
 };
 
 /* Takes a little more than total_s, or until stop_fd becomes readable: -ECANCELED. */
-int km_survey(const struct km_vm *vm, double total_s, int stop_fd, struct km_survey *s,
-	      struct km_err *err);
+int km_survey(const struct km_vm *vm, double total_s, double stream_bytes_per_s, int stop_fd,
+	      struct km_survey *s, struct km_err *err);
 
 #endif

@@ -17,6 +17,8 @@ const char *km_figure_label(enum km_figure figure)
 		[KM_FIGURE_TOTAL_MS] = "total time",
 		[KM_FIGURE_PAUSE_MS] = "pause",
 		[KM_FIGURE_WIRE_BYTES] = "on the wire",
+		[KM_FIGURE_SOURCE_CPU_MS] = "CPU here",
+		[KM_FIGURE_DESTINATION_CPU_MS] = "CPU there",
 	};
 
 	return labels[figure];
@@ -41,6 +43,7 @@ json_t *km_json_foretold(const struct km_foretold *f)
 	km_j_put(o, "moved", km_j_number(f->moved));
 	for (unsigned int i = 0; i < KM_FIGURES; i++)
 		km_j_put(o, km_figure_name(i), f->can_be_moved ? range(&f->range[i]) : json_null());
+	km_j_put(o, "cpus_busy", km_j_real(f->cpus_busy));
 	km_j_put(o, "needed_bytes_per_s",
 		 f->needed_bytes_per_s > 0 ? km_j_real(f->needed_bytes_per_s) : json_null());
 	return o;
@@ -67,7 +70,9 @@ void km_text_foretold(FILE *f, const struct km_foretold *is)
 {
 	const struct km_interval *total = &is->range[KM_FIGURE_TOTAL_MS],
 				 *pause = &is->range[KM_FIGURE_PAUSE_MS],
-				 *wire = &is->range[KM_FIGURE_WIRE_BYTES];
+				 *wire = &is->range[KM_FIGURE_WIRE_BYTES],
+				 *here = &is->range[KM_FIGURE_SOURCE_CPU_MS],
+				 *there = &is->range[KM_FIGURE_DESTINATION_CPU_MS];
 	char likely[KM_UNIT_MAX], low[KM_UNIT_MAX], high[KM_UNIT_MAX];
 
 	fprintf(f, "link         %s/s, %s; %u streams\n",
@@ -79,6 +84,9 @@ void km_text_foretold(FILE *f, const struct km_foretold *is)
 	fprintf(f, "pause        %.0f ms (%.0f to %.0f)\n", pause->likely, pause->low, pause->high);
 	fprintf(f, "over the link %s (%s to %s)\n", km_fmt_bytes(likely, wire->likely),
 		km_fmt_bytes(low, wire->low), km_fmt_bytes(high, wire->high));
+	fprintf(f, "CPU time     %.1f s here (%.1f to %.1f), %.1f s there (%.1f to %.1f)\n",
+		here->likely / 1e3, here->low / 1e3, here->high / 1e3, there->likely / 1e3,
+		there->low / 1e3, there->high / 1e3);
 }
 
 void km_text_goal(FILE *f, const struct km_foretold *is)
@@ -103,12 +111,15 @@ void km_text_goal(FILE *f, const struct km_foretold *is)
 		fprintf(f, "no link would do, but --on-stall throttle may\n");
 }
 
+/* 0: it is not known, or there was none, as of the pause of a guest that stood still. */
 static void compare(FILE *f, const struct km_foretold *is, enum km_figure figure, double was)
 {
 	const struct km_interval *r = &is->range[figure];
 	char low[KM_UNIT_MAX], likely[KM_UNIT_MAX], high[KM_UNIT_MAX], is_now[KM_UNIT_MAX];
 	const char *where = was < r->low ? "below" : was > r->high ? "above" : "inside";
 
+	if (!(was > 0))
+		return;
 	fprintf(f, "    %-11s %10s %10s %10s %10s  %s\n", km_figure_label(figure),
 		km_fmt_figure(low, figure, r->low), km_fmt_figure(likely, figure, r->likely),
 		km_fmt_figure(high, figure, r->high), km_fmt_figure(is_now, figure, was), where);
@@ -131,7 +142,8 @@ void km_text_compared(FILE *f, const struct km_run *r)
 	}
 	fprintf(f, "    %-11s %10s %10s %10s %10s\n", "", "low", "likely", "high", "outcome");
 	compare(f, is, KM_FIGURE_TOTAL_MS, r->total_ms);
-	if (r->pause_ms > 0)
-		compare(f, is, KM_FIGURE_PAUSE_MS, r->pause_ms);
+	compare(f, is, KM_FIGURE_PAUSE_MS, r->pause_ms);
 	compare(f, is, KM_FIGURE_WIRE_BYTES, (double)r->c.wire_bytes);
+	compare(f, is, KM_FIGURE_SOURCE_CPU_MS, r->source_cpu_ms);
+	compare(f, is, KM_FIGURE_DESTINATION_CPU_MS, r->destination_cpu_ms);
 }

@@ -87,6 +87,16 @@ static json_t *guest(const struct km_reh_guest *g)
 	return list;
 }
 
+/* km_cost() is for writing, too. */
+static json_t *costs(struct km_costs c)
+{
+	json_t *o = json_object();
+
+	for (size_t i = 0; i < KM_COSTS; i++)
+		km_j_put(o, km_cost_name(i), km_j_real(*km_cost(&c, i)));
+	return o;
+}
+
 json_t *km_json_plan(const struct km_plan *p)
 {
 	struct sum s = sum_up(&p->survey.guest);
@@ -112,6 +122,11 @@ json_t *km_json_plan(const struct km_plan *p)
 	km_j_put(o, "link_bytes_per_s", km_j_real(p->link_bytes_per_s));
 	km_j_put(o, "link_by", km_j_text(p->link_by));
 	km_j_put(o, "streams", km_j_number(p->streams));
+	km_j_put(o, "encrypted", json_boolean(p->tls));
+	km_j_put(o, "same_host", json_boolean(p->same_host));
+	km_j_put(o, "cpus", km_j_number(p->cpus));
+	km_j_put(o, "cpus_free", km_j_real(p->cpus_free));
+	km_j_put(o, "costs", costs(p->survey.costs));
 	km_j_put(goal, "max_pause_ms", km_j_number(p->goal.max_pause_ms));
 	km_j_put(goal, "deadline_ms",
 		 p->goal.deadline_ms ? km_j_number(p->goal.deadline_ms) : json_null());
