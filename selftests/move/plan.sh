@@ -75,7 +75,7 @@ by_look() {
 			grep -q '^link  *47.7 MiB/s, by --bandwidth; 2 streams$' "$a/run.err" &&
 			grep -q '^goal  *a pause of 100 ms: ' "$a/run.err" &&
 			grep -q '^  foretold  *for a link of 47.7 MiB/s, by --bandwidth; ' "$a/run.out" &&
-			[ "$(grep -cE '^    (total time|pause|on the wire) .* (inside|above|below)$' "$a/run.out")" = 3 ] &&
+			[ "$(grep -cE '^    (total time|pause|on the wire|CPU (here|there)) .* (inside|above|below)$' "$a/run.out")" = 5 ] &&
 			ok=0
 	fi
 	[ $ok = 0 ] || { errors; sed 's/^/# /' "$a/run.out"; }

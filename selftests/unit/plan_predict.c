@@ -27,7 +27,8 @@ static struct km_reh_guest guest_of(uint64_t pages, double per_s)
 						.write_bytes = 4096 } } };
 }
 
-static struct km_prediction predict(struct km_reh_guest g, double link)
+static struct km_prediction predict_for(struct km_reh_guest g, double link,
+					const struct km_reh_goal *aim)
 {
 	struct km_reh_hosts hosts = {
 		.link_bytes_per_s = link,
@@ -39,14 +40,20 @@ static struct km_prediction predict(struct km_reh_guest g, double link)
 	struct km_prediction p;
 
 	km_predict_hosts(&hosts);
-	if (km_predict(&g, &hosts, &goal, &p))
+	if (km_predict(&g, &hosts, aim, &p))
 		memset(&p, 0, sizeof(p));
 	return p;
 }
 
+static struct km_prediction predict(struct km_reh_guest g, double link)
+{
+	return predict_for(g, link, &goal);
+}
+
 static void interval(bool *ok)
 {
-	struct km_prediction p = predict(guest_of(100000, 0.1), LINK);
+	const struct km_reh_goal easy = { .max_pause_ms = 500 };
+	struct km_prediction p = predict_for(guest_of(100000, 0.1), LINK, &easy);
 	const struct km_interval *total = &p.range[KM_FIGURE_TOTAL_MS];
 
 	CHECK(p.likely.moved && p.moved == p.rehearsals && p.rehearsals > 4);
@@ -85,6 +92,35 @@ static void too_hot(bool *ok)
 	/* A thousand times. */
 	p = predict(guest_of(20000, 100 * LINK / 4096 / 2500), 1e6);
 	CHECK(!p.likely.moved && p.needed_bytes_per_s < 0);
+}
+
+/* It can be moved, and perhaps with a pause that is too long: then it is told what link would do. */
+static void too_long(bool *ok)
+{
+	unsigned int long_ones = 0, short_ones = 0;
+	const struct km_reh_goal shortest = { .max_pause_ms = 10 };
+	struct km_prediction p;
+
+	for (unsigned int ms = 60; ms <= 160; ms += 20) {
+		const struct km_reh_goal aim = { .max_pause_ms = ms };
+
+		p = predict_for(guest_of(100000, 0.1), LINK, &aim);
+		CHECK(p.likely.moved);
+		if (p.likely.pause_ms <= 1.1 * ms) {
+			short_ones++;
+			CHECK(!(p.needed_bytes_per_s > 0) && !(p.needed_bytes_per_s < 0));
+			continue;
+		}
+		long_ones++;
+		CHECK(p.needed_bytes_per_s > LINK);
+		p = predict_for(guest_of(100000, 0.1), p.needed_bytes_per_s, &aim);
+		CHECK(p.likely.moved && p.likely.pause_ms <= 1.1 * ms);
+	}
+	printf("# %u too long, %u not\n", long_ones, short_ones);
+	CHECK(long_ones && short_ones);
+	/* What a pause takes besides pages no link makes shorter. */
+	p = predict_for(guest_of(50000, 0), LINK, &shortest);
+	CHECK(p.likely.moved && p.likely.pause_ms > 11 && p.needed_bytes_per_s < 0);
 }
 
 /* What is printed holds the numbers, whatever they are. */
@@ -146,6 +182,7 @@ static const struct ktap_case cases[] = {
 	{ "the interval is around the likely one", interval },
 	{ "large guests are rehearsed as small ones", scaled },
 	{ "what link a guest would need", too_hot },
+	{ "what link a short pause would need", too_long },
 	{ "as text and as JSON", printed },
 };
 KTAP_MAIN(cases)

@@ -572,7 +572,16 @@ static void goal(bool *ok)
 	f->moved = 8;
 	CHECK(goal_is("goal         a pause of 100 ms: can be met, but not by much\n"));
 	f->max_pause_ms = 40;
-	CHECK(goal_is("goal         a pause of 40 ms: probably more\n"));
+	f->needed_bytes_per_s = 250e6;
+	CHECK(goal_is(
+		"goal         a pause of 40 ms: probably more; a link of 238 MiB/s would do\n"));
+	f->needed_bytes_per_s = -1;
+	f->cpus = 1.5;
+	f->cpus_busy = 0.95;
+	CHECK(goal_is(
+		"goal         a pause of 40 ms: probably more; no link would do, as 1.5 free CPUs "
+		"are too few\n"));
+	f->cpus_busy = 0.5;
 	f->can_be_moved = false;
 	f->needed_bytes_per_s = 250e6;
 	CHECK(goal_is("goal         can't be met: a link of 238 MiB/s would do, or --on-stall "

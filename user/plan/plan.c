@@ -5,16 +5,51 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include "../ctl/knet.h"
 #include "../host/cpuuse.h"
 #include "../host/nic.h"
 
 /* Of a link's bits those that carry content: Ethernet, IP, TCP and TLS take the rest. */
 #define CONTENT 0.94
 
+/* Who dirties: seldom harvested, since all that counts is how much of it is whose. */
+#define HARVEST_MS 1000
+
+/* NULL: it can't be told, and why. */
+static struct km_knet *begin_tracking(struct km_plan *p, pid_t vmm)
+{
+	struct km_err why = { 0 };
+	struct km_knet *k;
+	int rc = km_knet_open(&k, &why);
+
+	if (!rc)
+		rc = km_knet_attach(k, vmm, &why);
+	if (!rc)
+		rc = km_knet_track(k, true, HARVEST_MS, &why);
+	if (!rc)
+		return k;
+	snprintf(p->why_no_vcpus, sizeof(p->why_no_vcpus), "%s", why.text);
+	km_knet_close(k);
+	return NULL;
+}
+
+static void end_tracking(struct km_plan *p, struct km_knet *k)
+{
+	struct km_err why = { 0 };
+
+	if (!k)
+		return;
+	p->vcpus_known = !km_knet_dirty(k, &p->dirty, &why);
+	if (!p->vcpus_known)
+		snprintf(p->why_no_vcpus, sizeof(p->why_no_vcpus), "%s", why.text);
+	km_knet_close(k);
+}
+
 int km_plan_look(struct km_plan *p, const struct km_vm *vm, double seconds, int stop_fd,
 		 struct km_err *err)
 {
 	struct km_cpuuse before, after;
+	struct km_knet *k;
 	int rc;
 
 	if (!vm->qmp[0])
@@ -24,12 +59,14 @@ int km_plan_look(struct km_plan *p, const struct km_vm *vm, double seconds, int 
 	snprintf(p->uuid, sizeof(p->uuid), "%s", vm->uuid);
 	p->ram_bytes = vm->ram_bytes;
 	p->taken_s = time(NULL);
+	k = begin_tracking(p, vm->pid);
 	rc = km_cpuuse_read(&before, err);
 	if (!rc)
 		rc = km_survey(vm, seconds, p->link_bytes_per_s / p->streams, stop_fd, &p->survey,
 			       err);
 	if (!rc)
 		rc = km_cpuuse_read(&after, err);
+	end_tracking(p, k);
 	if (rc)
 		return rc;
 	p->cpus = after.cpus;

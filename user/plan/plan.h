@@ -16,6 +16,9 @@ struct km_plan {
 	uint64_t ram_bytes;
 	int64_t taken_s; /* Unix time of the look at the guest */
 	struct km_survey survey;
+	bool vcpus_known; /* by kmigrate.ko: */
+	struct km_dirty dirty;
+	char why_no_vcpus[KM_ERR_MAX];
 	double link_bytes_per_s; /* 0 = not known yet */
 	char link_by[64];	 /* how that is known */
 	bool tls, same_host;	 /* as the move has it */
@@ -26,7 +29,8 @@ struct km_plan {
 	struct km_prediction is;
 };
 
-/* Looks at the guest for so long, or until stop_fd becomes readable: -ECANCELED.  link_bytes_per_s
+/* Looks at the guest for so long, with kmigrate.ko, which has the guest log what it dirties
+ * meanwhile, if that is there; or until stop_fd becomes readable: -ECANCELED.  link_bytes_per_s
  * and streams are known. */
 int km_plan_look(struct km_plan *p, const struct km_vm *vm, double seconds, int stop_fd,
 		 struct km_err *err);

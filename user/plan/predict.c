@@ -115,6 +115,11 @@ static void widen_all(struct km_prediction *p, const struct km_reh_result *r, bo
 		widen(&p->range[f], of[f], first);
 }
 
+static bool met(const struct km_reh_result *r, const struct km_reh_goal *goal)
+{
+	return r->moved && r->pause_ms <= goal->max_pause_ms * KM_PREDICT_AS_GOOD_AS;
+}
+
 /* Up to the next power of two, and then three times the half of what is between. */
 static int search(const struct km_reh_guest *guest, const struct km_reh_hosts *hosts,
 		  const struct km_reh_goal *goal, struct km_prediction *p)
@@ -127,9 +132,9 @@ static int search(const struct km_reh_guest *guest, const struct km_reh_hosts *h
 	for (unsigned int i = 0; !rc && (!(high > 0) ? v.link <= SEARCH_MAX : i < SEARCH_STEPS);
 	     i++) {
 		rc = rehearse(guest, hosts, goal, &v, &r);
-		if (r.moved && !(high > 0))
+		if (met(&r, goal) && !(high > 0))
 			i = 0;
-		*(r.moved ? &high : &low) = v.link;
+		*(met(&r, goal) ? &high : &low) = v.link;
 		v.link = high > 0 ? (low + high) / 2 : 2 * v.link;
 	}
 	p->needed_bytes_per_s = high > 0 ? hosts->link_bytes_per_s * high : -1;
@@ -158,5 +163,5 @@ int km_predict(const struct km_reh_guest *guest, const struct km_reh_hosts *host
 		widen_all(p, &r, !i);
 		p->moved++;
 	}
-	return rc;
+	return rc || met(&p->likely, goal) ? rc : search(guest, hosts, goal, p);
 }

@@ -19,10 +19,13 @@ struct km_prediction {
 	struct km_reh_result likely; /* its pages and bytes are the guest's, not a smaller one's */
 	unsigned int rehearsals, moved;	      /* of which so many ended within the deadline */
 	struct km_interval range[KM_FIGURES]; /* of those */
-	/* The slowest link by which it would probably be moved, 0: the one there is is enough;
+	/* The slowest link by which the goal would probably be met, 0: the one there is is enough;
 	 * < 0: none that is up to 64 times as fast. */
 	double needed_bytes_per_s;
 };
+
+/* A pause that is longer by this part has met its goal: it is an aim, and no bound. */
+#define KM_PREDICT_AS_GOOD_AS 1.1
 
 /* Fills in what the two hosts do besides what pages cost. */
 void km_predict_hosts(struct km_reh_hosts *h);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zstd.h>
@@ -195,6 +196,28 @@ static int all_looks(struct survey *y, double total_s, int stop_fd, struct km_er
 	return rc;
 }
 
+/* The part that decides, in QEMU's words and the guest's. */
+static void find_hot(const struct survey *y, struct km_survey *s)
+{
+	struct km_hot_part parts[PARTS];
+	const struct km_hot_part *where = &s->hot.where;
+
+	for (unsigned int i = 0; i < y->parts; i++)
+		parts[i] = (struct km_hot_part){ y->part[i].block, y->part[i].first,
+						 y->part[i].seen->pages };
+	km_hot_find(&s->guest, parts, y->parts, &s->hot);
+	s->hot_gpa = UINT64_MAX;
+	snprintf(s->hot_block, sizeof(s->hot_block), "%.127s",
+		 km_ledger_block_name(y->blocks, where->block));
+	for (unsigned int i = 0; i < y->where.n; i++) {
+		const struct km_block *b = &y->where.b[i];
+
+		if (!strcmp(b->name, km_ledger_block_name(y->blocks, where->block)) &&
+		    b->gpa != UINT64_MAX)
+			s->hot_gpa = b->gpa + where->first * KM_PAGE_SIZE;
+	}
+}
+
 static int conclude(struct survey *y, double total_s, struct km_survey *s, struct km_err *err)
 {
 	for (unsigned int i = 0; i < y->parts; i++) {
@@ -207,6 +230,7 @@ static int conclude(struct survey *y, double total_s, struct km_survey *s, struc
 			s->reachable_pages += p->seen->pages;
 	}
 	km_fit(y->seen, y->parts, total_s, &s->guest);
+	find_hot(y, s);
 	return s->samples ? 0 : km_err_set(err, -EACCES, "none of the guest's memory can be read");
 }
 

@@ -11,6 +11,7 @@
 
 #include "calibrate.h"
 #include "fit.h"
+#include "hot.h"
 #include "model.h"
 
 struct km_survey {
@@ -19,6 +20,9 @@ struct km_survey {
 	double seconds;
 	struct km_reh_guest guest;
 	struct km_costs costs;
+	struct km_hot hot;
+	char hot_block[KM_NAME_MAX]; /* QEMU's name of its block */
+	uint64_t hot_gpa;	     /* guest-physical; UINT64_MAX = not known */
 };
 
 /* Takes a little more than total_s, or until stop_fd becomes readable: -ECANCELED. */

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "foretold.h"
 
+#include "../plan/predict.h"
 #include "jsonval.h"
 
-/* A pause that is longer by this part has met its goal: it is an aim, and no bound. */
-#define AS_GOOD_AS 1.1
+/* The part of the CPUs from which on they are short. */
+#define BUSY 0.9
 
 char *km_fmt_figure(char buf[KM_UNIT_MAX], enum km_figure figure, double v)
 {
@@ -89,26 +90,39 @@ void km_text_foretold(FILE *f, const struct km_foretold *is)
 		there->low / 1e3, there->high / 1e3);
 }
 
+/* What it would take: a faster link, or what else stands in the way. */
+static void text_needs(FILE *f, const struct km_foretold *is)
+{
+	char rate[KM_UNIT_MAX];
+
+	if (is->needed_bytes_per_s > 0)
+		fprintf(f, "a link of %s/s would do", km_fmt_bytes(rate, is->needed_bytes_per_s));
+	else if (is->cpus_busy > BUSY)
+		fprintf(f, "no link would do, as %.1f free CPUs are too few", is->cpus);
+	else
+		fprintf(f, "no link would do");
+}
+
 void km_text_goal(FILE *f, const struct km_foretold *is)
 {
 	double pause_ms = is->range[KM_FIGURE_PAUSE_MS].likely;
-	char rate[KM_UNIT_MAX];
 
-	if (is->can_be_moved && pause_ms <= is->max_pause_ms * AS_GOOD_AS) {
+	if (is->can_be_moved && pause_ms <= is->max_pause_ms * KM_PREDICT_AS_GOOD_AS) {
 		fprintf(f, "goal         a pause of %u ms: can be met%s\n", is->max_pause_ms,
 			is->moved < is->rehearsals ? ", but not by much" : "");
 		return;
 	}
 	if (is->can_be_moved) {
-		fprintf(f, "goal         a pause of %u ms: probably more\n", is->max_pause_ms);
+		fprintf(f, "goal         a pause of %u ms: probably more; ", is->max_pause_ms);
+		text_needs(f, is);
+		fputc('\n', f);
 		return;
 	}
 	fprintf(f, "goal         can't be met%s: ", is->deadline_ms ? " within the deadline" : "");
-	if (is->needed_bytes_per_s > 0)
-		fprintf(f, "a link of %s/s would do, or --on-stall throttle\n",
-			km_fmt_bytes(rate, is->needed_bytes_per_s));
-	else
-		fprintf(f, "no link would do, but --on-stall throttle may\n");
+	text_needs(f, is);
+	fprintf(f, "%s\n",
+		is->needed_bytes_per_s > 0 ? ", or --on-stall throttle" :
+					     ", but --on-stall throttle may");
 }
 
 /* 0: it is not known, or there was none, as of the pause of a guest that stood still. */

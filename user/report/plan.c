@@ -6,6 +6,7 @@
 #include "foretold.h"
 #include "jsonval.h"
 #include "report.h"
+#include "strategy.h"
 #include "units.h"
 
 #define BAR	    40	/* columns */
@@ -119,6 +120,9 @@ json_t *km_json_plan(const struct km_plan *p)
 	km_j_put(seen, "written_pages", km_j_real(s.written));
 	km_j_put(seen, "writes_per_s", km_j_real(s.writes));
 	km_j_put(o, "seen", seen);
+	km_j_put(o, "hottest", km_json_hottest(p));
+	km_j_put(o, "dirtied_by_vcpu", km_json_plan_vcpus(p));
+	km_j_put(o, "why_no_vcpus", km_j_text_or_null(p->why_no_vcpus));
 	km_j_put(o, "link_bytes_per_s", km_j_real(p->link_bytes_per_s));
 	km_j_put(o, "link_by", km_j_text(p->link_by));
 	km_j_put(o, "streams", km_j_number(p->streams));
@@ -131,6 +135,7 @@ json_t *km_json_plan(const struct km_plan *p)
 	km_j_put(goal, "deadline_ms",
 		 p->goal.deadline_ms ? km_j_number(p->goal.deadline_ms) : json_null());
 	km_j_put(o, "goal", goal);
+	km_j_put(o, "strategy", km_json_strategy(p));
 	km_j_put(o, "prediction", prediction(p, &f));
 	km_j_put(o, "guest", guest(&p->survey.guest));
 	return o;
@@ -160,29 +165,6 @@ static void text_guest(FILE *f, const struct km_plan *p)
 		fprintf(f,
 			"             of %.0f %% of RAM only: the rest can't be read from outside\n",
 			100.0 * (double)p->survey.reachable_pages / (double)p->survey.pages);
-}
-
-/* Which part decides: the one with the most bytes a second to send again. */
-static void text_worst(FILE *f, const struct km_plan *p)
-{
-	const struct km_reh_guest *g = &p->survey.guest;
-	char at[KM_UNIT_MAX], size[KM_UNIT_MAX], rate[KM_UNIT_MAX];
-	uint64_t first = 0, worst_at = 0;
-	unsigned int worst = 0;
-
-	for (unsigned int i = 0; i < g->regions; i++) {
-		if (g->region[i].writes_per_s > g->region[worst].writes_per_s) {
-			worst = i;
-			worst_at = first;
-		}
-		first += g->region[i].pages;
-	}
-	if (!g->regions || g->region[worst].writes_per_s < WORKS_LEAST)
-		return;
-	fprintf(f, "decides      %s of RAM at %s: %s writes/s, %u bytes each\n",
-		km_fmt_bytes(size, (double)g->region[worst].pages * KM_PAGE_SIZE),
-		km_fmt_bytes(at, (double)worst_at * KM_PAGE_SIZE),
-		km_fmt_count(rate, g->region[worst].writes_per_s), g->region[worst].write_bytes);
 }
 
 static void text_rounds(FILE *f, const struct km_reh_result *r)
@@ -218,7 +200,8 @@ void km_text_plan(FILE *f, const struct km_plan *p)
 
 	km_plan_foretell(p, p->taken_s, &is);
 	text_guest(f, p);
-	text_worst(f, p);
+	km_text_decides(f, p);
+	km_text_strategy(f, p);
 	km_text_foretold(f, &is);
 	text_rounds(f, &p->is.likely);
 	km_text_goal(f, &is);
