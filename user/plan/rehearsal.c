@@ -102,11 +102,14 @@ static void take_in(struct rehearsal *s, bool zero)
 {
 	const struct km_costs *c = &s->hosts->costs;
 
-	km_reh_qemu_works(s, s->hosts->qemu_page_ns + (zero ? c->scan : c->hand));
-	if (zero)
+	if (zero) {
+		km_reh_qemu_works(s, s->hosts->qemu_page_ns + c->scan, 0);
 		km_reh_work(s, KM_REH_SOURCE, &s->main, c->note);
-	else
-		km_reh_work(s, KM_REH_SOURCE, &s->channels, c->take_in + c->note);
+	} else {
+		km_reh_qemu_works(s, s->hosts->qemu_page_ns, s->hosts->qemu_other_ns + c->hand);
+		km_reh_work(s, KM_REH_SOURCE, &s->channels,
+			    c->take_in + c->note + s->hosts->threads_ns);
+	}
 }
 
 static bool all_can(const struct rehearsal *s)

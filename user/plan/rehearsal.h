@@ -41,11 +41,14 @@ struct km_reh_hosts {
 	double link_bytes_per_s, rtt_ms;
 	struct km_costs costs; /* at both ends */
 	bool tls;
-	double cpus;	     /* that a move may have, of each host's */
-	bool same_host;	     /* both ends have these together */
-	double qemu_page_ns; /* of QEMU's migration thread, besides what costs have of it */
-	double setup_ms;     /* before the first page */
-	double other_ms;     /* of a pause, besides pages */
+	double cpus;	/* that a move may have, of each host's */
+	bool same_host; /* both ends have these together */
+	/* Of the source's QEMU, besides what costs have of it: its migration thread; all others, for
+	 * a page with content. */
+	double qemu_page_ns, qemu_other_ns;
+	double threads_ns; /* of the source's kmigrate for one: its threads wake each other */
+	double setup_ms;   /* before the first page */
+	double other_ms;   /* of a pause, besides pages */
 	/* CPU time of each kmigrate besides pages: once; of each second. */
 	double setup_cpu_ms, idle_cpu_ms;
 	unsigned int streams;

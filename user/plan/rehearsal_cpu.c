@@ -55,10 +55,10 @@ void km_reh_work(struct rehearsal *s, enum km_reh_end end, struct reh_thread *t,
 	s->r->cpu_ms[end] += ns / 1e6;
 }
 
-void km_reh_qemu_works(struct rehearsal *s, double ns)
+void km_reh_qemu_works(struct rehearsal *s, double ns, double other_ns)
 {
 	s->qemu.left_ns -= ns;
-	use(s, KM_REH_SOURCE, ns);
+	use(s, KM_REH_SOURCE, ns + other_ns);
 }
 
 double km_reh_busy(const struct rehearsal *s)

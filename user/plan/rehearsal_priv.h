@@ -92,8 +92,8 @@ struct rehearsal {
 void km_reh_cpus_step(struct rehearsal *s);
 bool km_reh_can(const struct rehearsal *s, enum km_reh_end end, const struct reh_thread *t);
 void km_reh_work(struct rehearsal *s, enum km_reh_end end, struct reh_thread *t, double ns);
-/* QEMU's, which is nobody's of kmigrate. */
-void km_reh_qemu_works(struct rehearsal *s, double ns);
+/* QEMU's migration thread, and its others, which are nobody's of kmigrate. */
+void km_reh_qemu_works(struct rehearsal *s, double ns, double other_ns);
 /* The part of its CPUs' time that the busier host has used. */
 double km_reh_busy(const struct rehearsal *s);
 /* How much longer than its CPU time something takes. */
