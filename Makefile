@@ -60,7 +60,7 @@ DEBUG_DEPS := bc flex bison libelf-dev
 TEST_DEPS := man-db dkms valgrind python3-yaml python3-jsonschema bochs bochs-term bpftrace openssh-client openssh-server faketime gnutls-bin chromium poppler-utils qemu-utils
 
 .PHONY: all user bpf module no-module faults install uninstall unit-tests fuzz check check-unit \
-	check-pml check-faults check-debug-kernel bench bench-dirty bench-hold bench-trace bench-ledger bench-plan bench-drain demo deps demo-deps debug-deps help clean
+	check-pml check-faults check-debug-kernel bench bench-dirty bench-hold bench-trace bench-ledger bench-plan bench-drain bench-check demo deps demo-deps debug-deps help clean
 all: user $(if $(KDIRS),module,no-module)
 
 user: $(BUILD)/kmigrate
@@ -171,6 +171,10 @@ $(BUILD)/selftests/bench/ledger: selftests/bench/ledger.c $(BUILD)/libkmigrate.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -o $@ $< $(BUILD)/libkmigrate.a $(LDLIBS)
 
+# RUNS=10 of check over ssh.
+bench-check: user
+	@selftests/bench/check
+
 # HOSTS=, VMS=, DRAIN=, SEED=: another fleet.
 bench-drain: user
 	@selftests/plan/bench
@@ -209,6 +213,7 @@ help:
 	@echo "make bench-ledger  what the ledger of a move costs a page, up to 1 TiB (BENCH=--json)"
 	@echo "make bench-plan  how true predictions of moves are (WORKLOADS=, LINKS=, RUNS=; an hour)"
 	@echo "make bench-drain   how long planning takes for a fleet of 50,000 guests (HOSTS=, VMS=, DRAIN=)"
+	@echo "make bench-check how long kmigrate check takes, over ssh (RUNS=)"
 	@echo "make check-unit  the fast ones: no root, no KVM"
 	@echo "make demo        two hosts, a Linux guest that moves between them (as root)"
 	@echo "make deps        install what building and testing needs (apt)"
