@@ -9,7 +9,7 @@
 
 /* Seen of moves between two QEMUs on one machine (make bench, README). */
 #define RTT_MS	      0.3
-#define SETUP_MS      600
+#define SETUP_MS      300
 #define OTHER_MS      20
 #define QEMU_PAGE_NS  2700
 /* Both QEMUs of a guest that stood still took 20 us a page by QEMU's own pre-copy: the source's
