@@ -108,11 +108,13 @@ static void serve(struct fake *f, int fd)
 	char line[4096], answer[2048], id[32];
 	socklen_t len = sizeof(struct ucred);
 	struct ucred peer;
+	bool dies = false;
 
 	fake_hello(f, fd);
 	for (int n = 1; n < COMMANDS_MAX && !fake_read(f, fd, line, sizeof(line), id); n++) {
-		bool done, dies = n == qemu.kill_at;
+		bool done;
 
+		dies = n == qemu.kill_at;
 		if (dies && qemu.before)
 			break;
 		done = obey(line, answer, sizeof(answer));
@@ -124,7 +126,7 @@ static void serve(struct fake *f, int fd)
 			fake_say(fd,
 				 "{\"error\":{\"class\":\"GenericError\",\"desc\":\"no\"}}\r\n");
 	}
-	if (qemu.kill_at && !getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len))
+	if (dies && !getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len))
 		kill(peer.pid, SIGKILL);
 }
 
