@@ -202,7 +202,9 @@ static int killed_at(int n, bool before)
 	if (!client)
 		_exit(!clean(&f));
 	waitpid(client, &status, 0);
+	fake_stop(&f);
 	qemu.kill_at = 0;
+	fake_start(&f, serve);
 	well = clean(&f) && all_gone() && qemu.running;
 	fake_stop(&f);
 	return WIFEXITED(status) ? -1 : well;
