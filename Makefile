@@ -60,7 +60,7 @@ DEBUG_DEPS := bc flex bison libelf-dev
 TEST_DEPS := man-db dkms valgrind python3-yaml python3-jsonschema bochs bochs-term bpftrace openssh-client openssh-server faketime gnutls-bin chromium poppler-utils qemu-utils
 
 .PHONY: all user bpf module no-module faults install uninstall unit-tests fuzz check check-unit \
-	check-pml check-faults check-debug-kernel bench bench-dirty bench-hold bench-trace bench-ledger bench-plan bench-drain bench-check demo deps demo-deps debug-deps help clean
+	check-pml check-faults check-debug-kernel bench bench-dirty bench-hold bench-trace bench-ledger bench-zerocopy bench-plan bench-drain bench-check demo deps demo-deps debug-deps help clean
 all: user $(if $(KDIRS),module,no-module)
 
 user: $(BUILD)/kmigrate
@@ -167,7 +167,10 @@ bench-dirty bench-hold bench-trace: bench-%:
 
 bench-ledger: $(BUILD)/selftests/bench/ledger
 	@$< $(BENCH)
-$(BUILD)/selftests/bench/ledger: selftests/bench/ledger.c $(BUILD)/libkmigrate.a
+bench-zerocopy: $(BUILD)/selftests/bench/zerocopy
+	@selftests/bench/zerocopy $(BENCH)
+$(BUILD)/selftests/bench/ledger $(BUILD)/selftests/bench/zerocopy: \
+		$(BUILD)/selftests/bench/%: selftests/bench/%.c $(BUILD)/libkmigrate.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -o $@ $< $(BUILD)/libkmigrate.a $(LDLIBS)
 
@@ -211,6 +214,7 @@ help:
 	@echo "make bench-hold  how soon automatic holds are in force (BENCH='--count --json -k 6.1')"
 	@echo "make bench-trace what tracing costs a guest (BENCH='--count --json -k 6.1')"
 	@echo "make bench-ledger  what the ledger of a move costs a page, up to 1 TiB (BENCH=--json)"
+	@echo "make bench-zerocopy  what MSG_ZEROCOPY would save (BENCH='--json --quick')"
 	@echo "make bench-plan  how true predictions of moves are (WORKLOADS=, LINKS=, RUNS=; an hour)"
 	@echo "make bench-drain   how long planning takes for a fleet of 50,000 guests (HOSTS=, VMS=, DRAIN=)"
 	@echo "make bench-check how long kmigrate check takes, over ssh (RUNS=)"

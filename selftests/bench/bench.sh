@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # The benchmarks' machinery: two sections of `dirty`, a `hold` and a `trace`, all short, in
-# test hosts; and the ledger's, here.
+# test hosts; and the ledger's and that of MSG_ZEROCOPY, here.
 # What they find is not judged here, but that their verdicts are those that the figures ask for
 # (unit/verdict.c has the rule).
 set -u
@@ -38,7 +38,7 @@ summed_up() {
 		$(cat "$out/status") == if .missed > 0 then 1 elif .untold > 0 then 4 else 0 end"
 }
 
-plan 19
+plan 21
 mkdir -p "$out"
 check "dirty measures shares in a test host" measure "$here/dirty" --count --quick --json -k 6.1 shares
 check "a verdict for each row, by its interval" holds ".rows | length == 2 and
@@ -71,4 +71,8 @@ check "the ledger of a move is measured up to 1 TiB" measure make -s -C "$here/.
 	BENCH=--json
 check "it takes at most 0.6 % of the guest's memory" holds \
 	'.page_bytes > 16 and .page_bytes <= 0.006 * 4096 and (.sizes | length) == 4'
+check "MSG_ZEROCOPY is measured over two links" measure make -s -C "$here/../.." bench-zerocopy \
+	BENCH="--json --quick"
+check "it is worth having where a row says so" holds "(.rows | length == 4 and all(.pairs == 3)) and
+	$(cat "$out/status") == if any(.rows[]; .cpu_ratio < 0.9) then 1 else 0 end"
 finish

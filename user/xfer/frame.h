@@ -3,6 +3,15 @@
  * Messages on connections, TLS's or plain: whole messages in, whole messages out, checked
  * (wire.h).  Every wait is bounded: a peer that is silent for peer_ms is dead.
  *
+ * A message is copied into the socket, and not lent to it (MSG_ZEROCOPY).  With TLS it can't be: GnuTLS
+ * encrypts into memory of its own, and the kernel's TLS refuses the flag (net/tls/tls_sw.c,
+ * tls_sw_sendmsg()).  Nor straight from the guest's memory: a page that is written while it is sent, or
+ * sent again by TCP, is neither what the message's sum is of nor what the ledger takes to be there; if
+ * then its old content is written back it would be left out as the same (chooser.h).  So of three copies
+ * of a raw page, out of the guest, into the message, into the socket, the last could be saved, without
+ * TLS, if messages kept their memory until they are acknowledged.  `make bench-zerocopy` says whether
+ * that would pay: over loopback and veth it does not, since the kernel copies there after all.
+ *
  * A struct km_conn may be written by several threads (one lock) and read by one, at the same
  * time (tls.h).
  */
