@@ -14,7 +14,7 @@
 #include "xfer/pagesend.h"
 #include "xfer/tls.h"
 
-#define PATIENCE_MS  5000
+#define PATIENCE_MS  30000
 /* Of content, at the stream's speed; and at least and at most so many messages. */
 #define TRIAL_S	     0.1
 #define MESSAGES_MIN 2
