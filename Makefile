@@ -112,7 +112,7 @@ module:
 no-module:
 	@echo "the module is not built: $(strip $(NO_KDIR))" >&2
 
-# The tool with moments at which a test can stop it (user/xfer/fault.h).
+# The tool with moments at which a test can stop it (user/fault.h).
 faults:
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/faults DEFS=-DKM_FAULTS user
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # Attacks the commit (invariants I4 and I5): either kmigrate, or the destination's QEMU, is
-# killed or seems dead at each moment that matters (user/xfer/fault.h), and afterwards the
+# killed or seems dead at each moment that matters (user/fault.h), and afterwards the
 # guest runs at exactly one end, the one that run, status and resolve name.  All the time a
 # sampler watches that it never runs at both.
 #

@@ -6,7 +6,7 @@
 # must be so at the destination before it runs there (--pin keep, relax, none).
 #
 # One guest goes from QEMU to QEMU; run and receive stop themselves at the moments at which
-# they are looked at (user/xfer/fault.h).
+# they are looked at (user/fault.h).
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib"

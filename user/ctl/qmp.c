@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-#include "../xfer/fault.h"
+#include "../fault.h"
 #include "unixsock.h"
 
 /* The largest answers are query-qmp-schema (200 KB) and HMP dumps. */
