@@ -48,10 +48,12 @@ check "1:2:4:8 seen within 5 %, observed and driven" holds \
 check "the exit status is what was missed, or can't be told" summed_up
 check "it observes, and unloads the module for what it compares with" measure \
 	"$here/dirty" --count --quick --json -k 6.12 observe
-# Instructions differ by less than the precision that is asked of the control, even so few.
-check "the control has no verdict, and holds: the others have theirs" holds ".rows |
+# Instructions differ by less than the precision that is asked of the control, even so few; but
+# two pairs may well differ by more than the tenth of it to which they must be alike.
+check "the control has no verdict, the others have theirs if it holds" holds ".rows |
 	length == 3 and (.[0] | has(\"verdict\") | not) and (.[0] | .low > 0.99 and .high < 1.01) and
-	(.[1:] | all(.wanted == 1.03 and $by_interval))"
+	(.[0].low <= 1.001 and .[0].high >= 0.999) as \$alike | .[1:] | all(.wanted == 1.03 and
+	if \$alike then $by_interval else .verdict == \"can't tell\" end)"
 check "the exit status is what was missed, or can't be told, again" summed_up
 check "an unknown section: one line, exit 2" refuses 2 'observe, drive' "$here/dirty" nonsense
 check "an unknown kernel: one line, exit 2" refuses 2 '6\.1' "$here/dirty" -k 5.10
