@@ -8,10 +8,12 @@ unset MAKEFLAGS MFLAGS MAKELEVEL
 # kselftest's runner preloads stdbuf's library, and ASan insists on being the first.
 unset LD_PRELOAD
 
+# One at a time in a folder: asan.sh and fuzz.sh have the same.
 build() { # BUILD SANITIZERS TARGET...
 	local dir=$1 san=$2
 	shift 2
-	make -s -j"$(nproc)" BUILD="$dir" CFLAGS='-O1 -g' SAN="$san" "$@" >&2 || exit 1
+	mkdir -p "$dir"
+	flock "$dir/.lock" make -s -j"$(nproc)" BUILD="$dir" CFLAGS='-O1 -g' SAN="$san" "$@" >&2 || exit 1
 }
 
 # Whether a program that does nothing runs with it: a container may forbid what a
