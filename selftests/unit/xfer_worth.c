@@ -45,9 +45,10 @@ static void pass(struct sim *s, double ns)
 	s->queued = s->queued > drained ? s->queued - drained : 0;
 }
 
-static void send_one(struct sim *s, const struct content *c)
+/* few: so many pages of it look light, and are not. */
+static void send_one(struct sim *s, const struct content *c, unsigned int few)
 {
-	unsigned int light = c->dense ? 0 : BATCH, dense = BATCH - light;
+	unsigned int light = c->dense ? few : BATCH, dense = BATCH - light;
 	struct km_worth_plan plan = { .level = KM_WORTH_RAW };
 	double bytes = BATCH * PAGE;
 
@@ -56,18 +57,19 @@ static void send_one(struct sim *s, const struct content *c)
 	if (km_worth_possible(&s->w))
 		plan = km_worth_choose(&s->w, light, dense);
 	if (plan.level != KM_WORTH_RAW && (light || plan.dense)) {
-		double ns = c->ns[plan.level] * BATCH;
+		unsigned int n = light + (plan.dense ? dense : 0);
+		double ns = c->ns[plan.level] * n;
 
 		if (c->ratio[plan.level] < 0.95)
 			bytes *= c->ratio[plan.level];
 		pass(s, ns * s->load);
 		s->codec_ns += ns;
-		s->packed += BATCH;
+		s->packed += n;
 		s->level[plan.level]++;
-		km_worth_packed(&s->w, plan,
-				&(struct km_worth_result){ light, dense, (uint64_t)bytes,
-							   (uint64_t)ns,
-							   (uint64_t)(ns * s->load) });
+		km_worth_packed(
+			&s->w, plan,
+			&(struct km_worth_result){ light, n - light, (uint64_t)(bytes * n / BATCH),
+						   (uint64_t)ns, (uint64_t)(ns * s->load) });
 	}
 	pass(s, PAGE_NS * s->load * bytes / PAGE);
 	km_worth_see(&s->w,
@@ -95,7 +97,7 @@ static void send(struct sim *s, const struct content *c, unsigned int pages)
 {
 	reset(s);
 	for (unsigned int i = 0; i < pages / BATCH; i++)
-		send_one(s, c);
+		send_one(s, c, 0);
 }
 
 static double took(const struct sim *s)
@@ -252,10 +254,10 @@ static void busy_host(bool *ok)
 	CHECK(s.packed < 0.02 * s.pages);
 	/* One that waits once is no busy host. */
 	s = start(25);
-	send_one(&s, &text);
+	send_one(&s, &text, 0);
 	s.load = 50;
 	while (!s.packed)
-		send_one(&s, &text);
+		send_one(&s, &text, 0);
 	s.load = 1;
 	send(&s, &text, 65536);
 	CHECK(s.packed > 0.99 * s.pages);
@@ -273,6 +275,18 @@ static void cut_link(bool *ok)
 	send(&s, &text, 65536);
 	send(&s, &text, 65536);
 	CHECK(s.packed <= 0);
+}
+
+/* Text that comes after noise of which a few pages look as if they would compress. */
+static void few_light(bool *ok)
+{
+	struct sim s = start(25);
+
+	send(&s, &text, 8192);
+	for (unsigned int i = 0; i < 4000; i++)
+		send_one(&s, &noise, i % 4);
+	send(&s, &text, 8192);
+	CHECK(s.packed >= s.pages);
 }
 
 static void dense_pages(bool *ok)
@@ -318,6 +332,7 @@ static const struct ktap_case cases[] = {
 	{ "a sender that waits for pages goes on", idle_sender },
 	{ "a busy host", busy_host },
 	{ "a link that was cut is a fast one again", cut_link },
+	{ "noise, of which a few pages look light, changes nothing", few_light },
 	{ "pages that look dense", dense_pages },
 };
 KTAP_MAIN(cases)

@@ -20,7 +20,9 @@
 #define GAP_FIRST  4
 #define GAP_MIN	   32
 #define GAP_MAX	   128
-#define DENSE_MIN  16 /* pages that tell something */
+/* Pages of one message that tell something: among dense ones a few look light by chance, and what
+ * becomes of those says nothing of others. */
+#define TELL_MIN   16
 #define DENSE_PAYS 0.9
 
 /*
@@ -154,9 +156,9 @@ struct km_worth_plan km_worth_choose(struct km_worth *w, unsigned int light, uns
 		return plan;
 	plan.level = best;
 	plan.dense = w->dense_too;
-	if ((light || plan.dense) && due(&w->trial))
+	if ((light >= TELL_MIN || plan.dense) && due(&w->trial))
 		plan.level = other_level(w, best);
-	if (dense >= DENSE_MIN && due(&w->dense_trial)) {
+	if (dense >= TELL_MIN && due(&w->dense_trial)) {
 		plan.dense = true;
 		if (plan.level == KM_WORTH_RAW)
 			plan.level = 0;
@@ -174,10 +176,10 @@ void km_worth_packed(struct km_worth *w, struct km_worth_plan plan, const struct
 	struct km_worth_level *l = &w->level[plan.level < 0 ? 0 : plan.level];
 	double light = r->light, n = light + r->dense, ratio;
 
-	if (plan.level == KM_WORTH_RAW || n < 1)
+	if (plan.level == KM_WORTH_RAW || n < TELL_MIN)
 		return;
 	ratio = (double)r->bytes / PAGE / n;
-	if (r->dense >= DENSE_MIN) {
+	if (r->dense >= TELL_MIN) {
 		/* Light pages do as they did; the rest is the dense ones'. */
 		double of_light = light * (l->known ? l->ratio : guess.ratio);
 		double of_dense = ((double)r->bytes / PAGE - of_light) / r->dense;
