@@ -130,7 +130,7 @@ higher() {
 
 # From here on the receiver is behind a link of 400 pages a second, and the guest writes the
 # same 1024 pages again and again, ten times as fast if it is let: more than the relay's backlog
-# (128 to 512 pages, pace.c) and the pause have room for, on a busy machine, too. Whole pages,
+# (64 to 512 pages, pace.c) and the pause have room for, on a busy machine, too. Whole pages,
 # since of small writes only what has changed is sent (differ.h), and that the link can carry.
 slow_link() {
 	modprobe -a veth sch_tbf && ip netns add slow &&

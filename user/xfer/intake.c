@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "bytes.h"
+#include "cond.h"
 #include "drain.h"
 #include "move.h"
 #include "multifd.h"
@@ -67,16 +68,29 @@ static int list_page(struct km_move *m, struct km_page p, const uint8_t *data, s
 
 static bool has_room(struct km_move *m)
 {
-	return !m->broken && m->listed_content < m->content_until &&
-	       (m->listed_content < m->list_until || km_move_backlog(m) <= m->backlog_cap);
+	uint64_t content = m->listed_content + m->coming;
+
+	return !m->broken && content < m->content_until &&
+	       (content < m->list_until || km_move_backlog(m) + m->coming <= m->backlog_cap);
 }
 
 /* Back-pressure: QEMU's writes block meanwhile, so it can't believe that it is
- * nearly done.  Nor does it go far while the link is away. */
-static void wait_for_room(struct km_move *m)
+ * nearly done.  Nor does it go far while the link is away.  The pages for which
+ * there is room are coming from then on: what the other channels read counts, or
+ * each of them would bring a packet more, and a slow link carries one in 40 ms. */
+static void wait_for_room(struct km_move *m, unsigned int npages)
 {
-	while (!m->failed && !has_room(m))
-		km_move_wait(m, 50);
+	bool room;
+
+	do {
+		pthread_mutex_lock(&m->lock);
+		room = has_room(m);
+		if (room || m->failed)
+			m->coming += npages;
+		else
+			km_cond_wait_ms(&m->cond, &m->lock, 50);
+		pthread_mutex_unlock(&m->lock);
+	} while (!m->failed && !room);
 }
 
 static int take_packet(struct km_move *m, const struct km_multifd_packet *p, const uint8_t *payload,
@@ -105,7 +119,6 @@ static int channel_run(struct km_channel *c, uint8_t *payload, struct km_err *er
 	int rc;
 
 	for (;;) {
-		wait_for_room(m);
 		rc = km_read_full(c->fd, head, sizeof(head));
 		if (rc == -EPIPE && m->all_listed)
 			return 0;
@@ -115,10 +128,12 @@ static int channel_run(struct km_channel *c, uint8_t *payload, struct km_err *er
 		if (rc)
 			return rc;
 		if (p.npages) {
+			wait_for_room(m, p.npages);
 			rc = km_read_full(c->fd, payload, (size_t)p.npages * KM_PAGE_SIZE);
 			if (rc)
 				return km_err_set(err, rc, "a multifd packet broke off");
 			rc = take_packet(m, &p, payload, err);
+			m->coming -= p.npages;
 			if (rc)
 				return rc;
 		}
@@ -187,7 +202,7 @@ static int op_page(void *ctx, const char *block, uint64_t offset, const uint8_t 
 	if (++m->quiet_pages >= QUIET_PAGES || !has_room(m)) {
 		m->quiet_pages = 0;
 		km_move_wake(m);
-		wait_for_room(m);
+		wait_for_room(m, 0);
 	}
 	return rc ? km_move_fail(m, &err) : 0;
 }

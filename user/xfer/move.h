@@ -78,8 +78,9 @@ struct km_move {
 	uint64_t epoch;
 
 	/* What may be listed (pace.h): anything while less than the cap is listed and not applied;
-	 * else until list_until pages with content were. None after content_until of them. */
-	_Atomic uint64_t backlog_cap, list_until, content_until;
+	 * else until list_until pages with content were. None after content_until of them. Those
+	 * that a channel is reading are coming. */
+	_Atomic uint64_t backlog_cap, list_until, content_until, coming;
 	_Atomic uint64_t listed, listed_content, merged, sent, same, later, device_bytes;
 	_Atomic uint64_t lost; /* sent, not acknowledged when the link broke, and so sent again */
 	struct km_pagesend_counts pages;	  /* sent */

@@ -6,9 +6,9 @@
  * this is never needed to fill a 100 Gbit/s link with 1 ms round trips. */
 #define BACKLOG_UNKNOWN 512u
 #define BACKLOG_MAX	65536u
-/* On a slow link even that is more than a pause has room for. One packet more of each stream is
- * on its way when this is reached (intake.c). */
-#define BACKLOG_MIN	128u
+/* On a slow link even that is more than a pause has room for. One packet more is on its way when
+ * this is reached (intake.c). */
+#define BACKLOG_MIN	64u
 
 /* What a page costs is that of the last thousand or so. Less than this is believed of none: the
  * last pages may be of another kind. */
