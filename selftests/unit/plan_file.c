@@ -23,6 +23,7 @@ static void make(void)
 	plan->goal.max_pause_ms = 100;
 	plan->tls = true;
 	plan->cpus = 4;
+	plan->cpus = 4;
 	plan->cpus_free = 3.25;
 	for (size_t i = 0; i < KM_COSTS; i++)
 		*km_cost(&plan->survey.costs, i) = 100.5 + (double)i;
@@ -76,7 +77,7 @@ static void round_trip(bool *ok)
 	for (unsigned int i = 0; i < 3; i++)
 		CHECK(same_region(&again->survey.guest.region[i], &plan->survey.guest.region[i]));
 	CHECK(!memcmp(&again->survey.costs, &plan->survey.costs, sizeof(struct km_costs)));
-	CHECK(fabs(again->cpus_free - 3.25) < 1e-9);
+	CHECK(again->cpus == 4 && fabs(again->cpus_free - 3.25) < 1e-9);
 	again->tls = true; /* is not the file's to say */
 	/* And so the move is foretold as before. */
 	CHECK(!km_plan_rehearse(again, &plan->goal, 2, 50u << 20, &err));
@@ -171,6 +172,8 @@ static void altered(bool *ok)
 		  "link_bytes_per_s" },
 		{ "\"cpus_free\": 3.25", "\"cpus_free\": 0.0", "cpus_free" },
 		{ "\"cpus_free\": 3.25", "\"cpus_free\": null", "got null" },
+		{ "\"cpus\": 4", "\"cpus\": -4", "cpus" },
+		{ "\"cpus\": 4", "\"cpus\": 4.5", "integer" },
 		{ "\"costs\": {", "\"costs\": 7, \"x\": {", "costs.scan_ns" },
 		{ "\"unpack_ns\": 1", "\"unpack_ns\": -1", "costs.unpack_ns: must be 0 to" },
 		{ "\"tls_wake_ns\": ", "\"tls_wake_ns\": 2e9, \"x\": ",

@@ -120,13 +120,24 @@ int km_plan_link(struct km_plan *p, const struct km_plan_link *link, struct km_e
 	return rc;
 }
 
+/* What is not free is shared: the scheduler gives each thread that wants to run as much, and those
+ * of others are at least as many as the CPUs that they take. Of the move's, QEMU's and one a stream
+ * are busy when the CPUs set the pace: guests that kept one of two CPUs busy had 0.4 of one then. */
+static double cpus_for_move(const struct km_plan *p, unsigned int streams)
+{
+	double others = p->cpus - p->cpus_free, ours = 1 + (double)streams;
+	double share = p->cpus * ours / (ours + others);
+
+	return p->cpus > 0 && share > p->cpus_free ? share : p->cpus_free;
+}
+
 int km_plan_rehearse(struct km_plan *p, const struct km_reh_goal *goal, unsigned int streams,
 		     uint64_t delta_bytes, struct km_err *err)
 {
 	struct km_reh_hosts hosts = { .link_bytes_per_s = p->link_bytes_per_s,
 				      .costs = p->survey.costs,
 				      .tls = p->tls,
-				      .cpus = p->cpus_free,
+				      .cpus = cpus_for_move(p, streams),
 				      .same_host = p->same_host,
 				      .streams = streams,
 				      .delta_bytes = delta_bytes };

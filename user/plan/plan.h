@@ -22,7 +22,7 @@ struct km_plan {
 	double link_bytes_per_s; /* 0 = not known yet */
 	char link_by[64];	 /* how that is known */
 	bool tls, same_host;	 /* as the move has it */
-	unsigned int cpus;	 /* that kmigrate may run on */
+	unsigned int cpus;	 /* that kmigrate may run on; 0 = not known */
 	double cpus_free;	 /* of them, while the guest was looked at; the other host's, too */
 	struct km_reh_goal goal;
 	unsigned int streams;

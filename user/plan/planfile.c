@@ -82,18 +82,21 @@ static int copy(const char *key, const char *from, char *to, size_t size, struct
 static int read_plan(json_t *j, struct km_plan *p, struct km_err *err)
 {
 	const char *vm, *uuid = "";
-	json_int_t ram, taken;
+	json_int_t ram, taken, cpus;
 	json_t *guest, *uuid_j, *costs;
 	json_error_t why;
 	int rc;
 
-	if (json_unpack_ex(j, &why, 0, "{s:s, s:o, s:I, s:I, s:F, s:o, s:F, s:o}", "vm", &vm,
+	if (json_unpack_ex(j, &why, 0, "{s:s, s:o, s:I, s:I, s:F, s:o, s:F, s:o, s:I}", "vm", &vm,
 			   "uuid", &uuid_j, "ram_bytes", &ram, "taken_s", &taken,
 			   "link_bytes_per_s", &p->link_bytes_per_s, "guest", &guest, "cpus_free",
-			   &p->cpus_free, "costs", &costs))
+			   &p->cpus_free, "costs", &costs, "cpus", &cpus))
 		return km_err_set(err, -EINVAL, "not as kmigrate prints it: %.200s", why.text);
 	if (!in(p->cpus_free, CPUS_MIN, CPUS_MAX))
 		return km_err_set(err, -EINVAL, "cpus_free: is out of its range");
+	if (cpus < 0 || (double)cpus > CPUS_MAX)
+		return km_err_set(err, -EINVAL, "cpus: is out of its range");
+	p->cpus = (unsigned int)cpus;
 	if (ram < 0 || taken < 0 || !in(p->link_bytes_per_s, LINK_MIN, LINK_MAX) ||
 	    !(json_is_null(uuid_j) || json_is_string(uuid_j)))
 		return km_err_set(

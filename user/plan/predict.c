@@ -10,7 +10,8 @@
 /* Seen of moves between two QEMUs on one machine (make bench, README). */
 #define RTT_MS	      0.3
 #define SETUP_MS      300
-#define OTHER_MS      20
+/* As the guest's surroundings see it: hand-overs with next to no page took 10 to 20 ms. */
+#define OTHER_MS      13
 #define QEMU_PAGE_NS  2700
 /* Both QEMUs of a guest that stood still took 20 us a page by QEMU's own pre-copy: the source's
  * half, less its migration thread's. */
@@ -25,6 +26,8 @@ struct variant {
 	uint64_t seed;
 };
 
+/* The first AS_IS have the numbers as they are. */
+#define AS_IS 3
 static const struct variant variants[] = {
 	{ 1, 1, 1, 1 },	      { 1, 1, 1, 2 },	      { 1, 1, 1, 3 },
 	{ 0.9, 1, 1, 4 },     { 1.1, 1, 1, 5 },	      { 1, 0.75, 0.75, 6 },
@@ -150,27 +153,49 @@ static int search(const struct km_reh_guest *guest, const struct km_reh_hosts *h
 	return rc;
 }
 
+/* A pause depends on the moment at which QEMU looks: the one between the others' is the likely
+ * one. */
+static void set_likely(struct km_prediction *p, const struct km_reh_result as_is[AS_IS])
+{
+	unsigned int at = 0;
+
+	for (unsigned int i = 0; i < AS_IS; i++) {
+		unsigned int below = 0, above = 0;
+
+		for (unsigned int j = 0; j < AS_IS; j++) {
+			below += as_is[j].pause_ms < as_is[i].pause_ms;
+			above += as_is[j].pause_ms > as_is[i].pause_ms;
+		}
+		if (as_is[i].moved && below <= AS_IS / 2 && above <= AS_IS / 2)
+			at = i;
+	}
+	p->likely = as_is[at];
+	widen_all(p, &p->likely, true);
+}
+
 int km_predict(const struct km_reh_guest *guest, const struct km_reh_hosts *hosts,
 	       const struct km_reh_goal *goal, struct km_prediction *p)
 {
-	struct km_reh_result r;
+	struct km_reh_result r[VARIANTS];
 	int rc = 0;
 
 	memset(p, 0, sizeof(*p));
 	for (unsigned int i = 0; !rc && i < VARIANTS; i++) {
-		rc = rehearse(guest, hosts, goal, &variants[i], &r);
-		if (rc)
+		rc = rehearse(guest, hosts, goal, &variants[i], &r[i]);
+		p->rehearsals += !rc;
+		if (rc || (!i && !r[0].moved)) /* the others would tell no more */
 			break;
-		p->rehearsals++;
-		if (!i)
-			p->likely = r;
-		if (!r.moved) {
-			if (!i) /* the others would tell no more */
-				return search(guest, hosts, goal, p);
-			continue;
-		}
-		widen_all(p, &r, !i);
-		p->moved++;
+		p->moved += r[i].moved;
 	}
-	return rc || met(&p->likely, goal) ? rc : search(guest, hosts, goal, p);
+	if (rc)
+		return rc;
+	if (!r[0].moved) {
+		p->likely = r[0];
+		return search(guest, hosts, goal, p);
+	}
+	set_likely(p, r);
+	for (unsigned int i = 0; i < VARIANTS; i++)
+		if (r[i].moved)
+			widen_all(p, &r[i], false);
+	return met(&p->likely, goal) ? 0 : search(guest, hosts, goal, p);
 }

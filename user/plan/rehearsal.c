@@ -10,8 +10,11 @@
 #define PAUSE_MOST_MS 600e3 /* a longer one is no move */
 #define LOOK_MS	      100.0 /* QEMU at its throughput; the relay at QEMU */
 #define LINK_LOOK_MS  20.0
-#define ROUNDS_MAX    8 /* that are no smaller than the smallest */
-#define ZERO_BYTES    9 /* of a zero page on QEMU's main channel */
+#define ROUNDS_MAX    8	  /* that are no smaller than the smallest */
+#define ZERO_BYTES    9	  /* of a zero page on QEMU's main channel */
+#define ITERATION_MS  50  /* ram_save_iterate(), MAX_WAIT */
+#define PACKET_PAGES  128 /* of multifd, for which the relay has room or not (intake.c) */
+#define SOCKET_PAGES  52  /* that a channel's socket takes before it is read (pace.c) */
 
 static void free_all(struct rehearsal *s)
 {
@@ -91,10 +94,20 @@ static bool few(const struct rehearsal *s)
 	return !s->bitmap.members || (double)s->bitmap.members * KM_PAGE_SIZE < most;
 }
 
+/* Of what is listed and not sent, what the relay has not seen: it waits in QEMU's sockets when the
+ * relay takes no more. */
+static uint64_t unread(const struct rehearsal *s)
+{
+	uint64_t most = (uint64_t)s->hosts->streams * SOCKET_PAGES, backlog = km_reh_backlog(s);
+
+	return backlog < most ? backlog : most;
+}
+
 static bool room(const struct rehearsal *s)
 {
 	return s->content_listed < s->content_until &&
-	       (km_reh_backlog(s) <= s->backlog_cap || s->content_listed < s->list_until);
+	       (km_reh_backlog(s) - unread(s) <= s->backlog_cap ||
+		s->content_listed < s->list_until);
 }
 
 /* Zero pages go by the main channel, the others by multifd's. */
@@ -126,6 +139,7 @@ static void hand_over(struct rehearsal *s, uint64_t page)
 		       km_sum_handed(km_reh_sum(&s->guest, page)));
 	s->handed_bytes += s->guest.content[page] ? KM_PAGE_SIZE : ZERO_BYTES;
 	s->content_listed += s->guest.content[page] != 0;
+	s->packet_left -= s->guest.content[page] != 0;
 	s->cursor = page + 1;
 	s->listed++;
 	s->r->listed_pages++;
@@ -143,23 +157,43 @@ static bool at_threshold(struct rehearsal *s)
 	return false;
 }
 
+/* Between two iterations only: migration_iteration_run(). */
+static bool stops(struct rehearsal *s)
+{
+	if (s->guest.stopped || s->iterates)
+		return false;
+	s->guest.stopped = at_threshold(s);
+	s->iterates = !s->guest.stopped;
+	s->iterates_until_ms = s->now_ms + ITERATION_MS;
+	return s->guest.stopped;
+}
+
+/* What is listed is flushed then: multifd_send_sync_main(). */
+static void end_iteration(struct rehearsal *s)
+{
+	s->iterates = false;
+	s->packet_left = 0;
+}
+
 static void qemu_step(struct rehearsal *s)
 {
 	while (all_can(s) && !s->listed_all) {
 		uint64_t page;
 
-		if (!s->guest.stopped && at_threshold(s)) {
-			s->guest.stopped = true;
+		if (stops(s))
 			return;
-		}
-		if (!room(s))
+		if (!s->packet_left && !room(s))
 			break;
+		if (!s->packet_left)
+			s->packet_left = PACKET_PAGES;
 		page = km_bits_next(&s->bitmap, s->cursor);
 		if (page != KM_BITS_NONE)
 			hand_over(s, page);
 		else
 			s->cursor = 0;
 		s->remaining = s->bitmap.members;
+		if (!s->remaining || s->now_ms >= s->iterates_until_ms)
+			end_iteration(s);
 		s->listed_all = s->guest.stopped && !s->bitmap.members;
 	}
 }
@@ -189,7 +223,7 @@ static void steer(struct rehearsal *s, unsigned int *cooled)
 		km_pace_round(&s->pace);
 	}
 	*cooled = s->r->rounds;
-	s->limit_ms = km_pace_downtime_ms(&s->pace, km_reh_backlog(s), pause);
+	s->limit_ms = km_pace_downtime_ms(&s->pace, km_reh_backlog(s) - unread(s), pause);
 }
 
 static void see_link(struct rehearsal *s)

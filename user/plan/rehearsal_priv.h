@@ -61,6 +61,9 @@ struct rehearsal {
 	/* QEMU's */
 	struct km_bits bitmap;
 	uint64_t cursor;
+	double iterates_until_ms;
+	bool iterates;			   /* it does not look at the threshold */
+	unsigned int packet_left;	   /* pages for which there was room */
 	uint64_t handed_bytes, seen_bytes; /* now and at its last look */
 	struct reh_thread qemu;
 	double qemu_bytes_per_s; /* by its last look */
