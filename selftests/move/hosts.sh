@@ -18,7 +18,7 @@ moves() { # KERNEL KIND MOVES NAME, then options of pair
 }
 
 plan 3
-make -s -C "$here/../guest" >&2 || exit 1
+make -s -C "$here/../guest" >&2 && "$here/../vm/kernels" 6.12 >&2 || exit 1 # the guest's, too
 for kernel in 6.1 6.12; do
 	module=$("$here/../vm/kmodule" $kernel) &&
 		fakefreq=$("$here/../kmod/fakefreq/build" $kernel) || exit 1
