@@ -6,13 +6,13 @@
 #include "report/plan.h"
 
 /* A cost of each kind. */
-#define COSTS                                                                                      \
-	"\"cpus_free\":1.5,\"costs\":{\"scan_ns\":1,\"hand_ns\":2,\"take_in_ns\":3,\"note_ns\":4," \
-	"\"read_first_ns\":5,\"read_again_ns\":6,\"delta_ns\":7,\"pack_fast_ns\":8,\"pack_ns\":9," \
-	"\"pack_hard_ns\":1e1,\"write_first_ns\":11,\"write_again_ns\":12,\"unpack_ns\":13,"       \
-	"\"plain_send_name_ns\":14,\"plain_recv_name_ns\":15,\"plain_send_byte_ns\":0.1,"          \
-	"\"plain_recv_byte_ns\":0.2,\"plain_wake_ns\":0,\"tls_send_name_ns\":18,"                  \
-	"\"tls_recv_name_ns\":19,\"tls_send_byte_ns\":0.3,\"tls_recv_byte_ns\":0.4,"               \
+#define COSTS                                                                                                 \
+	"\"cpus\":2,\"cpus_free\":1.5,\"costs\":{\"scan_ns\":1,\"hand_ns\":2,\"take_in_ns\":3,\"note_ns\":4," \
+	"\"read_first_ns\":5,\"read_again_ns\":6,\"delta_ns\":7,\"pack_fast_ns\":8,\"pack_ns\":9,"            \
+	"\"pack_hard_ns\":1e1,\"write_first_ns\":11,\"write_again_ns\":12,\"unpack_ns\":13,"                  \
+	"\"plain_send_name_ns\":14,\"plain_recv_name_ns\":15,\"plain_send_byte_ns\":0.1,"                     \
+	"\"plain_recv_byte_ns\":0.2,\"plain_wake_ns\":0,\"tls_send_name_ns\":18,"                             \
+	"\"tls_recv_name_ns\":19,\"tls_send_byte_ns\":0.3,\"tls_recv_byte_ns\":0.4,"                          \
 	"\"tls_wake_ns\":22},"
 
 size_t fuzz_seed(unsigned int i, uint8_t buf[FUZZ_MAX])
