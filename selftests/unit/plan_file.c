@@ -23,7 +23,6 @@ static void make(void)
 	plan->goal.max_pause_ms = 100;
 	plan->tls = true;
 	plan->cpus = 4;
-	plan->cpus = 4;
 	plan->cpus_free = 3.25;
 	for (size_t i = 0; i < KM_COSTS; i++)
 		*km_cost(&plan->survey.costs, i) = 100.5 + (double)i;
@@ -83,6 +82,32 @@ static void round_trip(bool *ok)
 	CHECK(!km_plan_rehearse(again, &plan->goal, 2, 50u << 20, &err));
 	CHECK(!memcmp(&again->is, &first, sizeof(first)));
 	free(text);
+}
+
+static double total_ms(unsigned int cpus, double cpus_free)
+{
+	struct km_err err;
+
+	plan->cpus = cpus;
+	plan->cpus_free = cpus_free;
+	if (km_plan_rehearse(plan, &plan->goal, 2, 0, &err) || !plan->is.likely.moved)
+		abort();
+	return plan->is.likely.total_ms;
+}
+
+/* CPUs that others use are shared with them, and not out of reach. */
+static void cpus(bool *ok)
+{
+	make();
+	plan->link_bytes_per_s = 1e10;
+	for (size_t i = 0; i < KM_COSTS; i++)
+		*km_cost(&plan->survey.costs, i) *= 20;
+	CHECK(total_ms(2, 0.5) <
+	      0.8 * total_ms(0, 0.5)); /* 0: it is not known how many there are */
+	CHECK(total_ms(2, 0.5) > total_ms(2, 2));
+	CHECK(total_ms(64, 60) <= total_ms(0, 60)); /* more are free than its share */
+	/* As a file may say. */
+	CHECK(total_ms(2, 5) <= total_ms(0, 5) && total_ms(2, 5) >= total_ms(0, 5));
 }
 
 /* With another goal or a slower link it is another prediction. */
@@ -279,6 +304,7 @@ static const struct ktap_case cases[] = {
 	{ "printed and read, it foretells the same", round_trip },
 	{ "for another goal and another link it is rehearsed again", other_goal },
 	{ "who says how fast the link is", links },
+	{ "CPUs: free ones, and a share of the others", cpus },
 	{ "truncated anywhere", truncated },
 	{ "one thing is wrong", altered },
 	{ "too many regions", too_many },

@@ -2,6 +2,7 @@
 #include "plan.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -125,7 +126,7 @@ int km_plan_link(struct km_plan *p, const struct km_plan_link *link, struct km_e
  * are busy when the CPUs set the pace: guests that kept one of two CPUs busy had 0.4 of one then. */
 static double cpus_for_move(const struct km_plan *p, unsigned int streams)
 {
-	double others = p->cpus - p->cpus_free, ours = 1 + (double)streams;
+	double others = fmax(p->cpus - p->cpus_free, 0), ours = 1 + (double)streams;
 	double share = p->cpus * ours / (ours + others);
 
 	return p->cpus > 0 && share > p->cpus_free ? share : p->cpus_free;
