@@ -20,9 +20,7 @@
 #define GAP_FIRST  4
 #define GAP_MIN	   32
 #define GAP_MAX	   128
-/* Pages of one message that tell something: among dense ones a few look light by chance, and what
- * becomes of those says nothing of others. */
-#define TELL_MIN   16
+#define TELL_MIN   16 /* pages of a message that tell something */
 #define DENSE_PAYS 0.9
 
 /*

@@ -17,7 +17,8 @@
  * What packing costs and leaves is known of what was packed.  While it doesn't pay, the fourth
  * message is packed to see and then one in 32, ever fewer down to one in 128 (16,384 pages); while
  * it does, another level is tried as often.  Pages that look dense (dense.h) are not packed; whether they should
- * be after all is tried as often, too.
+ * be after all is tried as often, too.  Fewer than 16 pages of a message tell nothing: among dense
+ * ones a few look light by chance.
  */
 #ifndef KM_WORTH_H
 #define KM_WORTH_H
