@@ -124,11 +124,12 @@ one_stream() {
 	done_with $? "one stream is reset"
 }
 
+# The acknowledgements first: TCP has something to say again, and of that it is told of the route.
 one_vanishes() {
-	local old
-	begin_move && old=$(ports) &&
-		ip rule add pref 100 to "$address" ipproto tcp sport "$(tail -1 <<<"$old")" blackhole &&
-		moved 1
+	local stream
+	begin_move && stream=$(ports | tail -1) &&
+		ip -n "$ns" rule add pref 100 ipproto tcp dport "$stream" blackhole && sleep 0.3 &&
+		ip rule add pref 100 to "$address" ipproto tcp sport "$stream" blackhole && moved 1
 	done_with $? "one stream's packets vanish"
 }
 

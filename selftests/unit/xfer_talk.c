@@ -198,6 +198,16 @@ static void broken_meanwhile(bool *ok)
 	close_ends(&e);
 }
 
+/* What Linux says of a connection whose packets have no way: of each it is redialled. */
+static void no_route(bool *ok)
+{
+	static const int of_route[] = { EINVAL, EACCES, EHOSTUNREACH, ENETUNREACH };
+
+	for (size_t i = 0; i < sizeof(of_route) / sizeof(*of_route); i++)
+		CHECK(km_conn_broke(km_socket_error(of_route[i])));
+	CHECK(!km_conn_broke(km_socket_error(ENOMEM)) && km_socket_error(EAGAIN) == -EAGAIN);
+}
+
 static const struct ktap_case cases[] = {
 	{ "talk: what was not heard is said again, once", said_again },
 	{ "talk: at random", any_order },
@@ -205,5 +215,6 @@ static const struct ktap_case cases[] = {
 	{ "talk: so much is kept, and no more", bounded },
 	{ "talk: nothing is kept where no link is redialled", not_kept },
 	{ "talk: the connection breaks in the midst of a word", broken_meanwhile },
+	{ "talk: a route that is a black hole is a link that broke", no_route },
 };
 KTAP_MAIN(cases)

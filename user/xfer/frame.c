@@ -176,6 +176,16 @@ int km_conn_unread(const struct km_conn *c)
 	return c->tls ? n + (int)km_tls_unread(c->tls) : n;
 }
 
+int km_socket_error(int e)
+{
+	/*
+	 * Of a connection that was open, inet_sk_rebuild_header() says by these that the route has
+	 * become a black hole's or is prohibited (fib_props[]), and tcp_write_err() has them
+	 * instead of ETIMEDOUT.
+	 */
+	return e == EINVAL || e == EACCES ? -EHOSTUNREACH : -e;
+}
+
 int km_read_full(int fd, void *buf, size_t len)
 {
 	uint8_t *p = buf;
@@ -186,7 +196,7 @@ int km_read_full(int fd, void *buf, size_t len)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return errno == EAGAIN ? -ETIMEDOUT : -errno;
+			return errno == EAGAIN ? -ETIMEDOUT : km_socket_error(errno);
 		if (!n)
 			return -EPIPE;
 		p += n;
@@ -204,7 +214,7 @@ int km_writev_full(int fd, struct iovec *iov, int n)
 		if (w < 0 && errno == EINTR)
 			continue;
 		if (w < 0)
-			return errno == EAGAIN ? -ETIMEDOUT : -errno;
+			return errno == EAGAIN ? -ETIMEDOUT : km_socket_error(errno);
 		while (n && (size_t)w >= iov->iov_len) {
 			w -= (ssize_t)iov->iov_len;
 			iov++;

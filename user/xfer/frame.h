@@ -63,6 +63,8 @@ int km_send(struct km_conn *c, enum km_op op, uint64_t seq, const void *payload,
 int km_send_json(struct km_conn *c, enum km_op op, json_t *j, struct km_err *err); /* steals j */
 /* Such an error of sending or receiving is the link's, or the peer's end, and not what was said. */
 bool km_conn_broke(int rc);
+/* This errno of an open connection's, as a negative code by which km_conn_broke() knows it. */
+int km_socket_error(int e);
 
 /* The payload is c->buf until the next call; a NUL follows it. PING is answered, if it asks. */
 int km_recv_any(struct km_conn *c, struct km_msg *m, struct km_err *err);

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include "clock.h"
+#include "frame.h"
 #include "tls_priv.h"
 #include "wire.h"
 
@@ -30,7 +31,7 @@ static ssize_t pull(gnutls_transport_ptr_t p, void *buf, size_t len)
 	if (n > 0)
 		return n;
 	if (!n || (errno != EAGAIN && errno != EINTR))
-		t->end = n ? -errno : -ECONNRESET;
+		t->end = n ? km_socket_error(errno) : -ECONNRESET;
 	errno = EAGAIN;
 	return -1;
 }
@@ -146,7 +147,7 @@ static int flush_some(struct km_tls *t)
 	while (o->sent < o->len) {
 		n = send(t->fd, o->buf + o->sent, o->len - o->sent, MSG_NOSIGNAL | MSG_DONTWAIT);
 		if (n < 0 && errno != EINTR)
-			return -errno;
+			return km_socket_error(errno);
 		if (n > 0) {
 			o->sent += (size_t)n;
 			atomic_fetch_add(&t->wrote, (uint64_t)n);
