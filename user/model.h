@@ -434,6 +434,7 @@ struct km_run {
 	struct km_stall_facts stall;
 	struct km_disks_facts disks;
 	struct km_verify verify;
+	bool source_died;		/* its QEMU, when the destination had all of the guest */
 	unsigned int redials;		/* times that the link broke and came back */
 	double redial_ms;		/* that it was away */
 	bool link_away;			/* it is */

@@ -27,6 +27,17 @@ kill_qemu() { # MOMENT-OF-RUN
 	over $? "destination's QEMU killed: $1"
 }
 
+# The source's, and the guest with it, but for what is at the destination: that is all of it. What
+# was to be compared can't be any more.
+kill_source() { # MOMENT-OF-RUN MOMENT-OF-RECEIVE [ARGUMENT OF RUN...]
+	local asks=("${@:3}") who
+	setup "$1" "$2"
+	who=$([ -n "$1" ] && echo $mover || echo $receiver)
+	stopped $who && kill -9 "$(cat "$a/pid")" && kill -CONT $who && ended 0 && at B && says moved &&
+		jq -e '.source_died and .outcome == "moved" and .held == null' "$a/run.json" >/dev/null
+	over $? "source's QEMU killed: $*"
+}
+
 # run seems dead for longer than receive's patience, and then goes on.
 stall_run() { # MOMENT WHERE JOURNAL EXIT
 	setup "$1" '' && stopped $mover && sleep 8 && kill -CONT $mover && ended "$4" && at "$2" &&
@@ -60,7 +71,7 @@ left_behind() { # MOMENT WHERE JOURNAL
 	over $? "run and its guard killed, then resolved: $1"
 }
 
-begin 22
+begin 25
 kill_run set-up A stayed
 kill_run stopped A stayed
 kill_run loaded A stayed
@@ -76,6 +87,9 @@ kill_receive running-said B moved 0
 kill_qemu set-up
 kill_qemu loaded
 kill_qemu decided
+kill_source loaded ''
+kill_source '' load-done
+kill_source loaded '' --verify
 stall_run loaded A stayed 1
 stall_run decided A stayed 1
 stall_run go-sent B moved 0

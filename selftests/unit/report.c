@@ -104,6 +104,25 @@ static void text_moved(bool *ok)
 	free(text);
 }
 
+static void source_died(bool *ok)
+{
+	char *text;
+	json_t *j;
+
+	moved();
+	j = km_json_run(&run);
+	CHECK(json_is_false(json_object_get(j, "source_died")));
+	json_decref(j);
+	run.source_died = true;
+	text = text_of(&run);
+	CHECK(strstr(text,
+		     "source      its QEMU died when the destination had all of the guest\n"));
+	free(text);
+	j = km_json_run(&run);
+	CHECK(json_is_true(json_object_get(j, "source_died")));
+	json_decref(j);
+}
+
 static void redialled(bool *ok)
 {
 	struct km_progress p;
@@ -603,6 +622,7 @@ static const struct ktap_case cases[] = {
 	{ "guests", guests },
 	{ "units", units },
 	{ "progress", progress },
+	{ "the source's QEMU died: text and JSON", source_died },
 	{ "redialled: text, JSON and progress", redialled },
 	{ "placement", placement },
 };

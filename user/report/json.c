@@ -180,6 +180,7 @@ json_t *km_json_run(const struct km_run *r)
 	km_j_put(o, "streams", km_j_number(r->streams));
 	km_j_put(o, "paths", paths(r));
 	km_j_put(o, "ram_bytes", km_j_number(r->ram_bytes));
+	km_j_put(o, "source_died", json_boolean(r->source_died));
 	km_j_put(o, "redials", km_j_number(r->redials));
 	km_j_put(o, "redialled_because", km_j_text_or_null(r->why_redialled));
 	km_j_put(o, "times", times(r));

@@ -292,6 +292,8 @@ void km_text_run(FILE *f, const struct km_run *r)
 	put_headline(f, r);
 	if (r->error[0])
 		line(f, "because", "%s", r->error);
+	if (r->source_died)
+		line(f, "source", "its QEMU died when the destination had all of the guest");
 	put_times(f, r);
 	put_bytes(f, r);
 	km_text_disks(f, &r->disks);

@@ -17,7 +17,8 @@
  * GO is sent every failure goes back (I4); after it none does (I5), except
  * when the destination answers that its QEMU is dead.  When GO's answer is lost
  * the destination is asked again (outcome.h); when this process is killed its
- * guard does the same (source_guard.c).
+ * guard does the same (source_guard.c).  A source QEMU that dies before it has completed, when
+ * the destination has all of the guest, counts as one that has (source_died.c).
  */
 #include <errno.h>
 #include <stdio.h>
@@ -36,10 +37,12 @@
 /* The source QEMU lets go of the guest. */
 static int complete(struct source *s, struct km_err *err)
 {
-	int rc = s->relay ? km_source_release_shut(s, err) : 0;
+	int rc = s->relay && !s->run->source_died ? km_source_release_shut(s, err) : 0;
 
-	while (!rc && !s->qemu_done)
+	while (!rc && !s->qemu_done && !s->run->source_died)
 		rc = km_source_cycle(s, err);
+	if (rc && km_source_died_whole(s))
+		rc = 0;
 	return rc ? rc : km_source_disks_sure(s, err);
 }
 
@@ -123,9 +126,13 @@ static int move(struct source *s, struct km_err *err)
 	km_fault("set-up");
 	while (!rc && !(s->loaded && (s->relay || s->qemu_done)))
 		rc = km_source_cycle(s, err);
+	if (rc && km_source_died_whole(s))
+		rc = 0;
 	km_fault("loaded");
-	if (!rc && s->o->verify && s->relay)
+	if (!rc && s->o->verify && s->relay && !s->run->source_died)
 		rc = km_source_verify(s, err);
+	if (rc && rc != -EILSEQ && km_source_died_whole(s))
+		rc = 0;
 	return rc ? rc : commit(s, err);
 }
 
@@ -190,7 +197,8 @@ static void finish(struct source *s, int rc, const struct km_err *err)
 	km_holding_end(&s->holding, &s->run->hold);
 	km_placing_end(&s->placing, &s->run->placed);
 	km_weight_end(&s->weight, &s->run->weight);
-	if (s->qmp && s->saved.caps && km_qmig_restore(s->qmp, &s->saved, &held))
+	if (s->qmp && s->saved.caps && !s->run->source_died &&
+	    km_qmig_restore(s->qmp, &s->saved, &held))
 		snprintf(s->run->held, sizeof(s->run->held), "%s", held.text);
 	if (rc)
 		cut_off_qemu(&s->m);
@@ -223,6 +231,8 @@ static void tear_down(struct source *s, const struct km_err *why)
 		km_conn_close(&m->control);
 	if (s->listen_fd > 0)
 		close(s->listen_fd);
+	if (s->qemu_fd >= 0)
+		close(s->qemu_fd);
 	km_rundir_remove(s->dir);
 	km_source_disks_free(s);
 	km_source_pins_free(s);
@@ -242,6 +252,7 @@ static void init(struct source *s, const struct km_source_opts *o, const struct 
 	s->t0 = km_now_ms();
 	run->throttle.wanted = km_source_may_throttle(s);
 	s->m.pid = vm->pid;
+	km_source_died_watch(s);
 	s->m.delta_bytes = o->delta_bytes;
 	km_talk_init(&s->m.talk, &s->m.control, s->relay && o->retry_ms);
 	s->m.backlog_cap = km_pace_backlog_pages(&s->pace, o->max_pause_ms);

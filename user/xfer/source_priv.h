@@ -16,6 +16,7 @@
  *   source_stall.c  what is done about a guest that can't be moved so
  *   source_disks.c  disks: shared, or mirrored first (source_disks.h)
  *   source_mirror.c those that are mirrored
+ *   source_died.c   its QEMU dies in the switch-over
  *   source_guard.c  what is left to do when this process is killed
  */
 #ifndef KM_SOURCE_PRIV_H
@@ -92,6 +93,7 @@ struct source {
 	char dir[64], why_dead[KM_ERR_MAX];
 	unsigned int dest_port;
 	int listen_fd;
+	int qemu_fd; /* a pidfd; < 0: none */
 	pthread_t control;
 
 	pthread_mutex_t rp_lock; /* rp, shut_allowed */
@@ -121,6 +123,11 @@ void km_source_redial_end(struct source *s, const struct km_err *why);
 void *km_source_control_main(void *arg);
 /* Lets the source QEMU have the return path's SHUT: it completes (retpath.h). */
 int km_source_release_shut(struct source *s, struct km_err *err);
+
+/* source_died.c: from the begin on; an error came: is it that QEMU has died, and is the guest whole
+ * at the destination? Waits for the one and the other. Says so in run->source_died. */
+void km_source_died_watch(struct source *s);
+bool km_source_died_whole(struct source *s);
 
 /* source_steer.c: one turn of the main loop, 2 to 20 ms. */
 int km_source_cycle(struct source *s, struct km_err *err);
