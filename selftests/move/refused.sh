@@ -213,10 +213,10 @@ fi
 # Whoever has the key can't have anything run here but what the rules allow.
 not_allowed() {
 	listening --replace "-no-reboot=-plugin" &&
-		refused 1 "the source's QEMU has -plugin, which is not allowed here" \
+		refused 3 "the source's QEMU has -plugin, which is not allowed here" \
 			--to "127.0.0.1:$port" && gone &&
 		listening --replace "$b/serial.log=/etc/serial.log" &&
-		refused 1 "the file /etc/serial.log is not allowed here" --to "127.0.0.1:$port" && gone
+		refused 3 "the file /etc/serial.log is not allowed here" --to "127.0.0.1:$port" && gone
 }
 not_allowed
 result $? "a command line that the destination's rules don't allow"
@@ -229,7 +229,7 @@ own_rules() {
 		bad_rules "line 1: begins with exe, option, file or run" && echo "option -m" >"$dir/rules" &&
 		chmod 666 "$dir/rules" && bad_rules "can be written by others" &&
 		chmod 600 "$dir/rules" && listening --allow "$dir/rules" &&
-		refused 1 "which is not allowed here" --to "127.0.0.1:$port" && gone
+		refused 3 "which is not allowed here" --to "127.0.0.1:$port" && gone
 }
 own_rules
 result $? "rules of one's own: missing, no rules, written by others, narrow"

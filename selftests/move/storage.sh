@@ -298,7 +298,7 @@ not_run() {
 	echo "file * !*/serial.log" >"$dir/rules"
 	fresh && mkdir -p "$b" && echo precious >"$b/d1" &&
 		receive "$a" "$b" --overwrite-disks --allow "$dir/rules" &&
-		go "$a" --to "$address:$port" "${asks[@]}" && ended 1 &&
+		go "$a" --to "$address:$port" "${asks[@]}" && ended 3 &&
 		says_line "the file .*/serial.log is not allowed here" &&
 		[ "$(cat "$b/d1")" = precious ] && [ ! -e "$b/d0" ] && at A && rm "$b/d1" &&
 		nothing_left && disks_sound "$a"

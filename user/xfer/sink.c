@@ -229,8 +229,8 @@ static void give_up(struct sink *s, struct km_err *err)
 	km_sink_disks_end(s, s->go); /* after GO it may have run, and written */
 	if (s->control.fd > 0)
 		km_send_json(&s->control, s->refused ? KM_OP_REFUSE : KM_OP_FAILED,
-			     json_pack("{s:s,s:b}", "error", err->text, "disks",
-				       s->refused == KM_REFUSED_DISKS),
+			     json_pack("{s:s,s:b}", "error", err->text, "pins",
+				       s->refused == KM_REFUSED_PINS),
 			     NULL);
 	if (s->journal.id[0])
 		journal(s, KM_STEP_STAYED, err->text, NULL);

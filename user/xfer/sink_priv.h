@@ -76,7 +76,8 @@ struct sink {
 	struct km_held held;
 	struct km_sink_pins *pins;   /* NULL: nothing is pinned at the source */
 	struct km_sink_disks *disks; /* NULL: the source has told of none */
-	enum { KM_REFUSED_NOT, KM_REFUSED_PINS, KM_REFUSED_DISKS } refused; /* can't be had here */
+	/* What can't be had here, or, RULES, may not. */
+	enum { KM_REFUSED_NOT, KM_REFUSED_PINS, KM_REFUSED_DISKS, KM_REFUSED_RULES } refused;
 	struct km_placing_wish place;
 	struct km_placing placing;
 	struct km_placed placed; /* QEMU's side of both: the watcher's while it lives */

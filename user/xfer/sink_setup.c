@@ -39,10 +39,14 @@ static int prepare_qemu(struct sink *s, const json_t *hello, struct km_err *err)
 		.append = &s->o->append,
 	};
 	const json_t *argv = json_object_get(hello, "argv");
+	int rc;
 
 	if (!wish.exe || !json_is_array(argv))
 		return km_err_set(err, -EPROTO, "HELLO without exe or argv");
-	return km_destqemu_prepare(&s->q, argv, &wish, err);
+	rc = km_destqemu_prepare(&s->q, argv, &wish, err);
+	if (rc == -EACCES)
+		s->refused = KM_REFUSED_RULES;
+	return rc;
 }
 
 /* Whatever can be known of the guest before anything is touched for it. */

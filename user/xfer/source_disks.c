@@ -106,12 +106,6 @@ int km_source_disks_answered(struct source *s, const json_t *welcome, struct km_
 	return rc;
 }
 
-int km_source_disks_refused(struct source *s, const char *why, struct km_err *err)
-{
-	s->run->refused = true;
-	return km_err_set(err, -ENOTSUP, "destination: %.400s", why);
-}
-
 unsigned int km_source_disks_count(const struct km_source_disks *k)
 {
 	unsigned int n = 0;

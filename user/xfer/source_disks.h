@@ -33,7 +33,6 @@ struct source;
 /* HELLO's part of it (NULL: there is none), and the answers. */
 int km_source_disks_offer(struct source *s, json_t **offer, struct km_err *err);
 int km_source_disks_answered(struct source *s, const json_t *welcome, struct km_err *err);
-int km_source_disks_refused(struct source *s, const char *why, struct km_err *err);
 
 /* Before QEMU migrates: returns when all that are mirrored are in sync. */
 int km_source_disks_mirror(struct source *s, struct km_err *err);

@@ -66,10 +66,11 @@ static int say_hello(struct source *s, struct km_err *err)
 	if (rc)
 		return rc;
 	text = km_msg_error(j, "refused the guest");
-	if (op == KM_OP_REFUSE && json_is_true(json_object_get(j, "disks")))
-		rc = km_source_disks_refused(s, text, err);
-	else if (op == KM_OP_REFUSE)
+	s->run->refused = op == KM_OP_REFUSE;
+	if (op == KM_OP_REFUSE && json_is_true(json_object_get(j, "pins")))
 		rc = km_source_pins_refused(s, text, err);
+	else if (op == KM_OP_REFUSE)
+		rc = km_err_set(err, -ENOTSUP, "destination: %.400s", text);
 	else if (op != KM_OP_WELCOME)
 		rc = km_err_set(err, -EREMOTEIO, "destination: %.400s", text);
 	else if (s->pinning_sent)
