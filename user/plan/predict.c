@@ -11,7 +11,7 @@
 #define RTT_MS	      0.3
 #define SETUP_MS      300
 /* As the guest's surroundings see it: hand-overs with next to no page took 10 to 20 ms. */
-#define OTHER_MS      13
+#define OTHER_MS      10
 #define QEMU_PAGE_NS  2700
 /* Both QEMUs of a guest that stood still took 20 us a page by QEMU's own pre-copy: the source's
  * half, less its migration thread's. */
