@@ -19,6 +19,8 @@
 #define DEBUGCON	0xe9
 #define PIC1		0x20
 #define PIC2		0xa0
+#define LAPIC_SVR	((volatile u32 *)0xfee000f0)
+#define LAPIC_LINT0	((volatile u32 *)0xfee00350)
 #define SLOW_MIPS	10	/* below it is an interpreter */
 #define CALIBRATE_MS	20
 
@@ -100,6 +102,10 @@ static void load_idt(void)
 
 static void pic_init(void)
 {
+	/* The PIC's interrupts pass through the local APIC: "virtual wire", MultiProcessor
+	 * Specification 1.4, 3.6.2.2. SeaBIOS does this, qboot doesn't. */
+	*LAPIC_SVR = 0x1ff;
+	*LAPIC_LINT0 = 0x700;
 	outb(PIC1, 0x11);
 	outb(PIC2, 0x11);
 	outb(PIC1 + 1, 0x20);		/* vectors 0x20.. and 0x28.. */
