@@ -438,6 +438,7 @@ struct km_run {
 	unsigned int redials;		/* times that the link broke and came back */
 	double redial_ms;		/* that it was away */
 	bool link_away;			/* it is */
+	bool qemu_silent;		/* the move has failed, and QEMU was asked in vain so far */
 	char why_redialled[KM_ERR_MAX]; /* the last time */
 	double total_ms;		/* first to last message */
 	double setup_ms;

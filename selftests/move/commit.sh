@@ -62,6 +62,24 @@ in_doubt() {
 	over $? "in doubt, then resolved: the guest had moved"
 }
 
+# The source's QEMU does not answer for longer than it is waited for, while the guest is wanted
+# back: it is not lost.
+stall_source() { # SIGNAL-TO-RUN
+	local qemu
+	setup stopped '' && stopped $mover && qemu=$(cat "$a/pid") && kill -STOP "$qemu" &&
+		kill "-$1" $mover && kill -CONT $mover && until_noted "QEMU does not answer" && kill -CONT "$qemu" &&
+		at A && says stayed
+	over $? "source's QEMU stalled, run gets SIG$1"
+}
+until_noted() { # TEXT
+	for _ in $(seq 300); do
+		! "$km" status --json | grep -q "$1" || return 0
+		sleep 0.2
+	done
+	echo "# no such note: $("$km" status --json)"
+	return 1
+}
+
 # Nobody is left to finish: run and its guard are both killed.
 left_behind() { # MOMENT WHERE JOURNAL
 	local id
@@ -71,7 +89,7 @@ left_behind() { # MOMENT WHERE JOURNAL
 	over $? "run and its guard killed, then resolved: $1"
 }
 
-begin 25
+begin 27
 kill_run set-up A stayed
 kill_run stopped A stayed
 kill_run loaded A stayed
@@ -96,5 +114,7 @@ stall_run go-sent B moved 0
 stall_receive fence
 stall_receive load-done
 in_doubt
+stall_source KILL
+stall_source INT
 left_behind completed A stayed
 finish

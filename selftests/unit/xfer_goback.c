@@ -8,6 +8,9 @@
 static struct {
 	const char *migration, *state;
 	unsigned int cancels, conts;
+	unsigned int deaf;     /* to so many questions of its status */
+	bool ends;	       /* its monitor, at such a one */
+	unsigned int patience; /* ours, when it does not answer */
 } qemu;
 
 static void serve(struct fake *f, int fd)
@@ -17,6 +20,10 @@ static void serve(struct fake *f, int fd)
 	fake_hello(f, fd);
 	while (!fake_read(f, fd, line, sizeof(line), id)) {
 		strcpy(value, "{}");
+		if (strstr(line, "\"query-status\"") && qemu.ends)
+			return;
+		if (strstr(line, "\"query-status\"") && qemu.deaf && qemu.deaf--)
+			continue;
 		if (strstr(line, "\"query-migrate\""))
 			snprintf(value, sizeof(value), "{\"status\": \"%s\"}", qemu.migration);
 		if (strstr(line, "\"query-status\""))
@@ -35,6 +42,12 @@ static void serve(struct fake *f, int fd)
 	}
 }
 
+static bool ask_on(void *ctx)
+{
+	(void)ctx;
+	return qemu.patience && qemu.patience--;
+}
+
 static enum km_outcome go_back(const char *migration, const char *state, bool was_running)
 {
 	enum km_outcome o = KM_OUT_DOUBT;
@@ -46,7 +59,7 @@ static enum km_outcome go_back(const char *migration, const char *state, bool wa
 	qemu.cancels = qemu.conts = 0;
 	fake_start(&f, serve);
 	if (!km_qmp_open(&q, f.path, 20000, NULL)) {
-		o = km_go_back(q, was_running);
+		o = km_go_back(q, was_running, ask_on, NULL);
 		km_qmp_close(q);
 	}
 	fake_stop(&f);
@@ -84,10 +97,31 @@ static void broken(bool *ok)
 	CHECK(!qemu.cancels && !qemu.conts);
 }
 
+/* It is asked again; the migration that goes on meanwhile is seen to. */
+static void silent(bool *ok)
+{
+	qemu.deaf = 1;
+	qemu.patience = 1;
+	CHECK(go_back("active", "running", true) == KM_OUT_STAYED);
+	CHECK(!qemu.deaf && !qemu.patience && qemu.cancels == 1);
+	qemu.deaf = 1;
+	CHECK(go_back("active", "running", true) == KM_OUT_DOUBT);
+	CHECK(!qemu.deaf && !qemu.cancels);
+}
+
+static void ended(bool *ok)
+{
+	qemu.ends = true;
+	CHECK(go_back("active", "running", true) == KM_OUT_LOST);
+	qemu.ends = false;
+}
+
 static const struct ktap_case cases[] = {
 	{ "back: a migration that is under way is cancelled", under_way },
 	{ "back: a guest that QEMU has let go of is told to go on", completed },
 	{ "back: one that somebody has paused is left so, and is not lost", paused },
 	{ "back: one that can't go on is lost", broken },
+	{ "back: a QEMU that does not answer is asked again, while one is patient", silent },
+	{ "back: one whose monitor ends is lost", ended },
 };
 KTAP_MAIN(cases)

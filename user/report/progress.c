@@ -69,6 +69,11 @@ static void format_line(char *buf, size_t size, const struct km_run *r, double e
 		return;
 	buf += n;
 	size -= (size_t)n;
+	if (r->qemu_silent) {
+		snprintf(buf, size,
+			 "  the move failed; QEMU does not answer: asked until it does or is gone");
+		return;
+	}
 	if (r->phase == KM_PHASE_SETUP) {
 		if (r->disks.copying)
 			snprintf(buf, size, "  %s", km_fmt_copying(copying, &r->disks));
@@ -102,7 +107,7 @@ void km_progress_show(struct km_progress *p, const struct km_run *r, double elap
 	double every = p->tty ? TTY_EVERY_MS : PLAIN_EVERY_MS;
 	char line[256];
 
-	if (p->last_ms >= 0 && r->phase == p->phase && r->link_away == p->away &&
+	if (p->last_ms >= 0 && r->phase == p->phase && r->link_away == p->away && !r->qemu_silent &&
 	    elapsed_ms - p->last_ms < every)
 		return;
 	p->last_ms = elapsed_ms;

@@ -1,21 +1,31 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "goback.h"
 
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
-static bool migrating(struct km_qmp *q)
+static bool is_live(const char *status)
 {
 	static const char *const live[] = { "setup",	  "active",	    "device",
 					    "cancelling", "pre-switchover", "wait-unplug" };
-	struct km_qmig_status st;
 
-	if (km_qmig_query(q, &st, NULL))
-		return false;
 	for (size_t i = 0; i < sizeof(live) / sizeof(live[0]); i++)
-		if (!strcmp(st.status, live[i]))
+		if (!strcmp(status, live[i]))
 			return true;
 	return false;
+}
+
+/* How the migration and the guest are. */
+static int look(struct km_qmp *q, bool *busy, char state[32])
+{
+	struct km_qmig_status st;
+	int rc = km_qmig_query(q, &st, NULL);
+
+	if (rc)
+		return rc;
+	*busy = is_live(st.status);
+	return km_qmp_run_state(q, state, NULL);
 }
 
 /* For a migration QEMU itself stops a guest as finish-migrate (migration_completion()): who is
@@ -30,15 +40,19 @@ static bool is_well(const char *state, bool was_running)
 
 /* QEMU resumes by itself once its migration has failed or is cancelled
  * (migration_iteration_finish()); one that had completed must be told. */
-enum km_outcome km_go_back(struct km_qmp *q, bool was_running)
+enum km_outcome km_go_back(struct km_qmp *q, bool was_running, bool (*ask_on)(void *ctx), void *ctx)
 {
 	char state[32] = "";
 	bool well = false;
 
 	for (int i = 0; i < TRIES; i++) {
-		bool busy = migrating(q);
+		bool busy = false;
+		int rc;
 
-		if (km_qmp_run_state(q, state, NULL))
+		while ((rc = look(q, &busy, state)) == -ETIMEDOUT)
+			if (ask_on && !ask_on(ctx))
+				return KM_OUT_DOUBT;
+		if (rc)
 			return KM_OUT_LOST;
 		well = is_well(state, was_running);
 		if (!busy && well)

@@ -19,16 +19,31 @@ static int settle(struct km_journal *j, enum km_step step, const char *note, str
 	return km_journal_write(j, true, err);
 }
 
+static bool no_patience(void *ctx)
+{
+	(void)ctx;
+	return false;
+}
+
 static int run_here(struct km_journal *j, struct km_err *err)
 {
-	enum km_outcome o;
+	enum km_outcome o = KM_OUT_DOUBT;
 	struct km_qmp *q;
+	int rc = km_qmp_open(&q, j->qmp, KM_QMP_MS, NULL);
 
-	if (km_qmp_open(&q, j->qmp, KM_QMP_MS, NULL))
+	if (rc && rc != -EBUSY)
 		return settle(j, KM_STEP_LOST, "the source's QEMU is gone", err);
-	o = km_go_back(q, j->was_running);
-	km_mirror_clean(q);
-	km_qmp_close(q);
+	if (!rc) {
+		o = km_go_back(q, j->was_running, no_patience, NULL);
+		km_mirror_clean(q);
+		km_qmp_close(q);
+	}
+	if (o == KM_OUT_DOUBT)
+		return km_err_set(
+			err, -EBUSY,
+			"move %s: %.200s does not answer: QEMU is stopped, or another holds "
+			"its monitor; ask again when it does",
+			j->id, j->qmp);
 	if (o == KM_OUT_STAYED)
 		return settle(j, KM_STEP_STAYED, "the guest runs at the source", err);
 	return settle(j, KM_STEP_LOST, "the source's QEMU does not run the guest", err);

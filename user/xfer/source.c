@@ -28,7 +28,6 @@
 #include <unistd.h>
 #include "cond.h"
 #include "fault.h"
-#include "goback.h"
 #include "pace.h"
 #include "rundir.h"
 #include "source_disks.h"
@@ -170,7 +169,7 @@ static enum km_outcome outcome(struct source *s, int rc)
 	if (s->go_sent && !s->dead)
 		return KM_OUT_DOUBT;
 	/* Without its monitor nothing was done to QEMU. */
-	return s->qmp ? km_go_back(s->qmp, s->was_running) : KM_OUT_STAYED;
+	return s->qmp ? km_source_back(s, &s->qmp) : KM_OUT_STAYED;
 }
 
 static void finish(struct source *s, int rc, const struct km_err *err)
@@ -242,6 +241,16 @@ static void tear_down(struct source *s, const struct km_err *why)
 	km_talk_free(&m->talk);
 }
 
+static void on_silent(struct source *s)
+{
+	s->run->qemu_silent = true;
+	snprintf(s->journal.note, sizeof(s->journal.note), "%s", KM_SILENT);
+	if (s->journal.id[0])
+		km_journal_write(&s->journal, false, NULL);
+	if (s->o->tick)
+		s->o->tick(s->o->ctx, s->run, km_now_ms() - s->t0);
+}
+
 static void init(struct source *s, const struct km_source_opts *o, const struct km_vm *vm,
 		 struct km_run *run)
 {
@@ -253,6 +262,7 @@ static void init(struct source *s, const struct km_source_opts *o, const struct 
 	run->throttle.wanted = km_source_may_throttle(s);
 	s->m.pid = vm->pid;
 	km_source_died_watch(s);
+	s->on_silent = on_silent;
 	s->m.delta_bytes = o->delta_bytes;
 	km_talk_init(&s->m.talk, &s->m.control, s->relay && o->retry_ms);
 	s->m.backlog_cap = km_pace_backlog_pages(&s->pace, o->max_pause_ms);

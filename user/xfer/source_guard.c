@@ -6,7 +6,6 @@
 #include <syslog.h>
 #include <unistd.h>
 #include "drain.h"
-#include "goback.h"
 #include "rundir.h"
 #include "source_disks.h"
 #include "source_priv.h"
@@ -41,27 +40,33 @@ static void on_line(void *ctx, char *line)
 		s->go_sent = true;
 }
 
-static enum km_outcome back(struct source *s)
-{
-	enum km_outcome o = KM_OUT_LOST;
-	struct km_qmp *q;
-
-	if (km_qmp_open(&q, s->vm->qmp, KM_QMP_MS, NULL))
-		return o;
-	o = km_go_back(q, s->was_running);
-	km_source_disks_orphaned(s, q);
-	if (s->saved.caps)
-		km_qmig_restore(q, &s->saved, NULL);
-	km_qmp_close(q);
-	return o;
-}
-
 static void note(struct source *s, enum km_step step, const char *text)
 {
 	s->journal.step = step;
 	snprintf(s->journal.note, sizeof(s->journal.note), "kmigrate run was killed; %.400s", text);
 	km_journal_write(&s->journal, false, NULL);
 	syslog(LOG_WARNING, "move %s of guest %s: %s", s->journal.id, s->vm->name, s->journal.note);
+}
+
+static void on_silent(struct source *s)
+{
+	note(s, s->journal.step, KM_SILENT);
+}
+
+static enum km_outcome back(struct source *s)
+{
+	struct km_qmp *q = NULL;
+	enum km_outcome o;
+
+	s->on_silent = on_silent;
+	o = km_source_back(s, &q);
+	if (!q)
+		return o;
+	km_source_disks_orphaned(s, q);
+	if (s->saved.caps)
+		km_qmig_restore(q, &s->saved, NULL);
+	km_qmp_close(q);
+	return o;
 }
 
 /* The connections to the destination are closed by the death of their owner: without GO it gives
@@ -98,5 +103,5 @@ int km_source_guard_start(struct source *s, struct km_err *err)
 {
 	static const struct km_guard_ops ops = { .line = on_line, .orphaned = on_orphaned };
 
-	return km_guard_start(&s->guard, &ops, s, -1, err);
+	return km_guard_start(&s->guard, &ops, s, s->qemu_fd, err);
 }

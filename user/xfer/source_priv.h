@@ -93,7 +93,9 @@ struct source {
 	char dir[64], why_dead[KM_ERR_MAX];
 	unsigned int dest_port;
 	int listen_fd;
-	int qemu_fd; /* a pidfd; < 0: none */
+	int qemu_fd;			     /* a pidfd; < 0: none */
+	void (*on_silent)(struct source *s); /* on the way back it does not answer; once */
+#define KM_SILENT "QEMU does not answer; it is asked until it does or is gone"
 	pthread_t control;
 
 	pthread_mutex_t rp_lock; /* rp, shut_allowed */
@@ -128,6 +130,10 @@ int km_source_release_shut(struct source *s, struct km_err *err);
  * at the destination? Waits for the one and the other. Says so in run->source_died. */
 void km_source_died_watch(struct source *s);
 bool km_source_died_whole(struct source *s);
+
+/* source_back.c: the guest runs here again, or QEMU is gone or can't run it: STAYED or LOST. Waits
+ * for a QEMU that does not answer. *q may be NULL or broken, and be another afterwards, or NULL. */
+enum km_outcome km_source_back(struct source *s, struct km_qmp **q);
 
 /* source_steer.c: one turn of the main loop, 2 to 20 ms. */
 int km_source_cycle(struct source *s, struct km_err *err);
