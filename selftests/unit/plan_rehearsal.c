@@ -56,6 +56,33 @@ static void idle(bool *ok)
 	CHECK(r.pause_ms <= 100);
 }
 
+/* A slow link's pause has in it what QEMU's sockets hold by then, with the packet that was taken as
+ * there was room for a page. At some moments they are half full. */
+static void last_packets(bool *ok)
+{
+	struct km_reh_hosts h = hosts;
+	double sockets_ms, packet_ms, least = INFINITY, most = 0;
+
+	h.link_bytes_per_s = 6e6;
+	h.other_ms = h.rtt_ms = 0;
+	sockets_ms = 2 * 52 * 4096 / h.link_bytes_per_s * 1e3;
+	packet_ms = 128 * 4096 / h.link_bytes_per_s * 1e3;
+	for (unsigned int i = 1; i <= 8; i++) {
+		struct km_reh_guest g = {
+			.regions = 1,
+			.region = { { .pages = 20000 + 77 * i, .zero = 0.5, .ratio = 1 } }
+		};
+		struct km_reh_result r;
+
+		CHECK(!km_rehearse(&g, &h, &goal, i, &r) && r.moved);
+		least = fmin(least, r.pause_ms);
+		most = fmax(most, r.pause_ms);
+	}
+	printf("# %.0f to %.0f ms; sockets %.0f, a packet %.0f\n", least, most, sockets_ms,
+	       packet_ms);
+	CHECK(least > sockets_ms / 2 && most > sockets_ms && most < sockets_ms + packet_ms);
+}
+
 static void text(bool *ok)
 {
 	struct km_reh_guest g = { .regions = 1, .region = { { .pages = PAGES, .ratio = 0.3 } } };
@@ -211,6 +238,7 @@ static void nonsense(bool *ok)
 
 static const struct ktap_case cases[] = {
 	{ "idle: once over the link, zeroes for nothing", idle },
+	{ "idle: the pause has what sockets and a packet hold", last_packets },
 	{ "text is packed", text },
 	{ "twice the link can't be moved, half of it can", limits },
 	{ "equal contents and small writes can", cheap },
