@@ -88,7 +88,7 @@ static void text_moved(bool *ok)
 		"8123 pages/s (31.7 MiB/s), by kmigrate.ko through pml",
 		"vcpu0 61 %, vcpu1 39 %",
 		"put back",
-		"none wrong (1 rewritten by device load, as always: pc.ram+0xe8000)",
+		"none wrong (1 rewritten as QEMU loaded the guest's state: pc.ram+0xe8000)",
 		"runs at     hostb:4777",
 	};
 	char *text;

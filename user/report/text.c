@@ -230,7 +230,7 @@ static void put_verify(FILE *f, const struct km_run *r)
 	else if (v->allowed)
 		line(f, "verify",
 		     "%s pages compared at both ends, none wrong (%" PRIu64
-		     " rewritten by device load, as always: %s)",
+		     " rewritten as QEMU loaded the guest's state: %s)",
 		     a, v->allowed, v->first);
 	else
 		line(f, "verify", "%s pages compared at both ends, none differs", a);

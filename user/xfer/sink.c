@@ -98,6 +98,18 @@ static int got_go(struct sink *s, struct km_err *err)
 
 /* ---- the control connection ---- */
 
+static int got_fence(struct sink *s, const uint8_t *buf, size_t len, struct km_err *err)
+{
+	int rc = km_sink_no_more_returns(s, err);
+
+	if (!rc)
+		rc = km_sink_wait_fence(s, buf, len, err);
+	s->pages_fenced = s->pages;
+	if (!rc && s->verifies)
+		rc = km_verifier_look(&s->verify, err);
+	return rc;
+}
+
 static int got(struct sink *s, const struct km_msg *m, const uint8_t *buf, struct km_err *err)
 {
 	int rc = km_talk_check(&s->talk, m, err);
@@ -120,8 +132,7 @@ static int got(struct sink *s, const struct km_msg *m, const uint8_t *buf, struc
 		rc = km_write_full(s->q.main_fd, buf, m->len);
 		return rc ? km_err_set(err, rc, "the destination QEMU closed its main channel") : 0;
 	case KM_OP_FENCE:
-		rc = km_sink_no_more_returns(s, err);
-		return rc ? rc : km_sink_wait_fence(s, buf, m->len, err);
+		return got_fence(s, buf, m->len, err);
 	case KM_OP_SYNC:
 		pthread_mutex_lock(&s->inject);
 		rc = km_destqemu_sync(&s->q, err);
@@ -132,6 +143,8 @@ static int got(struct sink *s, const struct km_msg *m, const uint8_t *buf, struc
 			break;
 		if (m->len)
 			return km_verifier_check(&s->verify, buf, m->len, err);
+		if (s->pages != s->pages_fenced)
+			return km_err_set(err, -EPROTO, "pages came after the FENCE");
 		return km_send_json(&s->control, KM_OP_VERIFIED, km_verifier_json(&s->verify), err);
 	case KM_OP_GO:
 		return got_go(s, err);
@@ -291,6 +304,7 @@ int km_sink_serve(const struct km_sink_opts *o, struct km_sink_result *res, stru
 	km_guard_dismiss(&s->guard);
 	km_sink_disks_free(s);
 	km_sink_pins_free(s);
+	km_verifier_free(&s->verify);
 	km_guestmem_close(s->mem);
 	km_ledger_free(s->blocks);
 	km_talk_free(&s->talk);

@@ -91,9 +91,11 @@ struct sink {
 	struct km_verifier verify;
 	pthread_t rp, watch;
 	bool relay, paused;
-	bool go;	 /* GO has come */
-	bool ran;	 /* and was obeyed */
-	bool understood; /* the source knows how it ended */
+	bool verifies;	       /* the source will send hashes */
+	uint64_t pages_fenced; /* written at the FENCE */
+	bool go;	       /* GO has come */
+	bool ran;	       /* and was obeyed */
+	bool understood;       /* the source knows how it ended */
 	_Atomic uint64_t pages;
 };
 

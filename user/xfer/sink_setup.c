@@ -128,6 +128,7 @@ static int read_hello(struct sink *s, const json_t *hello, struct km_err *err)
 	t = json_string_value(json_object_get(hello, "engine"));
 	s->relay = t && !strcmp(t, "relay");
 	s->paused = json_is_true(json_object_get(hello, "paused"));
+	s->verifies = json_is_true(json_object_get(hello, "verify"));
 	back = json_integer_value(json_object_get(hello, "return_ms"));
 	s->return_ms = s->relay && back > 0 && back <= RETURN_MS_MAX ? (unsigned int)back : 0;
 	km_talk_init(&s->talk, &s->control, s->return_ms);

@@ -42,13 +42,13 @@ static int build_hello(struct source *s, json_t **hello, struct km_err *err)
 		json_decref(pinning);
 		return rc;
 	}
-	*hello = json_pack("{s:s,s:s,s:s,s:s,s:o,s:i,s:s,s:b,s:i,s:s,s:I,s:i,s:o*,s:o*,s:o*}", "id",
-			   s->run->id, "name", s->vm->name, "exe", s->vm->exe, "uuid", s->vm->uuid,
-			   "argv", args, "streams", (int)s->o->streams, "engine", s->o->engine,
-			   "paused", !s->was_running, "return_ms", return_ms(s), "machine",
-			   s->vm->machine, "ram_bytes", (json_int_t)s->vm->ram_bytes, "vcpus",
-			   (int)s->vm->vcpus, "pinning", pinning, "watch",
-			   km_source_arrival_offer(s), "disks", disks);
+	*hello = json_pack("{s:s,s:s,s:s,s:s,s:o,s:i,s:s,s:b,s:b,s:i,s:s,s:I,s:i,s:o*,s:o*,s:o*}",
+			   "id", s->run->id, "name", s->vm->name, "exe", s->vm->exe, "uuid",
+			   s->vm->uuid, "argv", args, "streams", (int)s->o->streams, "engine",
+			   s->o->engine, "paused", !s->was_running, "verify", s->o->verify,
+			   "return_ms", return_ms(s), "machine", s->vm->machine, "ram_bytes",
+			   (json_int_t)s->vm->ram_bytes, "vcpus", (int)s->vm->vcpus, "pinning",
+			   pinning, "watch", km_source_arrival_offer(s), "disks", disks);
 	return 0;
 }
 

@@ -3,12 +3,11 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 #include "bytes.h"
-
-#define VAPIC_PAGE 0xe8u
 
 void km_verifier_init(struct km_verifier *v, const struct km_ledger *blocks,
 		      struct km_guestmem *mem)
@@ -55,24 +54,62 @@ ssize_t km_verifier_build(struct km_guestmem *mem, const struct km_ledger *block
 	return (ssize_t)(16 + 8 * *n);
 }
 
-static void differs(struct km_verifier *v, uint32_t block, uint64_t index)
+static int read_hash(const struct km_verifier *v, uint32_t block, uint64_t index, uint64_t *hash,
+		     struct km_err *err)
 {
-	const char *name = km_ledger_block_name(v->blocks, block);
+	return hash_page(v->mem, block, index, hash) ?
+		       km_err_set(err, -EFAULT, "reading the destination's memory failed") :
+		       0;
+}
 
-	/* Block 0 is the machine's main RAM: QEMU lists the largest first. */
-	if (!block && index == VAPIC_PAGE) {
-		v->allowed++;
-	} else if (!v->first[0]) {
-		snprintf(v->first, sizeof(v->first), "%.80s+%#llx", name,
-			 (unsigned long long)index << KM_PAGE_SHIFT);
+/* Where in `before` a block begins. */
+static uint64_t base(const struct km_verifier *v, uint32_t block)
+{
+	uint64_t n = 0;
+
+	while (block--)
+		n += km_ledger_block_pages(v->blocks, block);
+	return n;
+}
+
+int km_verifier_look(struct km_verifier *v, struct km_err *err)
+{
+	uint32_t nblocks = km_ledger_blocks(v->blocks);
+	uint64_t at = 0;
+	int rc = 0;
+
+	free(v->before);
+	v->before = calloc(base(v, nblocks), sizeof(*v->before));
+	if (!v->before)
+		return km_err_set(err, -ENOMEM, "out of memory for the pages' hashes");
+	for (uint32_t b = 0; b < nblocks; b++) {
+		uint64_t pages = km_ledger_block_pages(v->blocks, b);
+
+		for (uint64_t i = 0; !rc && reachable(v->mem, b) && i < pages; i++)
+			rc = read_hash(v, b, i, &v->before[at + i], err);
+		at += pages;
 	}
+	return rc;
+}
+
+static void differs(struct km_verifier *v, uint32_t block, uint64_t index, bool was_right)
+{
+	bool first = was_right ? !v->differing : v->differing == v->allowed;
+
+	if (first)
+		snprintf(v->first, sizeof(v->first), "%.80s+%#llx",
+			 km_ledger_block_name(v->blocks, block),
+			 (unsigned long long)index << KM_PAGE_SHIFT);
+	v->allowed += was_right;
 	v->differing++;
 }
 
 int km_verifier_check(struct km_verifier *v, const uint8_t *buf, size_t len, struct km_err *err)
 {
-	uint64_t first, hash;
+	uint64_t first, hash, wanted;
+	const uint64_t *before;
 	uint32_t block, n;
+	int rc;
 
 	if (len < 16)
 		return km_err_set(err, -EPROTO, "VERIFY of %zu bytes", len);
@@ -87,14 +124,23 @@ int km_verifier_check(struct km_verifier *v, const uint8_t *buf, size_t len, str
 		v->unseen += n;
 		return 0;
 	}
+	before = v->before ? v->before + base(v, block) + first : NULL;
 	for (uint32_t i = 0; i < n; i++) {
-		if (hash_page(v->mem, block, first + i, &hash))
-			return km_err_set(err, -EFAULT, "reading the destination's memory failed");
+		rc = read_hash(v, block, first + i, &hash, err);
+		if (rc)
+			return rc;
 		v->pages++;
-		if (hash != km_get_le64(buf + 16 + 8 * (size_t)i))
-			differs(v, block, first + i);
+		wanted = km_get_le64(buf + 16 + 8 * (size_t)i);
+		if (hash != wanted)
+			differs(v, block, first + i, before && before[i] == wanted);
 	}
 	return 0;
+}
+
+void km_verifier_free(struct km_verifier *v)
+{
+	free(v->before);
+	v->before = NULL;
 }
 
 json_t *km_verifier_json(const struct km_verifier *v)
