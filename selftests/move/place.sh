@@ -71,8 +71,8 @@ on() { # PID NAME-REGEX CPUS
 	return 1
 }
 
-eventually_on() { # PID NAME-REGEX CPUS
-	for _ in $(seq 50); do
+eventually_on() { # PID NAME-REGEX CPUS: within a minute
+	for _ in $(seq 600); do
 		on "$@" >/dev/null && return 0
 		sleep 0.1
 	done
@@ -102,7 +102,7 @@ note_threads() { # DIR
 # ---- moves ----
 
 stopped() { # PID
-	for _ in $(seq 1200); do
+	for _ in $(seq 3000); do
 		[ "$(sed 's/.*) //; s/ .*//' "/proc/$1/stat" 2>/dev/null)" = T ] && return 0
 		sleep 0.1
 	done
@@ -112,8 +112,8 @@ stopped() { # PID
 
 # Both are on their way; they stop at these moments, "" for none.
 set_out() { # FROM TO MOMENT-OF-RUN MOMENT-OF-RECEIVE [ARGUMENT-OF-RUN...]
-	KM_FAULT=$4 receive "$1" "$2" --peer-timeout 120s "${receive_more[@]}" || die "no receiver"
-	KM_FAULT=$3 go "$1" --to "$address:$port" --peer-timeout 120s "${@:5}"
+	KM_FAULT=$4 receive "$1" "$2" --peer-timeout 300s "${receive_more[@]}" || die "no receiver"
+	KM_FAULT=$3 go "$1" --to "$address:$port" --peer-timeout 300s "${@:5}"
 }
 receive_more=()
 
@@ -211,14 +211,14 @@ waits_unpinned() { # DIR
 waiting() {
 	start "$dir/g3" --incoming || die "the QEMU does not start"
 	KM_FAULT=prepared "$km" receive --json --listen "$address" --port 0 --attach "$dir/g3/qmp.sock" \
-		"${secure[@]}" --peer-timeout 120s >"$dir/g3/receive.log" 2>"$dir/g3/receive.err" &
+		"${secure[@]}" --peer-timeout 300s >"$dir/g3/receive.log" 2>"$dir/g3/receive.err" &
 	receiver=$!
 	for _ in $(seq 300); do
 		port=$(jq -r 'select(.event == "listening").port' "$dir/g3/receive.log")
 		[ -z "$port" ] || break
 		sleep 0.1
 	done
-	go "$dir/g2" --to "$address:$port" --peer-timeout 120s
+	go "$dir/g2" --to "$address:$port" --peer-timeout 300s
 	stopped "$receiver" || die "receive does not come to its moment"
 	check "attached: pinned before its migration begins" pinned "$dir/g3" 2 3 3
 	kill -9 "$receiver"
