@@ -84,7 +84,7 @@ static const char mtree[] =
 	"  00000000000a0000-00000000000bffff (prio 1, i/o): vga-lowmem\n"
 	"  00000000000c0000-00000000000dffff (prio 1, rom): pc.rom KVM\n"
 	"  00000000000e0000-00000000000fffff (prio 0, romd): system.flash0 @0000000000020000\n"
-	"  0000000000100000-00000000bfffffff (prio 0, ram): pc.ram @0000000000100000 KVM\n"
+	"  0000000000100000-00000000bfffffff (prio 0, ram): pc.ram @0000000000100000 KVM KVM\n"
 	"  00000000f0000000-00000000f0ffffff (prio 1, ramd): 0000:01:00.0 BAR 0 mmaps[0]\n"
 	"  0000000100000000-00000001bfffffff (prio 0, nv-ram): a name @ b @00000000c0000000\n"
 	"  0000000200000000-00000001bfffffff (prio 0, ram): backwards\n"
@@ -116,15 +116,18 @@ static void addresses(bool *ok)
 	CHECK(!km_ramtext_gpa2hva("Host virtual address for 0x1000 (pc.ram) is 0x7f2a5c000000\r\n",
 				  0x1000, name, &hva));
 	CHECK(hva == 0x7f2a5c000000 && !strcmp(name, "pc.ram"));
-	CHECK(!km_ramtext_gpa2hva("Host virtual address for 0x0 (a (b) c) is 0x10\n", 0, name, &hva));
+	CHECK(!km_ramtext_gpa2hva("Host virtual address for 0x0 (a (b) c) is 0x10\n", 0, name,
+				  &hva));
 	CHECK(!strcmp(name, "a (b) c"));
 	CHECK(km_ramtext_gpa2hva("Memory at address 0xa0000is not RAM\n", 0xa0000, name, &hva) ==
 	      -ENXIO);
-	CHECK(km_ramtext_gpa2hva("No memory is mapped at address 0xff\n", 0xff, name, &hva) == -ENXIO);
+	CHECK(km_ramtext_gpa2hva("No memory is mapped at address 0xff\n", 0xff, name, &hva) ==
+	      -ENXIO);
 	/* An answer about another address is no answer. */
 	CHECK(km_ramtext_gpa2hva("Host virtual address for 0x2000 (pc.ram) is 0x10\n", 0x1000, name,
 				 &hva) == -EPROTO);
-	CHECK(km_ramtext_gpa2hva("Host virtual address for 0x0 () is 0x10\n", 0, name, &hva) == -EPROTO);
+	CHECK(km_ramtext_gpa2hva("Host virtual address for 0x0 () is 0x10\n", 0, name, &hva) ==
+	      -EPROTO);
 	CHECK(km_ramtext_gpa2hva("Host virtual address for 0x0 (x) is (nil)\n", 0, name, &hva) ==
 	      -EPROTO);
 	CHECK(km_ramtext_gpa2hva("Host virtual address for 0x0 (x) is 0x1 2\n", 0, name, &hva) ==
@@ -165,7 +168,8 @@ static void damaged(bool *ok)
 		text[len - (size_t)rand_r(&seed) % (len / 2)] = '\0';
 		if (!km_ramtext_blocks(text, &b, &has, NULL))
 			for (unsigned int k = 0; k < b.n; k++)
-				CHECK(memchr(b.b[k].name, 0, sizeof(b.b[k].name)) && b.b[k].name[0]);
+				CHECK(memchr(b.b[k].name, 0, sizeof(b.b[k].name)) &&
+				      b.b[k].name[0]);
 		if (!km_ramtext_ranges(text, &r, &n, NULL))
 			for (size_t k = 0; k < n; k++)
 				CHECK(memchr(r[k].name, 0, 256) && r[k].start <= r[k].last);
@@ -175,9 +179,12 @@ static void damaged(bool *ok)
 }
 
 static const struct ktap_case cases[] = {
-	{ "lists of RAM blocks", blocks }, { "lists that are none", bad_blocks },
-	{ "info mtree -f", ranges },	   { "gpa2hva", addresses },
-	{ "names of blocks and regions", regions }, { "damaged texts", damaged },
+	{ "lists of RAM blocks", blocks },
+	{ "lists that are none", bad_blocks },
+	{ "info mtree -f", ranges },
+	{ "gpa2hva", addresses },
+	{ "names of blocks and regions", regions },
+	{ "damaged texts", damaged },
 };
 
 KTAP_MAIN(cases)

@@ -161,8 +161,10 @@ static bool parse_range(const char *line, struct km_range *r)
 
 	name += 3;
 	len = strlen(name);
-	/* Ranges that the accelerator knows carry its name (-accel kvm). */
-	if (len > 4 && !strcmp(name + len - 4, " KVM"))
+	/* Ranges that the accelerator knows carry its name, once for each address space that shares
+	 * the view and that it knows them in: KVM's of SMM is "memory"'s own until the firmware
+	 * opens SMRAM (mtree_print_flatview(), softmmu/memory.c). */
+	while (len > 4 && !memcmp(name + len - 4, " KVM", 4))
 		len -= 4;
 	at = memmem(name, len, " @", 2);
 	if (at) {
