@@ -263,5 +263,10 @@ int km_source_verify(struct source *s, struct km_err *err)
 		return km_err_set(err, -EILSEQ, "%llu pages differ, the first is %s: not moved",
 				  (unsigned long long)(s->verify.differing - s->verify.allowed),
 				  s->verify.first);
+	if (!s->verify.pages)
+		return km_err_set(
+			err, -EOPNOTSUPP,
+			"no page can be compared, as the guest's memory can't be read from "
+			"outside of QEMU: not moved; go without --verify");
 	return 0;
 }
