@@ -49,6 +49,12 @@ static void set_up(struct rig *r, bool ends)
 	strcpy(r->run.held, "settings");
 }
 
+/* Without a pidfd, as in valgrind 3.19, nobody is known to be dead. */
+static bool can_tell(const struct rig *r)
+{
+	return r->s.qemu_fd >= 0;
+}
+
 static bool whole(struct rig *r)
 {
 	bool is = km_source_died_whole(&r->s);
@@ -70,8 +76,9 @@ static void dies(bool *ok)
 	struct rig r;
 
 	set_up(&r, true);
+	CHECK(can_tell(&r) || getenv("KM_SEEDS")); /* that valgrind.sh sets */
 	kill(r.vm.pid, SIGKILL); /* nobody waits for it: a zombie is dead */
-	CHECK(whole(&r));
+	CHECK(whole(&r) == can_tell(&r));
 	tear_down(&r);
 }
 
@@ -135,7 +142,7 @@ static void loaded_later(bool *ok)
 	kill(r.vm.pid, SIGKILL);
 	r.s.loaded = false;
 	pthread_create(&t, NULL, load, &r);
-	CHECK(whole(&r));
+	CHECK(whole(&r) == can_tell(&r));
 	pthread_join(t, NULL);
 	tear_down(&r);
 }
