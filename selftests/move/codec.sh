@@ -63,7 +63,7 @@ noise() {
 # 1024 pages, 16 bytes changed each time, 1500 a second where nobody else wants
 # the CPU. Even a guest that gets a third of that is too fast for this link to carry them whole.
 small_writes=(--param ws=4M --param bytes=16 --param rate=1500)
-slower() { tc qdisc change dev "km$$a" root tbf rate "${1:-50mbit}" burst 64k latency 20ms; }
+slower() { tc qdisc change dev "${ns}a" root tbf rate "${1:-50mbit}" burst 64k latency 20ms; }
 
 # How many go as deltas depends on how much of the CPU the guest gets; wrong_page has some for certain.
 small() { # NAME BACKING

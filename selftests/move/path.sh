@@ -25,7 +25,7 @@ begin_move() { # ARGUMENT-OF-RUN...
 }
 
 # Bytes that left by a link, as its own counter has it.
-left_by() { cat "/sys/class/net/km$$$1/statistics/tx_bytes"; } # a|c
+left_by() { cat "/sys/class/net/$ns$1/statistics/tx_bytes"; } # a|c
 
 under_way() { # LINK BYTES
 	for _ in $(seq 300); do
