@@ -148,6 +148,31 @@ static void hostile(bool *ok)
 	end(b);
 }
 
+/* The source, whose destination has compared so many pages. */
+static int verdict(uint64_t pages)
+{
+	struct km_run run = { 0 };
+	struct source s = { .run = &run, .verified = true, .verify = { .pages = pages } };
+	struct km_err err = { 0 };
+	int p[2], rc;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, p))
+		_exit(1);
+	km_conn_init(&s.m.control, p[0], 5000);
+	s.m.ledger = km_ledger_new(1);
+	rc = km_source_verify(&s, &err);
+	km_conn_close(&s.m.control);
+	close(p[1]);
+	km_ledger_free(s.m.ledger);
+	return rc;
+}
+
+static void nothing_compared(bool *ok)
+{
+	CHECK(!verdict(1));
+	CHECK(verdict(0) == -EOPNOTSUPP);
+}
+
 static const struct ktap_case cases[] = {
 	{ "verify: the same at both ends", same },
 	{ "verify: what the load rewrites was right before", rewritten },
@@ -155,5 +180,6 @@ static const struct ktap_case cases[] = {
 	{ "verify: a source whose page changes", source_goes_on },
 	{ "verify: without a look before there is nothing to excuse", not_looked },
 	{ "verify: hostile messages", hostile },
+	{ "verify: a guest of which nothing was compared is not passed", nothing_compared },
 };
 KTAP_MAIN(cases)
