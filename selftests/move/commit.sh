@@ -67,8 +67,8 @@ in_doubt() {
 stall_source() { # SIGNAL-TO-RUN
 	local qemu
 	setup stopped '' && stopped $mover && qemu=$(cat "$a/pid") && kill -STOP "$qemu" &&
-		kill "-$1" $mover && kill -CONT $mover && until_noted "QEMU does not answer" && kill -CONT "$qemu" &&
-		at A && says stayed
+		kill "-$1" $mover && kill -CONT $mover && until_noted "QEMU does not answer" &&
+		kill -CONT "$qemu" && at A && says stayed
 	over $? "source's QEMU stalled, run gets SIG$1"
 }
 until_noted() { # TEXT

@@ -243,7 +243,6 @@ static void tear_down(struct source *s, const struct km_err *why)
 
 static void on_silent(struct source *s)
 {
-	s->run->qemu_silent = true;
 	snprintf(s->journal.note, sizeof(s->journal.note), "%s", KM_SILENT);
 	if (s->journal.id[0])
 		km_journal_write(&s->journal, false, NULL);

@@ -25,9 +25,10 @@ static bool ask_on(void *ctx)
 {
 	struct source *s = ctx;
 
-	if (!s->run->qemu_silent)
+	if (!s->run->qemu_silent) {
+		s->run->qemu_silent = true;
 		s->on_silent(s);
-	s->run->qemu_silent = true;
+	}
 	return true;
 }
 

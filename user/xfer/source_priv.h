@@ -17,6 +17,7 @@
  *   source_disks.c  disks: shared, or mirrored first (source_disks.h)
  *   source_mirror.c those that are mirrored
  *   source_died.c   its QEMU dies in the switch-over
+ *   source_back.c   the guest runs here again
  *   source_guard.c  what is left to do when this process is killed
  */
 #ifndef KM_SOURCE_PRIV_H
@@ -95,7 +96,6 @@ struct source {
 	int listen_fd;
 	int qemu_fd;			     /* a pidfd; < 0: none */
 	void (*on_silent)(struct source *s); /* on the way back it does not answer; once */
-#define KM_SILENT "QEMU does not answer; it is asked until it does or is gone"
 	pthread_t control;
 
 	pthread_mutex_t rp_lock; /* rp, shut_allowed */
@@ -130,6 +130,8 @@ int km_source_release_shut(struct source *s, struct km_err *err);
  * at the destination? Waits for the one and the other. Says so in run->source_died. */
 void km_source_died_watch(struct source *s);
 bool km_source_died_whole(struct source *s);
+
+#define KM_SILENT "QEMU does not answer; it is asked until it does or is gone"
 
 /* source_back.c: the guest runs here again, or QEMU is gone or can't run it: STAYED or LOST. Waits
  * for a QEMU that does not answer. *q may be NULL or broken, and be another afterwards, or NULL. */
