@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* When a source's QEMU counts as dead, and its guest as whole at the destination. */
+#include <errno.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include "fakeqmp.h"
@@ -55,11 +56,16 @@ static bool can_tell(const struct rig *r)
 	return r->s.qemu_fd >= 0;
 }
 
-static bool whole(struct rig *r)
+static bool whole_by(struct rig *r, int rc)
 {
-	bool is = km_source_died_whole(&r->s);
+	bool is = km_source_died_whole(&r->s, rc);
 
 	return is == r->run.source_died && is == !r->run.held[0] && is;
+}
+
+static bool whole(struct rig *r)
+{
+	return whole_by(r, -EPIPE);
 }
 
 static void tear_down(struct rig *r)
@@ -77,7 +83,7 @@ static void dies(bool *ok)
 
 	set_up(&r, true);
 	CHECK(can_tell(&r) || getenv("KM_SEEDS")); /* that valgrind.sh sets */
-	kill(r.vm.pid, SIGKILL); /* nobody waits for it: a zombie is dead */
+	kill(r.vm.pid, SIGKILL);		   /* nobody waits for it: a zombie is dead */
 	CHECK(whole(&r) == can_tell(&r));
 	tear_down(&r);
 }
@@ -147,10 +153,36 @@ static void loaded_later(bool *ok)
 	tear_down(&r);
 }
 
+static void *kill_later(void *arg)
+{
+	struct rig *r = arg;
+
+	usleep(100000);
+	kill(r->vm.pid, SIGKILL);
+	return NULL;
+}
+
+/* As the kernel ends a process: memory first, then files. */
+static void memory_first(bool *ok)
+{
+	pthread_t t;
+	struct rig r;
+
+	set_up(&r, false);
+	pthread_create(&t, NULL, kill_later, &r);
+	CHECK(whole_by(&r, -ESRCH) == can_tell(&r));
+	pthread_join(t, NULL);
+	tear_down(&r);
+	set_up(&r, false);
+	CHECK(!whole_by(&r, -ESRCH)); /* it lives */
+	tear_down(&r);
+}
+
 static const struct ktap_case cases[] = {
 	{ "source's QEMU: it dies, and the destination has all of the guest", dies },
 	{ "source's QEMU: it only looks dead", lives },
 	{ "source's QEMU: it dies, and not all is there", not_all },
 	{ "source's QEMU: it dies while the destination loads", loaded_later },
+	{ "source's QEMU: its memory is gone, and its monitor not yet", memory_first },
 };
 KTAP_MAIN(cases)

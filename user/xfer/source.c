@@ -40,7 +40,7 @@ static int complete(struct source *s, struct km_err *err)
 
 	while (!rc && !s->qemu_done && !s->run->source_died)
 		rc = km_source_cycle(s, err);
-	if (rc && km_source_died_whole(s))
+	if (rc && km_source_died_whole(s, rc))
 		rc = 0;
 	return rc ? rc : km_source_disks_sure(s, err);
 }
@@ -125,12 +125,12 @@ static int move(struct source *s, struct km_err *err)
 	km_fault("set-up");
 	while (!rc && !(s->loaded && (s->relay || s->qemu_done)))
 		rc = km_source_cycle(s, err);
-	if (rc && km_source_died_whole(s))
+	if (rc && km_source_died_whole(s, rc))
 		rc = 0;
 	km_fault("loaded");
 	if (!rc && s->o->verify && s->relay && !s->run->source_died)
 		rc = km_source_verify(s, err);
-	if (rc && rc != -EILSEQ && km_source_died_whole(s))
+	if (rc && rc != -EILSEQ && km_source_died_whole(s, rc))
 		rc = 0;
 	return rc ? rc : commit(s, err);
 }

@@ -10,12 +10,14 @@
  * QEMU_VM_EOF, and before that the source has flushed its disks and let go of them
  * (bdrv_inactivate_all(), in qemu_savevm_state_complete_precopy_non_iterable() of 7.2 to 9.x).
  */
+#include <errno.h>
 #include <poll.h>
 #include <sys/pidfd.h>
 #include "source_priv.h"
 
 /* From the end of its monitor to its own. Memory is given back before (do_exit(): exit_mm(), then
- * exit_files(), then exit_notify()), so it is next to nothing. */
+ * exit_files(), then exit_notify()), so it is next to nothing; but from the end of its memory, which
+ * process_vm_readv() tells by ESRCH, it may be a while. */
 #define GONE_MS 2000
 
 void km_source_died_watch(struct source *s)
@@ -30,19 +32,19 @@ static bool monitor_ended(const struct source *s)
 	return poll(&p, 1, 0) == 1;
 }
 
-static bool is_gone(const struct source *s)
+static bool is_gone(const struct source *s, int rc)
 {
 	struct pollfd p = { .fd = s->qemu_fd, .events = POLLIN };
 
-	return s->qemu_fd >= 0 && monitor_ended(s) && poll(&p, 1, GONE_MS) == 1;
+	return s->qemu_fd >= 0 && (rc == -ESRCH || monitor_ended(s)) && poll(&p, 1, GONE_MS) == 1;
 }
 
-bool km_source_died_whole(struct source *s)
+bool km_source_died_whole(struct source *s, int rc)
 {
 	struct km_move *m = &s->m;
 	double until;
 
-	if (!s->relay || !s->qmp || !m->all_listed || !is_gone(s))
+	if (!s->relay || !s->qmp || !m->all_listed || !is_gone(s, rc))
 		return false;
 	until = km_now_ms() + s->o->peer_ms;
 	while (!s->loaded && !m->failed && km_now_ms() < until)

@@ -126,10 +126,10 @@ void *km_source_control_main(void *arg);
 /* Lets the source QEMU have the return path's SHUT: it completes (retpath.h). */
 int km_source_release_shut(struct source *s, struct km_err *err);
 
-/* source_died.c: from the begin on; an error came: is it that QEMU has died, and is the guest whole
+/* source_died.c: from the begin on; the error rc came: is it that QEMU has died, and is the guest whole
  * at the destination? Waits for the one and the other. Says so in run->source_died. */
 void km_source_died_watch(struct source *s);
-bool km_source_died_whole(struct source *s);
+bool km_source_died_whole(struct source *s, int rc);
 
 #define KM_SILENT "QEMU does not answer; it is asked until it does or is gone"
 
