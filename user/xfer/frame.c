@@ -249,8 +249,8 @@ static int write_tls(struct km_conn *c, const uint8_t *head, const uint8_t *payl
 	memcpy(record, head, KM_WIRE_HEADER_BYTES);
 	if (n)
 		memcpy(record + KM_WIRE_HEADER_BYTES, payload, n);
-	rc = km_tls_write(c->tls, record, KM_WIRE_HEADER_BYTES + n, c->peer_ms);
-	return rc || n == len ? rc : km_tls_write(c->tls, payload + n, len - n, c->peer_ms);
+	rc = km_tls_put(c->tls, record, KM_WIRE_HEADER_BYTES + n, c->peer_ms);
+	return rc ? rc : km_tls_write(c->tls, payload + n, len - n, c->peer_ms);
 }
 
 static int write_plain(struct km_conn *c, const uint8_t *head, const void *payload, size_t len)

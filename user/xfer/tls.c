@@ -17,11 +17,34 @@
 
 /* ---- what GnuTLS reads and writes by; under the lock ---- */
 
+/* Records are sent so many bytes at a time, and read as many: a call for each, of which reading takes
+ * two, is dear. */
+#define OUT_BYTES (64u << 10)
+
+static size_t serve(struct km_tls *t, void *buf, size_t len)
+{
+	size_t n = t->in.len - t->in.at < len ? t->in.len - t->in.at : len;
+
+	memcpy(buf, t->in.buf + t->in.at, n);
+	t->in.at += n;
+	return n;
+}
+
 static ssize_t pull(gnutls_transport_ptr_t p, void *buf, size_t len)
 {
 	struct km_tls *t = p;
-	ssize_t n = recv(t->fd, buf, len, MSG_DONTWAIT);
+	bool ahead = t->shaken && len < sizeof(t->in.buf);
+	ssize_t n;
 
+	if (t->in.at < t->in.len)
+		return (ssize_t)serve(t, buf, len);
+	n = ahead ? recv(t->fd, t->in.buf, sizeof(t->in.buf), MSG_DONTWAIT) :
+		    recv(t->fd, buf, len, MSG_DONTWAIT);
+	if (ahead && n > 0) {
+		t->in.at = 0;
+		t->in.len = (size_t)n;
+		return (ssize_t)serve(t, buf, len);
+	}
 	if (n > 0 && t->nfirst < sizeof(t->first)) {
 		size_t k = sizeof(t->first) - t->nfirst;
 
@@ -316,16 +339,18 @@ static int flush_all(struct km_tls *t, int ms)
 	return rc;
 }
 
-int km_tls_write(struct km_tls *t, const void *buf, size_t len, int ms)
+int km_tls_put(struct km_tls *t, const void *buf, size_t len, int ms)
 {
 	const uint8_t *p = buf;
 	int rc = t->broken ? -EPIPE : 0;
 
 	while (len && !rc) {
+		bool full;
 		ssize_t n;
 
 		pthread_mutex_lock(&t->lock);
 		n = gnutls_record_send(t->session, p, len);
+		full = t->out.len >= OUT_BYTES;
 		pthread_mutex_unlock(&t->lock);
 		if (n <= 0) {
 			rc = -EPIPE;
@@ -333,9 +358,20 @@ int km_tls_write(struct km_tls *t, const void *buf, size_t len, int ms)
 		}
 		p += n;
 		len -= (size_t)n;
-		rc = flush_all(t, ms);
+		rc = full ? flush_all(t, ms) : 0;
 	}
 	t->broken = rc; /* a record may be half sent */
+	return rc;
+}
+
+int km_tls_write(struct km_tls *t, const void *buf, size_t len, int ms)
+{
+	int rc = km_tls_put(t, buf, len, ms);
+
+	if (rc)
+		return rc;
+	rc = flush_all(t, ms);
+	t->broken = rc;
 	return rc;
 }
 
@@ -344,7 +380,7 @@ size_t km_tls_unread(struct km_tls *t)
 	size_t n;
 
 	pthread_mutex_lock(&t->lock);
-	n = gnutls_record_check_pending(t->session);
+	n = gnutls_record_check_pending(t->session) + t->in.len - t->in.at;
 	pthread_mutex_unlock(&t->lock);
 	return n;
 }

@@ -56,6 +56,8 @@ bool km_tls_by_older_key(const struct km_tls *t);
  */
 int km_tls_read(struct km_tls *t, void *buf, size_t len, int ms);
 int km_tls_write(struct km_tls *t, const void *buf, size_t len, int ms);
+/* The same, but what was written last may wait for the next km_tls_write(). */
+int km_tls_put(struct km_tls *t, const void *buf, size_t len, int ms);
 /* What such an error means, in words. */
 const char *km_tls_why(const struct km_tls *t, int rc);
 

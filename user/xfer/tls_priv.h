@@ -24,6 +24,10 @@ struct km_tls {
 	struct km_tls_out out;	 /* what GnuTLS has written */
 	struct km_tls_out going; /* what is on its way into the socket: the writers' */
 	_Atomic uint64_t wrote;
+	struct {
+		size_t at, len;
+		uint8_t buf[64 << 10];
+	} in;		  /* what came and GnuTLS has not asked for yet */
 	uint8_t first[4]; /* that the peer has sent */
 	size_t nfirst;
 	char name[256]; /* that the peer's certificate must have */
