@@ -37,7 +37,7 @@ static void open_guest(struct guest *g, enum km_backing backing, bool *ok)
 		b->hva = 0;
 	g->blocks = km_ledger_new(1);
 	CHECK(km_ledger_add_block(g->blocks, "ram", BYTES) == 0);
-	CHECK(!km_guestmem_open(&g->mem, getpid(), &g->where, g->blocks, false, &err));
+	CHECK(!km_guestmem_open(&g->mem, getpid(), &g->where, g->blocks, KM_GUESTMEM_READ, &err));
 	g->of = calloc(1, sizeof(*g->of));
 	g->of->n = 40;
 	g->of->light = 24;

@@ -136,7 +136,8 @@ static inline void ends_open_sink(struct ends *e, const struct km_creds *creds,
 	e->k.blocks = km_ledger_new(1);
 	km_ledger_add_block(e->k.blocks, "ram", MOVE_PAGES * 4096);
 	km_ledger_add_block(e->k.blocks, "rom", 4096);
-	if (km_guestmem_open(&e->k.mem, getpid(), &e->mem_there.where, e->k.blocks, false, &err))
+	if (km_guestmem_open(&e->k.mem, getpid(), &e->mem_there.where, e->k.blocks,
+			     KM_GUESTMEM_DESTINATION, &err))
 		_exit(1);
 	/* It takes less than a page at once: socket(7), SO_SNDBUF's minimum. */
 	if (socketpair(AF_UNIX, SOCK_STREAM, 0, qemu) ||
@@ -179,7 +180,8 @@ static inline void ends_open_source(struct ends *e, const struct km_creds *creds
 	s->m.ledger = km_ledger_new(MOVE_STREAMS);
 	km_ledger_add_block(s->m.ledger, "ram", MOVE_PAGES * 4096);
 	if (getentropy(s->m.secret, sizeof(s->m.secret)) ||
-	    km_guestmem_open(&s->m.mem, getpid(), &e->mem_here.where, s->m.ledger, true, &err))
+	    km_guestmem_open(&s->m.mem, getpid(), &e->mem_here.where, s->m.ledger,
+			     KM_GUESTMEM_SOURCE, &err))
 		_exit(1);
 	s->m.takes_deltas[0] = true;
 	for (unsigned int i = 0; i < MOVE_STREAMS; i++) {

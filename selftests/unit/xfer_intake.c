@@ -34,7 +34,8 @@ static struct qemu *begin(uint64_t cap)
 	km_cond_init(&q->m.cond);
 	q->m.ledger = km_ledger_new(1);
 	km_ledger_add_block(q->m.ledger, "ram", MOVE_PAGES * 4096);
-	if (km_guestmem_open(&q->m.mem, getpid(), &q->mem.where, q->m.ledger, true, &err))
+	if (km_guestmem_open(&q->m.mem, getpid(), &q->mem.where, q->m.ledger, KM_GUESTMEM_SOURCE,
+			     &err))
 		_exit(1);
 	q->m.backlog_cap = cap;
 	q->m.content_until = UINT64_MAX;

@@ -28,8 +28,10 @@ static struct both *begin(void)
 	memcpy(b->there.bytes, b->here.bytes, MOVE_PAGES * 4096);
 	b->blocks = km_ledger_new(1);
 	km_ledger_add_block(b->blocks, "ram", MOVE_PAGES * 4096);
-	if (km_guestmem_open(&b->source, getpid(), &b->here.where, b->blocks, true, &err) ||
-	    km_guestmem_open(&b->destination, getpid(), &b->there.where, b->blocks, false, &err))
+	if (km_guestmem_open(&b->source, getpid(), &b->here.where, b->blocks, KM_GUESTMEM_SOURCE,
+			     &err) ||
+	    km_guestmem_open(&b->destination, getpid(), &b->there.where, b->blocks,
+			     KM_GUESTMEM_DESTINATION, &err))
 		_exit(1);
 	km_verifier_init(&b->v, b->blocks, b->destination);
 	return b;

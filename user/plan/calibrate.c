@@ -13,6 +13,7 @@
 #include "xfer/delta.h"
 #include "xfer/frame.h"
 #include "xfer/pack.h"
+#include "xfer/pagezero.h"
 
 #define RUNS	8 /* of KM_WIRE_PAGES_MAX pages, all over the guest */
 #define TIMES	4
@@ -269,8 +270,7 @@ static void measure_scan(uint8_t *buf, struct km_costs *c)
 	memset(buf, 0, KM_PACK_CONTENT_MAX);
 	from = cpu_ns();
 	for (unsigned int i = 0; i < KM_WIRE_PAGES_MAX; i++)
-		zero += !memcmp(buf + (size_t)i * KM_PAGE_SIZE, buf + (size_t)i * KM_PAGE_SIZE + 8,
-				KM_PAGE_SIZE - 8);
+		zero += km_page_is_zero(buf + (size_t)i * KM_PAGE_SIZE);
 	c->scan = (cpu_ns() - from) / (zero ? zero : 1);
 }
 

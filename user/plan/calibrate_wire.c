@@ -45,11 +45,7 @@ static double cpu_ns(void)
 
 static int write_pages(struct stream *t, const struct km_pages *p, struct km_err *err)
 {
-	int rc = 0;
-
-	for (unsigned int i = 0; !rc && i < p->n; i++)
-		rc = km_guestmem_write(t->mem, p->block, p->index[i], p->content[i], err);
-	return rc;
+	return km_guestmem_write_pages(t->mem, p->block, p->index, p->content, p->n, err);
 }
 
 static int receive(struct stream *t, struct km_unpacker *u, struct km_pages *p, struct km_err *err)
@@ -123,23 +119,20 @@ static void *acks_main(void *arg)
 	return NULL;
 }
 
-static void lay_out(struct km_taken *pages, uint8_t *content, const struct km_specimens *of,
+static void lay_out(struct km_taken *pages, const uint8_t **content, const struct km_specimens *of,
 		    uint64_t first, enum phase phase)
 {
 	for (unsigned int i = 0; i < KM_WIRE_PAGES_MAX; i++) {
 		pages[i] = (struct km_taken){ .page = { 0, first + i } };
-		if (phase == NAMES)
-			memset(content + (size_t)i * KM_PAGE_SIZE, 0, KM_PAGE_SIZE);
-		else
-			memcpy(content + (size_t)i * KM_PAGE_SIZE, of->page[i % of->n],
-			       KM_PAGE_SIZE);
+		content[i] = phase == NAMES ? NULL : of->page[i % of->n];
 	}
 }
 
 static int send_all(struct stream *t, struct km_pagesend *out, const struct km_specimens *of,
-		    uint8_t *content, struct km_err *err)
+		    struct km_err *err)
 {
 	struct km_taken pages[KM_WIRE_PAGES_MAX];
+	const uint8_t *content[KM_WIRE_PAGES_MAX];
 	int rc = 0;
 
 	for (unsigned int i = 0; !rc && i < PHASES * t->messages; i++) {
@@ -163,15 +156,10 @@ static int send_messages(struct stream *t, const struct km_specimens *of, struct
 							     .counts = &counts,
 							     .blocks = t->blocks,
 							     .takes_deltas = no_deltas });
-	uint8_t *content = malloc(KM_PACK_CONTENT_MAX);
 	int rc;
 
-	if (out && content)
-		rc = send_all(t, out, of, content, err);
-	else
-		rc = km_err_set(err, -ENOMEM, "out of memory");
+	rc = out ? send_all(t, out, of, err) : km_err_set(err, -ENOMEM, "out of memory");
 	km_pagesend_free(out);
-	free(content);
 	return rc;
 }
 
@@ -195,7 +183,7 @@ static int make_memory(struct stream *t, struct km_err *err)
 	t->blocks = km_ledger_new(1);
 	if (!t->blocks || km_ledger_add_block(t->blocks, b->name, bytes) < 0)
 		return km_err_set(err, -ENOMEM, "out of memory");
-	return km_guestmem_open(&t->mem, getpid(), &where, t->blocks, false, err);
+	return km_guestmem_open(&t->mem, getpid(), &where, t->blocks, KM_GUESTMEM_DESTINATION, err);
 }
 
 static int connect_ends(struct stream *t, double bytes_per_s, struct km_err *err)

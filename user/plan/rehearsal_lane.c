@@ -65,6 +65,14 @@ static bool as_delta(struct rehearsal *s, struct reh_lane *lane, struct km_page 
 	return true;
 }
 
+/* Zeroes are not written where nothing was (guestmem.h). */
+static double write_ns(const struct rehearsal *s, uint64_t page)
+{
+	if (s->was[page] & REH_SENT)
+		return s->hosts->costs.write_again;
+	return s->guest.content[page] ? s->hosts->costs.write_first : 0;
+}
+
 static void one_page(struct rehearsal *s, struct reh_lane *lane, struct km_page p, bool hot,
 		     struct message *m)
 {
@@ -72,9 +80,7 @@ static void one_page(struct rehearsal *s, struct reh_lane *lane, struct km_page 
 
 	m->n++;
 	m->bytes += NAME_BYTES;
-	m->apply_ns += wire(s)->recv_name + (s->was[p.index] & REH_SENT ?
-						     s->hosts->costs.write_again :
-						     s->hosts->costs.write_first);
+	m->apply_ns += wire(s)->recv_name + write_ns(s, p.index);
 	if (!as_delta(s, lane, p, hot, m)) {
 		if (!s->guest.content[p.index])
 			m->zero++;
@@ -140,6 +146,10 @@ static void read_page(struct rehearsal *s, struct reh_lane *lane, uint64_t page)
 {
 	const struct km_costs *c = &s->hosts->costs;
 
+	if (!s->guest.content[page]) {
+		work(s, lane, c->scan);
+		return;
+	}
 	work(s, lane, s->was[page] & REH_READ ? c->read_again : c->read_first);
 	s->was[page] |= REH_READ;
 }

@@ -275,7 +275,7 @@ static int calibrate(const struct km_vm *vm, const struct survey *y, double stre
 	pick(y, true, of);
 	if (!of->n)
 		make_up(of);
-	rc = km_guestmem_open(&mem, vm->pid, &y->where, y->blocks, false, err);
+	rc = km_guestmem_open(&mem, vm->pid, &y->where, y->blocks, KM_GUESTMEM_READ, err);
 	if (!rc)
 		rc = km_calibrate(mem, y->blocks, of, stream_bytes_per_s, c, err);
 	km_guestmem_close(mem);
@@ -303,7 +303,7 @@ static int open_guest(const struct km_vm *vm, struct survey *y, struct km_err *e
 		if (km_ledger_add_block(y->blocks, y->where.b[i].name, y->where.b[i].used_bytes) >=
 		    0)
 			all += y->where.b[i].used_bytes / KM_PAGE_SIZE;
-	rc = km_guestmem_open(&y->mem, vm->pid, &y->where, y->blocks, false, err);
+	rc = km_guestmem_open(&y->mem, vm->pid, &y->where, y->blocks, KM_GUESTMEM_READ, err);
 	if (!rc)
 		lay_out(y, all);
 	return rc;

@@ -63,6 +63,14 @@ static size_t differ(struct km_differ *d, uint8_t *held, const uint8_t *now, uin
 	return n;
 }
 
+static void hold(uint8_t *held, const struct km_pages *p, unsigned int i)
+{
+	if (p->kind[i] == KM_KIND_ZERO)
+		memset(held, 0, KM_PAGE_SIZE);
+	else
+		memcpy(held, p->content[i], KM_PAGE_SIZE);
+}
+
 void km_differ_see(struct km_differ *d, struct km_pages *p, bool may, size_t max)
 {
 	uint8_t *to = d->delta, *held;
@@ -80,11 +88,11 @@ void km_differ_see(struct km_differ *d, struct km_pages *p, bool may, size_t max
 			again = again || p->hot[i];
 			held = may && again ? km_pagecache_add(d->cache, page) : NULL;
 			if (held)
-				memcpy(held, p->content[i], KM_PAGE_SIZE);
+				hold(held, p, i);
 			continue;
 		}
 		if (p->kind[i] == KM_KIND_ZERO) {
-			memset(held, 0, KM_PAGE_SIZE);
+			hold(held, p, i);
 			continue;
 		}
 		p->base[i] = km_page_sum(held);

@@ -211,7 +211,7 @@ static int announce_blocks(struct km_move *m, struct km_err *err)
 {
 	json_t *list = json_array(), *all = json_pack("{s:o}", "blocks", list);
 	char *text;
-	int rc = km_guestmem_open(&m->mem, m->pid, &m->where, m->ledger, true, err);
+	int rc = km_guestmem_open(&m->mem, m->pid, &m->where, m->ledger, KM_GUESTMEM_SOURCE, err);
 
 	for (uint32_t i = 0; !rc && i < km_ledger_blocks(m->ledger); i++)
 		json_array_append_new(list,

@@ -7,6 +7,7 @@
 #include "dense.h"
 #include "differ.h"
 #include "fault.h"
+#include "pagezero.h"
 #include "sockstat.h"
 #include "worth.h"
 
@@ -52,25 +53,17 @@ void km_pagesend_free(struct km_pagesend *s)
 	free(s);
 }
 
-static bool is_zero(const uint8_t *page)
-{
-	/* A page equals itself shifted by 8 bytes only when all its words are
-	 * the same. */
-	static const uint8_t zero[8];
-
-	return !memcmp(page, zero, 8) && !memcmp(page, page + 8, KM_PAGE_SIZE - 8);
-}
-
 static void lay_out(struct km_pages *p, const struct km_taken *pages, unsigned int n,
-		    const uint8_t *content)
+		    const uint8_t *const *content)
 {
 	p->block = pages[0].page.block;
 	p->n = n;
 	for (unsigned int i = 0; i < n; i++) {
 		p->index[i] = pages[i].page.index;
 		p->hot[i] = pages[i].hot;
-		p->content[i] = content + (size_t)i * KM_PAGE_SIZE;
-		p->kind[i] = is_zero(p->content[i]) ? KM_KIND_ZERO : KM_KIND_RAW;
+		p->content[i] = content[i];
+		p->kind[i] = !content[i] || km_page_is_zero(content[i]) ? KM_KIND_ZERO :
+									  KM_KIND_RAW;
 	}
 }
 
@@ -173,7 +166,7 @@ static void tally(struct km_pagesend *s, size_t frame_bytes)
 }
 
 int km_pagesend(struct km_pagesend *s, uint64_t seq, const struct km_taken *pages, unsigned int n,
-		const uint8_t *content, struct km_err *err)
+		const uint8_t *const *content, struct km_err *err)
 {
 	const uint8_t *msg;
 	size_t len, frame_bytes;

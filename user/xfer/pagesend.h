@@ -30,8 +30,8 @@ struct km_pagesend_setup {
 struct km_pagesend *km_pagesend_new(const struct km_pagesend_setup *setup);
 void km_pagesend_free(struct km_pagesend *s);
 
-/* One PAGES message of n pages of one block; content: one page after the other. */
+/* One PAGES message of n pages of one block; content: of each, NULL for zeroes. */
 int km_pagesend(struct km_pagesend *s, uint64_t seq, const struct km_taken *pages, unsigned int n,
-		const uint8_t *content, struct km_err *err);
+		const uint8_t *const *content, struct km_err *err);
 
 #endif

@@ -10,27 +10,47 @@
 #include <string.h>
 #include <unistd.h>
 #include "move.h"
+#include "pagezero.h"
 
 /* What one thread has in hand: pages of one block. */
 struct batch {
 	struct km_pagesend *out;
 	struct km_taken taken[KM_WIRE_PAGES_MAX];
 	unsigned int n;
-	uint64_t index[KM_WIRE_PAGES_MAX];
+	const uint8_t *content[KM_WIRE_PAGES_MAX]; /* NULL: zeroes */
+	uint64_t index[KM_WIRE_PAGES_MAX];	   /* of those that are copied */
 	struct km_sum sum[KM_WIRE_PAGES_MAX];
-	uint8_t content[KM_WIRE_PAGES_MAX * KM_PAGE_SIZE];
+	uint8_t copy[KM_WIRE_PAGES_MAX * KM_PAGE_SIZE];
 };
+
+/* A page that was handed over as zeroes mostly still is: then a look at it is all that it takes. */
+static bool is_zero_still(const struct km_move *m, const struct km_taken *t)
+{
+	const uint8_t *page;
+
+	if (t->handed != km_sum_handed(m->zero_sum))
+		return false;
+	page = km_guestmem_look(m->mem, t->page.block, t->page.index);
+	return page && km_page_is_zero(page);
+}
 
 static int read_pages(struct km_lane *lane, struct batch *b, struct km_err *err)
 {
-	int rc;
+	struct km_move *m = lane->move;
+	unsigned int n = 0;
+	int rc = 0;
 
-	for (unsigned int i = 0; i < b->n; i++)
-		b->index[i] = b->taken[i].page.index;
-	rc = km_guestmem_read(lane->move->mem, b->taken[0].page.block, b->index, b->n, b->content,
-			      err);
+	for (unsigned int i = 0; i < b->n; i++) {
+		b->content[i] = NULL;
+		if (is_zero_still(m, &b->taken[i]))
+			continue;
+		b->content[i] = b->copy + (size_t)n * KM_PAGE_SIZE;
+		b->index[n++] = b->taken[i].page.index;
+	}
+	if (n)
+		rc = km_guestmem_read(m->mem, b->taken[0].page.block, b->index, n, b->copy, err);
 	/* Not the link's, whatever becomes of that meanwhile: what is in hand is lost. */
-	return rc ? km_move_fail(lane->move, err) : 0;
+	return rc ? km_move_fail(m, err) : 0;
 }
 
 /* Keeps those that must be sent; what is settled for the others is said to the ledger. */
@@ -41,8 +61,8 @@ static void choose_pages(struct km_lane *lane, struct batch *b)
 
 	for (unsigned int i = 0; i < b->n; i++) {
 		struct km_page p = b->taken[i].page;
-		const uint8_t *page = b->content + (size_t)i * KM_PAGE_SIZE;
-		struct km_sum sum = km_sum_of(m->secret, page);
+		const uint8_t *page = b->content[i];
+		struct km_sum sum = page ? km_sum_of(m->secret, page) : m->zero_sum;
 
 		switch (km_choose(sum, km_ledger_sum(m->ledger, p), b->taken[i].handed,
 				  !m->all_listed)) {
@@ -57,8 +77,7 @@ static void choose_pages(struct km_lane *lane, struct batch *b)
 		case KM_SEND:
 			break;
 		}
-		if (kept != i)
-			memcpy(b->content + (size_t)kept * KM_PAGE_SIZE, page, KM_PAGE_SIZE);
+		b->content[kept] = page;
 		b->taken[kept] = b->taken[i];
 		b->sum[kept++] = sum;
 	}

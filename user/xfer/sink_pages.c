@@ -39,15 +39,19 @@ static int apply_delta(struct sink *s, const struct km_pages *p, unsigned int i,
 	return page ? 0 : km_guestmem_write(s->mem, p->block, p->index[i], copy, err);
 }
 
-static int apply_page(struct sink *s, const struct km_pages *p, unsigned int i, struct km_err *err)
+/* Those from i to k, none of them a delta. */
+static int apply_pages(struct sink *s, const struct km_pages *p, unsigned int i, unsigned int k,
+		       struct km_err *err)
 {
-	int rc = km_guestmem_write(s->mem, p->block, p->index[i], p->content[i], err);
+	int rc = 0;
 
-	if (rc != -EOPNOTSUPP)
-		return rc;
+	if (km_guestmem_reach(s->mem, p->block) != KM_REACH_NONE)
+		return km_guestmem_write_pages(s->mem, p->block, p->index + i, p->content + i,
+					       k - i, err);
 	pthread_mutex_lock(&s->inject);
-	rc = km_destqemu_page(&s->q, km_ledger_block_name(s->blocks, p->block), p->index[i],
-			      p->content[i], err);
+	for (; !rc && i < k; i++)
+		rc = km_destqemu_page(&s->q, km_ledger_block_name(s->blocks, p->block), p->index[i],
+				      p->content[i], err);
 	pthread_mutex_unlock(&s->inject);
 	return rc;
 }
@@ -60,9 +64,10 @@ static int apply(struct sink *s, struct intake *in, const uint8_t *buf, size_t l
 
 	if (rc)
 		return rc;
-	for (unsigned int i = 0; i < p->n; i++) {
-		rc = p->kind[i] == KM_KIND_DELTA ? apply_delta(s, p, i, err) :
-						   apply_page(s, p, i, err);
+	for (unsigned int i = 0, k; i < p->n; i = k) {
+		for (k = i; k < p->n && p->kind[k] != KM_KIND_DELTA;)
+			k++;
+		rc = k > i ? apply_pages(s, p, i, k, err) : apply_delta(s, p, k++, err);
 		if (rc)
 			return rc;
 	}
@@ -224,9 +229,12 @@ int km_sink_open_blocks(struct sink *s, const uint8_t *buf, size_t len, struct k
 	if (!rc && !km_ledger_blocks(s->blocks))
 		rc = km_err_set(err, -EPROTO, "BLOCKS message without blocks");
 	if (!rc)
-		rc = km_guestmem_open(&s->mem, s->q.pid, &where, s->blocks, false, err);
-	if (!rc)
+		rc = km_guestmem_open(&s->mem, s->q.pid, &where, s->blocks, KM_GUESTMEM_DESTINATION,
+				      err);
+	if (!rc) {
+		km_guestmem_writers(s->mem, s->nlanes);
 		rc = say_reach(s, err);
+	}
 	km_verifier_init(&s->verify, s->blocks, s->mem);
 	if (!rc)
 		rc = km_sink_start_lanes(s, err);
