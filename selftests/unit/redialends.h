@@ -144,7 +144,7 @@ static inline void ends_open_sink(struct ends *e, const struct km_creds *creds,
 	    setsockopt(qemu[1], SOL_SOCKET, SO_SNDBUF, &little, sizeof(little)))
 		_exit(1);
 	e->qemu = qemu[0];
-	e->k.q.channel_fd[0] = qemu[1];
+	e->k.q.channel_fd = qemu[1];
 	km_talk_init(&e->k.talk, &e->k.control, true);
 }
 
@@ -251,7 +251,7 @@ static inline void ends_close(struct ends *e)
 	if (e->k.control.fd > 0)
 		km_conn_close(&e->k.control);
 	close(e->ko.listen_fd);
-	close(e->k.q.channel_fd[0]);
+	close(e->k.q.channel_fd);
 	close(e->rp[0]);
 	close(e->rp[1]);
 	km_talk_free(&e->s.m.talk);

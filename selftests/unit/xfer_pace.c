@@ -99,6 +99,27 @@ static void standing(bool *ok)
 	CHECK(km_pace_downtime_ms(&p, 0, 125) == 100);
 }
 
+/* QEMU sleeps while the link has plenty to do, for as long as it may not read ahead; and must not
+ * when it is soon done. */
+static void limit(bool *ok)
+{
+	struct km_pace p = { 0 }, slow = { .bytes_per_s = 25e6 };
+	uint64_t plenty =
+		(uint64_t)(4 * 25e5 / 4096) + 152 + 1; /* four looks' worth, and the cap */
+
+	CHECK(km_pace_qemu_limit(&p, 1 << 20, 1000, 100, 100) == 0); /* nothing is known */
+	CHECK(km_pace_qemu_limit(&slow, 0, 1220, 100, 100) == 0);
+	CHECK(km_pace_qemu_limit(&slow, plenty - 2, 1220, 100, 100) == 0);
+	for (int i = 0; i < 4; i++) /* a link looks slow at first */
+		CHECK(km_pace_qemu_limit(&slow, plenty, 1220, 100, 100) == 0);
+	CHECK(km_pace_qemu_limit(&slow, plenty, 1220, 100, 100) == 1220 * 4096 * 10);
+	/* Not even one packet: not one byte more than the head of a section, in 100 ms. */
+	CHECK(km_pace_qemu_limit(&slow, plenty, 127, 100, 100) == 10);
+	CHECK(km_pace_qemu_limit(&slow, plenty, 0, 100, 100) == 10);
+	CHECK(km_pace_qemu_limit(&slow, plenty - 2, 0, 100, 100) == 0);
+	CHECK(km_pace_qemu_limit(&slow, plenty, 0, 100, 100) == 0);
+}
+
 static void room(bool *ok)
 {
 	struct km_pace p = { .bytes_per_s = 1.25e9 }, slow = { .bytes_per_s = 25e6 };
@@ -174,6 +195,7 @@ static const struct ktap_case cases[] = {
 	{ "nothing is known at first", nothing_known },
 	{ "QEMU's threshold is what the link carries", threshold },
 	{ "also after it has stood still", standing },
+	{ "QEMU sleeps while there is plenty to send", limit },
 	{ "compressed pages are cheaper", costs },
 	{ "nor does the end of a round say all of the next", rounds },
 	{ "how far QEMU may list ahead", room },

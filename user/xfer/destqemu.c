@@ -28,14 +28,13 @@ void km_destqemu_adopt(struct km_destqemu *d, struct km_attached *a, const struc
 
 /* The settings of one that is attached to are remembered before they are changed.
  * An answer to migrate-incoming that is missing is no refusal. */
-static int open_incoming(struct km_destqemu *d, bool multifd, unsigned int channels,
-			 const char *uri, struct km_err *err)
+static int open_incoming(struct km_destqemu *d, bool multifd, const char *uri, struct km_err *err)
 {
 	struct km_attached *a = d->attached;
 	int rc = a ? km_attach_begin(a, d->qmp, err) : 0;
 
 	if (!rc)
-		rc = km_qmig_prepare_dest(d->qmp, multifd, channels, err);
+		rc = km_qmig_prepare_dest(d->qmp, multifd, err);
 	if (rc)
 		return rc;
 	km_fault("prepared");
@@ -69,9 +68,9 @@ static int dial_qemu(const struct km_destqemu *d, const char *path, struct km_er
 	return rc ? rc : fd;
 }
 
-int km_destqemu_listen_relay(struct km_destqemu *d, unsigned int channels, const uint8_t uuid[16],
-			     struct km_err *err)
+int km_destqemu_listen_relay(struct km_destqemu *d, const uint8_t uuid[16], struct km_err *err)
 {
+	struct km_multifd_init first = { .id = 0 };
 	uint8_t init[KM_MULTIFD_INIT_BYTES];
 	char path[192], uri[208];
 	int rc = 0;
@@ -83,32 +82,25 @@ int km_destqemu_listen_relay(struct km_destqemu *d, unsigned int channels, const
 	snprintf(path, sizeof(path), "%s/mig", d->dir);
 	snprintf(uri, sizeof(uri), "unix:%s", path);
 	if (!rc)
-		rc = open_incoming(d, true, channels, uri, err);
+		rc = open_incoming(d, true, uri, err);
 	if (rc)
 		return rc;
 	d->main_fd = dial_qemu(d, path, err); /* QEMU 7.2: the first connection is the main one */
 	if (d->main_fd < 0)
 		return d->main_fd;
-	for (; d->nchannels < channels; d->nchannels++) {
-		struct km_multifd_init i = { .id = (uint8_t)d->nchannels };
-		int fd = dial_qemu(d, path, err);
-
-		if (fd < 0)
-			return fd;
-		d->channel_fd[d->nchannels] = fd;
-		memcpy(i.uuid, uuid, sizeof(i.uuid));
-		km_multifd_init_build(init, &i);
-		rc = km_write_full(fd, init, sizeof(init));
-		if (rc)
-			return km_err_set(err, rc, "the destination QEMU refused a channel");
-	}
-	return 0;
+	d->channel_fd = dial_qemu(d, path, err);
+	if (d->channel_fd < 0)
+		return d->channel_fd;
+	memcpy(first.uuid, uuid, sizeof(first.uuid));
+	km_multifd_init_build(init, &first);
+	rc = km_write_full(d->channel_fd, init, sizeof(init));
+	return rc ? km_err_set(err, rc, "the destination QEMU refused a channel") : 0;
 }
 
 int km_destqemu_listen_tcp(struct km_destqemu *d, unsigned int *port, struct km_err *err)
 {
 	struct km_qmig_status s;
-	int rc = open_incoming(d, false, 0, "tcp:0.0.0.0:0", err);
+	int rc = open_incoming(d, false, "tcp:0.0.0.0:0", err);
 
 	if (!rc)
 		rc = km_qmig_query(d->qmp, &s, err);
@@ -118,30 +110,25 @@ int km_destqemu_listen_tcp(struct km_destqemu *d, unsigned int *port, struct km_
 	return rc;
 }
 
-static int write_channel(struct km_destqemu *d, unsigned int i, struct km_multifd_packet *p,
-			 const uint8_t *data, struct km_err *err)
+static int write_channel(struct km_destqemu *d, struct km_multifd_packet *p, const uint8_t *data,
+			 struct km_err *err)
 {
 	uint8_t head[KM_MULTIFD_PACKET_BYTES];
 	int rc;
 
 	p->packet_num = d->packets++;
 	km_multifd_packet_build(head, p);
-	rc = km_write_full(d->channel_fd[i], head, sizeof(head));
+	rc = km_write_full(d->channel_fd, head, sizeof(head));
 	if (!rc && p->npages)
-		rc = km_write_full(d->channel_fd[i], data, KM_PAGE_SIZE);
+		rc = km_write_full(d->channel_fd, data, KM_PAGE_SIZE);
 	return rc ? km_err_set(err, rc, "the destination QEMU closed a multifd channel") : 0;
 }
 
 int km_destqemu_sync(struct km_destqemu *d, struct km_err *err)
 {
-	int rc = 0;
+	struct km_multifd_packet p = { .sync = true };
 
-	for (unsigned int i = 0; !rc && i < d->nchannels; i++) {
-		struct km_multifd_packet p = { .sync = true };
-
-		rc = write_channel(d, i, &p, NULL, err);
-	}
-	return rc;
+	return write_channel(d, &p, NULL, err);
 }
 
 int km_destqemu_page(struct km_destqemu *d, const char *block, uint64_t index, const uint8_t *data,
@@ -152,7 +139,7 @@ int km_destqemu_page(struct km_destqemu *d, const char *block, uint64_t index, c
 
 	snprintf(p.block, sizeof(p.block), "%s", block);
 	p.offset[0] = index << KM_PAGE_SHIFT;
-	return write_channel(d, 0, &p, data ? data : zeros, err);
+	return write_channel(d, &p, data ? data : zeros, err);
 }
 
 /* A lost answer to cont is not a refusal: it runs if it says so. */
@@ -189,10 +176,9 @@ void km_destqemu_release(struct km_destqemu *d)
 	d->qmp = NULL;
 	if (d->main_fd > 0)
 		close(d->main_fd);
-	for (unsigned int i = 0; i < d->nchannels; i++)
-		close(d->channel_fd[i]);
-	d->main_fd = 0;
-	d->nchannels = 0;
+	if (d->channel_fd > 0)
+		close(d->channel_fd);
+	d->main_fd = d->channel_fd = 0;
 	for (size_t i = 0; d->dir[0] && i < 3; i++) {
 		snprintf(path, sizeof(path), "%s/%s", d->dir, names[i]);
 		unlink(path);

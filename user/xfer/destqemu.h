@@ -23,8 +23,7 @@ struct km_destqemu {
 	char dir[128]; /* its sockets and its log; removed at the end */
 	struct km_qmp *qmp;
 	int main_fd;
-	unsigned int nchannels;
-	int channel_fd[KM_STREAMS_MAX];
+	int channel_fd;
 	uint64_t packets;
 };
 
@@ -48,11 +47,10 @@ void km_destqemu_free_args(struct km_destqemu *d); /* Idempotent. */
 /* Takes over what km_attach_open() has found. */
 void km_destqemu_adopt(struct km_destqemu *d, struct km_attached *a, const struct km_guard *guard);
 /* Opens the incoming side: the relay's sockets, or QEMU's own tcp: listener. */
-int km_destqemu_listen_relay(struct km_destqemu *d, unsigned int channels, const uint8_t uuid[16],
-			     struct km_err *err);
+int km_destqemu_listen_relay(struct km_destqemu *d, const uint8_t uuid[16], struct km_err *err);
 int km_destqemu_listen_tcp(struct km_destqemu *d, unsigned int *port, struct km_err *err);
 
-/* A SYNC into every channel; one page through channel 0. */
+/* Into its one channel: SYNC; a page. */
 int km_destqemu_sync(struct km_destqemu *d, struct km_err *err);
 int km_destqemu_page(struct km_destqemu *d, const char *block, uint64_t index, const uint8_t *data,
 		     struct km_err *err);

@@ -24,6 +24,15 @@
 #define RESERVE_PAGES  (16u << 20 >> 12)
 #define RESERVE_PAUSES 4
 
+/* So many looks' worth of the link's work waits when QEMU is told to sleep until the next one:
+ * that comes late, and QEMU wakes as late. */
+#define PLENTY	      4
+#define SETTLED_LOOKS 5 /* a link looks slow at first */
+/* Of multifd: with room for less QEMU hands over nothing. It looks at its limit before each page, and
+ * a section's head is more than one byte in its 100 ms (ram_save_iterate(), qemu_put_byte()). */
+#define PACKET_PAGES  128
+#define NEXT_TO_NONE  10
+
 #define AHEAD 2.0 /* times what the link carries */
 #define GROW  2.0 /* times what was taken from QEMU before */
 
@@ -32,7 +41,7 @@
 
 /* Two channels' packets and their sockets' buffers (212,992 bytes each, net.core.wmem_default), and
  * the time that QEMU's own figure is of (migration_update_counters()). */
-#define BURST_PAGES (2 * 128 + 2 * 52)
+#define BURST_PAGES (2 * PACKET_PAGES + 2 * 52)
 #define QEMU_S	    0.1
 
 void km_pace_see(struct km_pace *p, double now_ms, uint64_t carried, bool busy)
@@ -153,4 +162,19 @@ uint64_t km_pace_most_pages(const struct km_pace *p, uint64_t last, uint64_t ahe
 	if (!(p->bytes_per_s > 0)) /* the limit is 1 ms still */
 		return UINT64_MAX;
 	return (uint64_t)(most > least ? most : least);
+}
+
+uint64_t km_pace_qemu_limit(struct km_pace *p, uint64_t backlog_pages, uint64_t ahead,
+			    unsigned int max_pause_ms, double ms)
+{
+	double plenty = PLENTY * km_pace_pages_per_s(p) * ms / 1e3;
+
+	plenty += (double)km_pace_backlog_pages(p, max_pause_ms);
+	if (!(p->bytes_per_s > 0) || (double)backlog_pages < plenty)
+		p->looks = 0;
+	else if (p->looks < SETTLED_LOOKS)
+		p->looks++;
+	if (p->looks < SETTLED_LOOKS)
+		return 0;
+	return ahead < PACKET_PAGES ? NEXT_TO_NONE : (uint64_t)((double)ahead * PAGE * 1e3 / ms);
 }

@@ -31,6 +31,11 @@
  *     changes while it waits need not be sent (chooser.h).  Not faster, since QEMU's limit
  *     is in whole milliseconds of that rate.  The end, since a round that QEMU has listed
  *     to its end is one that it may finish after, whatever the relay still holds.
+ *
+ * While plenty waits to be sent QEMU is told the rate at which the relay will take pages, as its
+ * max-bandwidth, and sleeps for the rest of each 100 ms.  Left to find the sockets full, QEMU 7.2
+ * waits by asking its channels in turn, and takes a whole CPU for that (multifd_send_pages(), once
+ * channels_ready has been posted too often, which each SYNC does).
  */
 #ifndef KM_PACE_H
 #define KM_PACE_H
@@ -50,6 +55,7 @@ struct km_pace {
 	double at_ms;
 	uint64_t carried;
 	bool busy;
+	unsigned int looks; /* in a row that found plenty waiting */
 };
 
 /* carried: bytes that have left this host on all streams so far; busy: there is more on its way.
@@ -78,6 +84,10 @@ uint64_t km_pace_ahead_pages(const struct km_pace *p, uint64_t remaining, unsign
 /* How many more with content may be listed at most within the next `ms`, when `last` were within
  * the last and so many of them may be read ahead. */
 uint64_t km_pace_most_pages(const struct km_pace *p, uint64_t last, uint64_t ahead,
+			    unsigned int max_pause_ms, double ms);
+/* QEMU's max-bandwidth within the next `ms`, in which so many pages may be read ahead; 0: without
+ * limit. Once a look. */
+uint64_t km_pace_qemu_limit(struct km_pace *p, uint64_t backlog_pages, uint64_t ahead,
 			    unsigned int max_pause_ms, double ms);
 
 #endif

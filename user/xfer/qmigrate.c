@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #define CLEAN_UP_MS 10000
+#define NO_LIMIT    ((json_int_t)1 << 40) /* of max-bandwidth, in bytes a second */
 
 /* Parameters that are changed and put back. */
 static const char *const changed_params[] = { "multifd-channels", "max-bandwidth", "downtime-limit",
@@ -102,7 +103,7 @@ int km_qmig_prepare_source(struct km_qmp *q, bool multifd, unsigned int channels
 	/* QEMU 7.2's max-bandwidth is 128 MiB/s unless told otherwise; the relay
 	 * throttles by not reading, so QEMU must not. */
 	p = json_pack("{s:I}", "max-bandwidth",
-		      multifd || !bytes_per_s ? (json_int_t)1 << 40 : (json_int_t)bytes_per_s);
+		      multifd || !bytes_per_s ? NO_LIMIT : (json_int_t)bytes_per_s);
 	if (multifd) {
 		json_object_set_new(p, "multifd-channels", json_integer(channels));
 		json_object_set_new(p, "downtime-limit", json_integer(1));
@@ -114,7 +115,7 @@ int km_qmig_prepare_source(struct km_qmp *q, bool multifd, unsigned int channels
 	return rc;
 }
 
-int km_qmig_prepare_dest(struct km_qmp *q, bool multifd, unsigned int channels, struct km_err *err)
+int km_qmig_prepare_dest(struct km_qmp *q, bool multifd, struct km_err *err)
 {
 	json_t *caps = NULL;
 	int rc = km_qmp_exec(q, "query-migrate-capabilities", NULL, &caps, KM_QMP_MS, err);
@@ -124,7 +125,7 @@ int km_qmig_prepare_dest(struct km_qmp *q, bool multifd, unsigned int channels, 
 	rc = set_caps(q, wanted_caps(caps, multifd, true), err);
 	json_decref(caps);
 	if (!rc && multifd)
-		rc = set_params(q, json_pack("{s:i}", "multifd-channels", (int)channels), err);
+		rc = set_params(q, json_pack("{s:i}", "multifd-channels", 1), err);
 	return rc;
 }
 
@@ -189,9 +190,14 @@ int km_qmig_incoming(struct km_qmp *q, const char *uri, struct km_err *err)
 			   err);
 }
 
-int km_qmig_set_downtime_ms(struct km_qmp *q, unsigned int ms, struct km_err *err)
+int km_qmig_set_pace(struct km_qmp *q, unsigned int downtime_ms, uint64_t bytes_per_s,
+		     struct km_err *err)
 {
-	return set_params(q, json_pack("{s:i}", "downtime-limit", (int)ms), err);
+	return set_params(q,
+			  json_pack("{s:i,s:I}", "downtime-limit", (int)downtime_ms,
+				    "max-bandwidth",
+				    bytes_per_s ? (json_int_t)bytes_per_s : NO_LIMIT),
+			  err);
 }
 
 int km_qmig_pause_before_switchover(struct km_qmp *q, struct km_err *err)

@@ -28,14 +28,16 @@ int km_qmig_prepare_source(struct km_qmp *q, bool multifd, unsigned int channels
 /* Waits until QEMU has done with its migration. Frees saved when it is restored. */
 int km_qmig_restore(struct km_qmp *q, struct km_qmig_saved *saved, struct km_err *err);
 
-int km_qmig_prepare_dest(struct km_qmp *q, bool multifd, unsigned int channels, struct km_err *err);
+int km_qmig_prepare_dest(struct km_qmp *q, bool multifd, struct km_err *err);
 
 /* No migration under way, in or out (QEMU 6.0 and later). */
 bool km_qmig_idle(struct km_qmp *q);
 
 int km_qmig_start(struct km_qmp *q, const char *uri, struct km_err *err);
 int km_qmig_incoming(struct km_qmp *q, const char *uri, struct km_err *err);
-int km_qmig_set_downtime_ms(struct km_qmp *q, unsigned int ms, struct km_err *err);
+/* downtime-limit, and max-bandwidth; 0: without limit. */
+int km_qmig_set_pace(struct km_qmp *q, unsigned int downtime_ms, uint64_t bytes_per_s,
+		     struct km_err *err);
 
 /* QEMU waits, with the guest stopped and before it has saved the last of it, until it is told to
  * go on: status "pre-switchover". km_qmig_restore() takes it back. */

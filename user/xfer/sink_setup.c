@@ -81,7 +81,7 @@ static int start_guest(struct sink *s, const json_t *hello, json_t *welcome, str
 	if (!rc)
 		km_sink_place(s);
 	if (!rc && s->relay)
-		rc = km_destqemu_listen_relay(&s->q, s->nlanes, uuid, err);
+		rc = km_destqemu_listen_relay(&s->q, uuid, err);
 	else if (!rc)
 		rc = km_destqemu_listen_tcp(&s->q, &port, err);
 	km_placing_look(&s->placing, &s->placed);

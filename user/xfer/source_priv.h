@@ -108,7 +108,8 @@ struct source {
 	uint64_t sent_paced, zero_paced, payload_paced; /* at the last look of pace's */
 	uint64_t content_paced;				/* listed at t_paced */
 	double t_paced;
-	unsigned int downtime_ms;
+	unsigned int downtime_ms; /* QEMU's downtime-limit and max-bandwidth */
+	uint64_t qemu_limit;
 };
 
 /* source_setup.c */

@@ -5,6 +5,7 @@
 #include <string.h>
 #include "fault.h"
 #include "goal.h"
+#include "multifd.h"
 #include "source_disks.h"
 #include "source_priv.h"
 
@@ -89,19 +90,22 @@ static void see_link(struct source *s)
 	s->payload_paced = payload;
 }
 
-/* What QEMU may list until the next look, when it has listed `last` since the one before. */
-static void allow(struct source *s, uint64_t remaining, uint64_t last)
+/* What QEMU may list until the next look, when it has listed `last` since the one before. Returns
+ * its max-bandwidth. */
+static uint64_t allow(struct source *s, uint64_t remaining, uint64_t last)
 {
 	struct km_move *m = &s->m;
 	unsigned int pause_ms = s->o->max_pause_ms;
 	uint64_t ahead = km_pace_ahead_pages(&s->pace, remaining, pause_ms, STEER_MS);
 	uint64_t most = km_pace_most_pages(&s->pace, last, ahead, pause_ms, STEER_MS);
-	uint64_t content = s->content_paced;
+	uint64_t content = s->content_paced, limit;
 
 	m->backlog_cap = km_pace_backlog_pages(&s->pace, pause_ms);
-	m->list_until = content + ahead;
+	limit = km_pace_qemu_limit(&s->pace, km_move_backlog(m), ahead, pause_ms, STEER_MS);
+	m->list_until = content + ahead + (limit ? (m->nchannels + 1) * KM_MULTIFD_PAGES : 0);
 	m->content_until = most < UINT64_MAX - content ? content + most : UINT64_MAX;
 	km_move_wake(m);
+	return limit;
 }
 
 /* Every 100 ms, as QEMU looks at its own throughput. */
@@ -110,6 +114,7 @@ static int set_pace(struct source *s, const struct km_qmig_status *st, struct km
 	struct km_move *m = &s->m;
 	uint64_t listed = m->listed_content - s->content_paced;
 	double t = km_now_ms();
+	uint64_t limit;
 	unsigned int ms;
 
 	km_pace_see_qemu(&s->pace, st->mbps * 1e6 / 8, listed, t - s->t_paced);
@@ -120,12 +125,13 @@ static int set_pace(struct source *s, const struct km_qmig_status *st, struct km
 		km_ledger_cool(m->ledger);
 		km_pace_round(&s->pace);
 	}
-	allow(s, st->remaining_bytes / KM_PAGE_SIZE, listed);
+	limit = allow(s, st->remaining_bytes / KM_PAGE_SIZE, listed);
 	ms = km_pace_downtime_ms(&s->pace, km_move_backlog(m), s->o->max_pause_ms);
-	if (ms == s->downtime_ms)
+	if (ms == s->downtime_ms && limit == s->qemu_limit)
 		return 0;
 	s->downtime_ms = ms;
-	return km_qmig_set_downtime_ms(s->qmp, ms, err);
+	s->qemu_limit = limit;
+	return km_qmig_set_pace(s->qmp, ms, limit, err);
 }
 
 static int steer(struct source *s, struct km_err *err)
