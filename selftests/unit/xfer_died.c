@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* When a source's QEMU counts as dead, and its guest as whole at the destination. */
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include "fakeqmp.h"
@@ -45,6 +46,11 @@ static void set_up(struct rig *r, bool ends)
 	km_cond_init(&r->s.m.cond);
 	if (km_qmp_open(&r->s.qmp, r->monitor.path, 5000, &err))
 		abort();
+	if (ends) { /* after its greeting, at some time */
+		struct pollfd p = { .fd = km_qmp_fd(r->s.qmp), .events = POLLRDHUP };
+
+		poll(&p, 1, 10000);
+	}
 	km_source_died_watch(&r->s);
 	r->s.m.all_listed = r->s.loaded = true;
 	strcpy(r->run.held, "settings");
@@ -147,6 +153,7 @@ static void loaded_later(bool *ok)
 	set_up(&r, true);
 	kill(r.vm.pid, SIGKILL);
 	r.s.loaded = false;
+	r.o.peer_ms = 10000; /* it does not take that long */
 	pthread_create(&t, NULL, load, &r);
 	CHECK(whole(&r) == can_tell(&r));
 	pthread_join(t, NULL);
