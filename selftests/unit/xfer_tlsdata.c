@@ -231,6 +231,24 @@ static void unread(bool *ok)
 	close_pair(&p);
 }
 
+/* The socket is read ahead of GnuTLS: who polls it must still hear of what came with the first. */
+static void read_ahead(bool *ok)
+{
+	struct km_err err = { 0 };
+	struct km_msg m;
+	struct pair p;
+
+	open_pair(&p);
+	CHECK(!km_send(&p.source, KM_OP_BYE, 0, NULL, 0, &err));
+	CHECK(!km_send(&p.source, KM_OP_ABORT, 0, NULL, 0, &err));
+	usleep(100000); /* both are in the socket */
+	CHECK(!km_recv(&p.destination, &m, &err) && m.op == KM_OP_BYE);
+	CHECK(km_conn_unread(&p.destination) > 0);
+	CHECK(!km_recv(&p.destination, &m, &err) && m.op == KM_OP_ABORT);
+	CHECK(!km_conn_unread(&p.destination));
+	close_pair(&p);
+}
+
 static const struct ktap_case cases[] = {
 	{ "messages of all sizes, and what they take on the wire", sizes },
 	{ "both ways at once, while the keys change", both_ways },
@@ -240,6 +258,7 @@ static const struct ktap_case cases[] = {
 	{ "shutdown wakes the reader, and the writer can write", shutdown_wakes },
 	{ "a reader's patience", patience },
 	{ "what has come and was not read", unread },
+	{ "what was read ahead is unread, too", read_ahead },
 };
 
 KTAP_MAIN(cases)
