@@ -31,6 +31,7 @@ BPF_SRC := $(wildcard bpf/*.bpf.c)
 BPF_SKEL := $(BPF_SRC:bpf/%.bpf.c=$(BUILD)/bpf/%.skel.h)
 UNIT_SRC := $(wildcard selftests/unit/*.c)
 UNIT_BIN := $(UNIT_SRC:%.c=$(BUILD)/%)
+TRACE_BIN := $(patsubst %.c,$(BUILD)/%,$(wildcard selftests/trace/*.c))
 FUZZ_SRC := $(filter-out %/driver.c,$(wildcard selftests/fuzz/*.c))
 FUZZ_BIN := $(FUZZ_SRC:%.c=$(BUILD)/%)
 
@@ -59,7 +60,7 @@ DEPS := build-essential pkg-config libjansson-dev libmnl-dev libxxhash-dev libzs
 DEBUG_DEPS := bc flex bison libelf-dev
 TEST_DEPS := man-db dkms valgrind python3-yaml python3-jsonschema bochs bochs-term bpftrace openssh-client openssh-server faketime gnutls-bin chromium poppler-utils qemu-utils
 
-.PHONY: all user bpf module no-module faults install uninstall unit-tests fuzz check check-unit \
+.PHONY: all user bpf module no-module faults install uninstall unit-tests trace-guests fuzz check check-unit \
 	check-pml check-faults check-debug-kernel bench bench-dirty bench-hold bench-trace bench-ledger bench-zerocopy bench-plan bench-drain bench-check demo deps demo-deps debug-deps help clean
 all: user $(if $(KDIRS),module,no-module)
 
@@ -90,6 +91,15 @@ $(BUILD)/libkmigrate.a: $(LIB_OBJ)
 $(BUILD)/selftests/unit/%: selftests/unit/%.c $(BUILD)/libkmigrate.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -Iselftests -o $@ $< $(BUILD)/libkmigrate.a $(LDLIBS)
+
+# The guests that trace's tests watch. Before these run: a host that starts one while it is
+# being linked anew waits for it in vain.
+trace-guests: $(TRACE_BIN)
+$(addprefix $(BUILD)/selftests/trace/,dirtier toucher): \
+		selftests/kmod/vmm.c selftests/kmod/memory.c
+$(BUILD)/selftests/trace/%: selftests/trace/%.c $(wildcard selftests/trace/*.h selftests/kmod/*.h)
+	@mkdir -p $(@D)
+	$(CC) -O2 -D_GNU_SOURCE -Wall -Wextra -Werror -pthread -Iselftests/kmod -o $@ $(filter %.c,$^)
 
 # Of use only with sanitizers: selftests/fuzz/fuzz.sh.
 fuzz: $(FUZZ_BIN)
@@ -134,7 +144,7 @@ unit-tests: $(UNIT_BIN)
 check-unit: unit-tests
 	selftests/run unit
 
-check: user unit-tests faults
+check: user unit-tests faults trace-guests
 	selftests/run all
 
 # The module on a CPU with Intel's page-modification logging, emulated.

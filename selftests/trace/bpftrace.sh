@@ -45,7 +45,7 @@ inside() {
 	taskset -p 1 $$ >/dev/null
 	watched exits.bt "$out/leaver" 1000 200 400
 	during() { # once the guest runs
-		until [ -s "$2" ]; do sleep 0.1; done
+		has_said "$@"
 		"$out/hog" 1 20 30 >hog
 	}
 	watched stalls.bt "$out/staller" spin 9000 1
@@ -54,7 +54,7 @@ inside() {
 	watched pause.bt taskset 2 "$out/pauser" 2 4 150
 	watched power.bt taskset 2 "$out/leaver" 5000 100
 	watched faults.bt "$out/toucher" 1000
-	ready() { until [ -s "$2" ]; do sleep 0.1; done; }
+	ready() { has_said "$@"; }
 	watched net.bt "$out/sender" wait 10 100 500000
 	echo "@after $(bpftool prog list | grep -c -E 'tracepoint|kprobe')"
 }
@@ -111,11 +111,4 @@ if [ "${1:-}" = --inside ]; then
 	exit
 fi
 command -v "$BPFTRACE" >/dev/null || skip_all "there is no bpftrace"
-build leaver
-build staller
-build hog
-build pauser
-build dirtier "$here"/../kmod/{vmm,memory}.c
-build toucher "$here"/../kmod/{vmm,memory}.c
-build sender
 on_kernels bpftrace 22 --env BPFTRACE="$BPFTRACE"

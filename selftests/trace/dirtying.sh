@@ -98,5 +98,4 @@ if [ "${1:-}" = --inside ]; then
 	inside
 	exit
 fi
-build dirtier "$here"/../kmod/{vmm,memory}.c
 on_kernels dirtying 17

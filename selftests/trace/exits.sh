@@ -91,5 +91,4 @@ if [ "${1:-}" = --inside ]; then
 	inside
 	exit
 fi
-build leaver
 on_kernels exits 18

@@ -58,6 +58,4 @@ if [ "${1:-}" = --inside ]; then
 	inside
 	exit
 fi
-build toucher "$here"/../kmod/{vmm,memory}.c
-build dirtier "$here"/../kmod/{vmm,memory}.c
 on_kernels faults 11

@@ -17,7 +17,7 @@ inside() {
 	cd "$(mktemp -d)" || exit 1
 	# Stopped by its VMM, and kept from its CPU by another.
 	during() {
-		until [ -s "$2" ]; do sleep 0.1; done
+		has_said "$@"
 		"$out/hog" 0 12 30 >hog
 	}
 	traced ticks impact $PROBES "$out/ticker" 3000 0 10 40
@@ -90,6 +90,4 @@ if [ "${1:-}" = --inside ]; then
 	inside
 	exit
 fi
-for program in leaver hog ticker; do build "$program"; done
-for program in toucher dirtier; do build $program "$here"/../kmod/{vmm,memory}.c; done
 on_kernels impact 14 --accel tcg-count --cores 1

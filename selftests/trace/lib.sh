@@ -7,8 +7,18 @@ km=$root/build/kmigrate out=$root/build/selftests/trace
 . "$here/../ktap.sh"
 . "$here/../said.sh"
 
-has_vcpu() { # PID: wait for it
-	until readlink /proc/"$1"/fd/* | grep -q kvm-vcpu; do sleep 0.1; done
+# These wait until it is so, and fail when the process has ended.
+has_vcpu() { # PID
+	until readlink /proc/"$1"/fd/* | grep -q kvm-vcpu; do
+		kill -0 "$1" || return
+		sleep 0.1
+	done
+}
+has_said() { # PID FILE
+	until [ -s "$2" ]; do
+		kill -0 "$1" || return
+		sleep 0.1
+	done
 }
 
 # The probes of a tracer hang on links of its own, which fdinfo shows.
@@ -41,7 +51,7 @@ start_guest() { # FILE GUEST...
 	"${@:2}" <go >"$1" &
 	pid=$!
 	exec 3>go
-	ready $pid "$1"
+	ready $pid "$1" || echo "${*:2} does not start" >&2
 }
 
 # Runs a guest under a tracer. What the tracer says goes to the file NAME, what the guest says
@@ -109,22 +119,17 @@ holds() { # WHAT FILTER [ARGUMENT OF JQ...]; jq 1.6 is content with no input at 
 		{ said_of "$1"; return 1; }
 }
 
-build() { # PROGRAM [SOURCE...]
-	mkdir -p "$out"
-	${CC:-gcc} -O2 -D_GNU_SOURCE -Wall -Wextra -Werror -pthread -I"$here/../kmod" \
-		-o "$out/$1" "$here/$1.c" "${@:2}" || exit 1
-}
-
 run_host() { # KERNEL SCRIPT [OPTION OF HOST...]
 	log=$out/$2.$1.log
 	"$root/selftests/vm/host" --kernel "$1" --timeout 600 --name "trace-$2-${1/./-}" \
-		"${@:3}" -- "$here/$2.sh" --inside >"$log" 2>&1
+		"${@:3}" -- "$here/$2.sh" --inside >"$log" 2>&1 || { tail -n 12 "$log" | cut -c -300; return 1; }
 }
 
 # All of a test: SCRIPT.sh --inside in a host of each kernel, and what judge, which has CASES,
 # says of that.
 on_kernels() { # SCRIPT CASES [OPTION OF HOST...]
 	local kernel kernels=${KERNELS:-6.1 6.12}
+	make -s -C "$root" trace-guests >&2 || exit 1
 	plan $(($(wc -w <<<"$kernels") * (1 + $2)))
 	for kernel in $kernels; do
 		check "$kernel a host runs it" run_host "$kernel" "$1" "${@:3}"

@@ -13,7 +13,7 @@ N=10 MS=100 BYTES=1000000
 RETRANSMIT=/sys/kernel/tracing/events/tcp/tcp_retransmit_skb
 
 watch=--pid
-ready() { until [ -s "$2" ]; do sleep 0.1; done; }
+ready() { has_said "$@"; }
 
 inside() {
 	cd "$(mktemp -d)" || exit 1
@@ -88,5 +88,4 @@ if [ "${1:-}" = --inside ]; then
 	inside
 	exit
 fi
-build sender
 on_kernels net 14

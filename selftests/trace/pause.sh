@@ -172,6 +172,4 @@ if [ "${1:-}" = --inside ]; then
 	exit
 fi
 make -s -C "$guest" >&2 || exit 1
-build leaver
-build pauser
 on_kernels pause 17

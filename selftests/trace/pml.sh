@@ -49,8 +49,8 @@ judge() { # KERNEL
 
 command -v bochs-bin >/dev/null || skip_all "no bochs to run test hosts with"
 kernels=${KERNELS:-6.1 6.12}
+make -s -C "$root" trace-guests >&2 || exit 1
 plan $(($(wc -w <<<"$kernels") * 9))
-build dirtier "$here"/../kmod/{vmm,memory}.c
 for kernel in $kernels; do
 	log=$out/pml.$kernel.log
 	check "$kernel a host runs it" run_bochs "$kernel"

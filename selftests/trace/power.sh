@@ -68,7 +68,7 @@ inside() { # FAKEIDLE FAKEFREQ
 	echo performance >$CPU/cpufreq/scaling_governor
 	frequency 800000
 	during() {
-		until [ -s "$2" ]; do sleep 0.1; done
+		has_said "$@"
 		echo 1 >/sys/kernel/debug/fakefreq/from
 		frequency 3200000
 		sleep 0.3
@@ -159,8 +159,6 @@ if [ "${1:-}" = --inside ]; then
 	inside "$2" "$3"
 	exit
 fi
-build leaver
-build staller
 run_host() { # KERNEL
 	local idle freq
 	idle=$("$root/selftests/vm/testmodule" "$here/fakeidle" "$1") &&

@@ -17,7 +17,7 @@ inside() {
 	# The vCPU on CPU 1, the rest on CPU 0.
 	taskset -p 1 $$ >/dev/null
 	during() { # once the guest runs
-		until [ -s "$2" ]; do sleep 0.1; done
+		has_said "$@"
 		"$out/hog" 1 $BURSTS $BURST_MS >hog
 	}
 	traced spin stalls $PROBES "$out/staller" spin $((BURSTS * BURST_MS * 15)) 1
@@ -25,7 +25,7 @@ inside() {
 	# In the middle of a long burst the vCPU, which waits, is sent to the other CPU.
 	during() {
 		local hog thread
-		until [ -s "$2" ]; do sleep 0.1; done
+		has_said "$@"
 		"$out/hog" 1 1 2000 >hog.moved &
 		hog=$!
 		until [ -s hog.moved ]; do sleep 0.05; done
@@ -45,7 +45,7 @@ inside() {
 	mkdir /sys/fs/cgroup/slow
 	echo "20000 100000" >/sys/fs/cgroup/slow/cpu.max
 	during() {
-		until [ -s "$2" ]; do sleep 0.1; done
+		has_said "$@"
 		echo "$1" >/sys/fs/cgroup/slow/cgroup.procs
 		sleep 2
 		echo "@throttled $(sed -n 's/^throttled_usec //p' /sys/fs/cgroup/slow/cpu.stat)"
@@ -134,7 +134,4 @@ if [ "${1:-}" = --inside ]; then
 	inside
 	exit
 fi
-build leaver
-build staller
-build hog
 on_kernels stalls 18
