@@ -35,12 +35,13 @@ causes() {
 		by("throttled") == 0'
 }
 
-# Of the pause the vCPU has been asleep in QEMU, but for the way there, on a CPU that others want.
+# In the pause the vCPU has been asleep in QEMU, but on its way there, on a CPU that others want.
 pause() {
 	says "$JQ"'of("switchover") as $p | .pause.total_ms as $t |
 		([.pause.parts[] | select(.name == "stop").took_ms] | add // 0) as $stop |
 		($p | map(.stalled_ms) | add) as $all |
-		$all <= $t + 1 and $all >= 0.95 * ($t - $stop) and ($p | by("stopped")) >= 0.8 * $all'
+		$all <= $t + 1 and $all >= 0.95 * ($t - $stop) and ($p | by("stopped")) >= 0.5 * $all and
+		($p | by("stopped") + by("no-cpu")) >= 0.95 * $all'
 }
 
 # The guest runs there, is seen to, and the pause lasts until it does. Its second vCPU has been
