@@ -196,7 +196,9 @@ static void strategy(bool *ok)
 		   "strategy     pre-copy in 3 rounds: the link sets the pace, and "
 		   "40 % of 1.5 free CPUs at either end are taken\n"));
 	CHECK(says(km_text_strategy, "             packs 80 % of the pages, which takes less CPU"));
+	CHECK(!says(km_text_strategy, "post-copy"));
 	j = km_json_strategy(plan);
+	CHECK(!json_object_get(j, "postcopy"));
 	CHECK(!strcmp(json_string_value(json_object_get(j, "way")), "pre-copy"));
 	CHECK(!strcmp(json_string_value(json_object_get(j, "limit")), "link"));
 	CHECK(!strcmp(json_string_value(json_object_get(j, "packing")), "pays"));
@@ -209,6 +211,10 @@ static void strategy(bool *ok)
 	CHECK(says(km_text_strategy,
 		   "pre-copy alone does not get there, --on-stall throttle may: the "
 		   "CPUs set the pace, of which 1.5 are free for both ends\n"));
+	CHECK(says(km_text_strategy, "\n             post-copy does not go with multifd"));
+	j = km_json_strategy(plan);
+	CHECK(strstr(json_string_value(json_object_get(j, "postcopy")), "refused: post-copy"));
+	json_decref(j);
 	CHECK(says(km_text_strategy, "packs nothing: that would take longer"));
 	CHECK(says(km_text_strategy, "sends of 60 % only what has changed"));
 }

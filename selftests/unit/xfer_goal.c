@@ -116,7 +116,7 @@ static void ways(bool *ok)
 	CHECK(refuses("abort,throttle", "no further"));
 	CHECK(refuses("wait,abort", "no further"));
 	CHECK(refuses("throttle,throttle", "only once"));
-	CHECK(refuses("throttle,postcopy", "not there yet"));
+	CHECK(refuses("throttle,postcopy", "does not go with multifd"));
 	CHECK(refuses("", "takes") && refuses("throttle,", "takes") && refuses(",", "takes"));
 	CHECK(refuses("aborted", "takes") && refuses("abor", "takes"));
 }

@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include "../plan/strategy.h"
+#include "../xfer/goal.h"
 #include "jsonval.h"
 #include "report.h"
 #include "units.h"
@@ -17,6 +18,8 @@ json_t *km_json_strategy(const struct km_plan *p)
 
 	km_strategy(&p->is, &p->survey.guest, &s);
 	km_j_put(o, "way", km_j_text(km_way_name(s.way)));
+	if (s.way == KM_WAY_THROTTLE)
+		km_j_put(o, "postcopy", km_j_text("refused: " KM_NO_POSTCOPY));
 	km_j_put(o, "limit", km_j_text(km_limit_name(s.limit)));
 	km_j_put(o, "packing", km_j_text(km_packing_name(s.packing)));
 	km_j_put(o, "packed", km_j_real(s.packed));
@@ -156,5 +159,7 @@ void km_text_strategy(FILE *f, const struct km_plan *p)
 	else
 		fprintf(f, "the CPUs set the pace, of which %.1f are free%s\n", p->cpus_free,
 			p->same_host ? " for both ends" : "");
+	if (s.way == KM_WAY_THROTTLE)
+		fprintf(f, "             %s\n", KM_NO_POSTCOPY);
 	text_pages(f, &s);
 }

@@ -42,8 +42,8 @@ int km_on_stall_parse(const char *text, struct km_on_stall *on, char why[KM_ERR_
 		size_t len = strcspn(text, ",");
 
 		if (len == 8 && !strncmp(text, "postcopy", len))
-			return refuse(why,
-				      "postcopy is not there yet; take wait, throttle or abort");
+			return refuse(why, "postcopy: " KM_NO_POSTCOPY
+					   "; take wait, throttle or abort");
 		if (way != KM_ON_STALL_THROTTLE)
 			return refuse(why, "goes no further than wait or abort");
 		if (way_of(text, len, &way) || (text[len] && !text[len + 1]))
