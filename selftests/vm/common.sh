@@ -121,6 +121,7 @@ prepare() {
 	flock 8 || die "cannot lock $state/.lock"
 	"$here/kernels" "$kernel" || die "no kernel $kernel"
 	if [ "$image" -ot "$here/init" ] || [ "$image" -ot "$here/initramfs" ] ||
+		[ "$image" -ot "$here/nudge.c" ] ||
 		[ "$image" -ot "$build/kernels/$kernel/release" ]; then
 		"$here/initramfs" "$me" "$build/kernels/$kernel" "$image" || die "no initramfs"
 	fi
