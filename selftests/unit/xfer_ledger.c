@@ -53,7 +53,7 @@ static void bits_limits(bool *ok)
 	struct km_bits b;
 
 	CHECK(km_bits_init(&b, 0) == -EINVAL);
-	CHECK(km_bits_init(&b, 1ull << 36) == 0 || !"64 GiB of bits need memory");
+	CHECK(km_bits_init(&b, 1ull << 36) == 0); /* which are there, and not written */
 	CHECK(km_bits_add(&b, (1ull << 36) - 1));
 	CHECK(km_bits_next(&b, 0) == (1ull << 36) - 1);
 	km_bits_free(&b);

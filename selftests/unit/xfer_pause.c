@@ -290,7 +290,8 @@ static void causes(bool *ok)
 	fit.error_ns = 10 * MS;
 	km_blackout(&here, &there, &fit, &p);
 	CHECK(p.joined && adds_up());
-	CHECK(p.clock_error_ms < 10 && llabs(p.clock_offset_ns - 7 * S) <= p.clock_error_ms * 1e6);
+	CHECK(p.clock_error_ms < 10 &&
+	      (double)llabs(p.clock_offset_ns - 7 * S) <= p.clock_error_ms * 1e6);
 	CHECK(part("loaded said")->took_ms >= 0 && part("go")->took_ms >= 0);
 	/* 5 ms from the last byte's leaving to its arrival, 12 from the guest's run to the answer. */
 	CHECK(near(p.clock_error_ms, (5 + 1.0) / 2));

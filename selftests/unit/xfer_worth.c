@@ -256,7 +256,7 @@ static void busy_host(bool *ok)
 	s = start(25);
 	send_one(&s, &text, 0);
 	s.load = 50;
-	while (!s.packed)
+	while (!(s.packed > 0))
 		send_one(&s, &text, 0);
 	s.load = 1;
 	send(&s, &text, 65536);
