@@ -11,13 +11,11 @@ here=$(cd "$(dirname "$0")" && pwd)
 BPFTRACE=${BPFTRACE:-bpftrace}
 
 # A script hangs on its tracepoints and functions, each with a program, besides BEGIN and END.
+probes_are_there() { # PID PROBES
+	[ "$(bpftool perf list | grep -c -E "^pid $1 .*(tracepoint|k(ret)?probe)")" -ge "$2" ]
+}
 hangs() { # PID SCRIPT
-	local n
-	n=$(grep -c -E '^(tracepoint|k(ret)?probe):' "$root/bpf/$2")
-	until [ "$(bpftool perf list | grep -c -E "^pid $1 .*(tracepoint|k(ret)?probe)")" -ge "$n" ]; do
-		kill -0 "$1" || return
-		sleep 0.1
-	done
+	await "$1" probes_are_there "$1" "$(grep -c -E '^(tracepoint|k(ret)?probe):' "$root/bpf/$2")"
 }
 
 watched() { # SCRIPT GUEST...

@@ -7,27 +7,26 @@ km=$root/build/kmigrate out=$root/build/selftests/trace
 . "$here/../ktap.sh"
 . "$here/../said.sh"
 
-# These wait until it is so, and fail when the process has ended.
-has_vcpu() { # PID
-	until readlink /proc/"$1"/fd/* | grep -q kvm-vcpu; do
+# Until the command succeeds. Not when the process has ended, and not for much longer than it takes a
+# busy machine: what then is said is of more use than a host at its time limit.
+await() { # PID COMMAND...
+	local n
+	for ((n = 0; n < 1500; n++)); do
+		"${@:2}" && return
 		kill -0 "$1" || return
 		sleep 0.1
 	done
-}
-has_said() { # PID FILE
-	until [ -s "$2" ]; do
-		kill -0 "$1" || return
-		sleep 0.1
-	done
+	echo "in vain: ${*:2}" >&2
+	return 1
 }
 
+vcpu_is_there() { readlink /proc/"$1"/fd/* | grep -q kvm-vcpu; } # PID
+has_vcpu() { await "$1" vcpu_is_there "$1"; }			 # PID
+has_said() { await "$1" [ -s "$2" ]; }				 # PID FILE
+
 # The probes of a tracer hang on links of its own, which fdinfo shows.
-attached() { # PID PROBES
-	until [ "$(grep -l '^link_type' /proc/"$1"/fdinfo/* 2>/dev/null | wc -l)" -ge "$2" ]; do
-		kill -0 "$1" || return
-		sleep 0.1
-	done
-}
+links_are_there() { [ "$(grep -l '^link_type' /proc/"$1"/fdinfo/* 2>/dev/null | wc -l)" -ge "$2" ]; }
+attached() { await "$1" links_are_there "$@"; } # PID PROBES
 
 # Our programs that the kernel has. They are freed after a grace period.
 links() {

@@ -193,7 +193,10 @@ launch() { # TIME-LIMIT
 		sleep 2; done; sleep 20' "$log" >/dev/null 2>&1 &
 	off_pid=$!
 	wait -n -p ended "$machine_pid" "$timer_pid" "$off_pid"
-	[ "$ended" != "$timer_pid" ] || timed_out=$1
+	if [ "$ended" = "$timer_pid" ]; then
+		timed_out=$1
+		[ "$me" != host ] || (cd "$run" && "$here/lastwords" qmp) >&2
+	fi
 	kill -KILL "$machine_pid" "$timer_pid" "$off_pid" $poke_pid 2>/dev/null
 	wait "$machine_pid" "$timer_pid" "$off_pid" $poke_pid 2>/dev/null
 	wait "$show_pid"
