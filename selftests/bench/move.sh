@@ -30,6 +30,11 @@ refuses() { # REGEX NAME=VALUE
 		{ echo "$rc: $said"; return 1; }
 }
 
+has_done() { # KEY LEAST
+	[ "$("$guest/status" "$dir/guest" "$1" 2>/dev/null || echo 0)" -ge "$2" ]
+}
+has_worked() { has_done sweeps 1 && has_done writes 1000 && has_done dma 1000; }
+
 # What the quick guest writes is what the thorough sweep of all its memory wants.
 quick_guest() {
 	make -s -C "$guest" >&2 || return 1
@@ -37,14 +42,12 @@ quick_guest() {
 		--param ws=1M --param bytes=64 --param vary=1 --param order=scatter --param rate=2000 \
 		--param dma=1M --param drate=500 --param sweep=4000 --param status=200 || return 1
 	for _ in {1..150}; do
-		[ "$("$guest/status" "$dir/guest" sweeps 2>/dev/null)" = 0 ] || break
+		has_worked && break
 		sleep 0.2
 	done
 	"$guest/status" "$dir/guest" | tr '\n' ' '
 	[ "$("$guest/status" "$dir/guest" wrong)" = 0 ] && "$guest/status" "$dir/guest" --progress 20 &&
-		[ "$("$guest/status" "$dir/guest" sweeps)" -gt 0 ] &&
-		[ "$("$guest/status" "$dir/guest" writes)" -gt 1000 ] &&
-		[ "$("$guest/status" "$dir/guest" dma)" -gt 1000 ]
+		has_worked
 }
 
 finds_spoiled() {
