@@ -177,6 +177,45 @@ static void hostile(bool *ok)
 	strike_scene(&c);
 }
 
+/* One page more than it counts, on its way when it comes. */
+static void begun_before(bool *ok)
+{
+	struct km_err err = { 0 };
+	struct scene c;
+
+	set_scene(&c, SHORT_MS);
+	c.s.lanes[0].applied_msgs = WANTED;
+	c.s.lanes[0].begun_msgs = WANTED + 1;
+	CHECK(wait_fence(&c, &err) == -EPROTO && strstr(err.text, "after the FENCE"));
+	strike_scene(&c);
+}
+
+/* After it: not written, and the move fails. */
+static void begun_after(bool *ok)
+{
+	static const uint8_t page[64];
+	struct km_conn source = { 0 };
+	struct km_err err = { 0 };
+	struct scene c;
+	int fd[2];
+
+	set_scene(&c, SHORT_MS);
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, fd))
+		_exit(1);
+	c.s.lanes[0].s = &c.s;
+	c.s.lanes[0].conn.fd = fd[0];
+	c.s.lanes[0].applied_msgs = WANTED;
+	source.fd = fd[1];
+	CHECK(!wait_fence(&c, &err) && !km_sink_start_lanes(&c.s, &err));
+	CHECK(!km_send(&source, KM_OP_PAGES, WANTED + 1, page, sizeof(page), &err));
+	pthread_join(c.s.lanes[0].thread, NULL);
+	CHECK(c.s.failed && c.s.err.code == -EPROTO && strstr(c.s.err.text, "after the FENCE"));
+	CHECK(!c.s.pages && c.s.lanes[0].applied_msgs == WANTED);
+	close(fd[0]);
+	close(fd[1]);
+	strike_scene(&c);
+}
+
 static const struct ktap_case cases[] = {
 	{ "fence: the pages are there", all_there },
 	{ "fence: a slow source is waited for while it lives", slow_but_alive },
@@ -184,6 +223,8 @@ static const struct ktap_case cases[] = {
 	{ "fence: so is one that went away", gone },
 	{ "fence: a stream's failure ends the wait", stream_fails },
 	{ "fence: of the wrong length", hostile },
+	{ "fence: pages that were on their way, and that it does not count", begun_before },
+	{ "fence: pages after it", begun_after },
 };
 
 int main(void)

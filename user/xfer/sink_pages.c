@@ -84,6 +84,24 @@ static int lane_broke(struct sink *s, const struct km_err *err)
 	return km_sink_broke(s, err);
 }
 
+static int late(struct km_err *err)
+{
+	return km_err_set(err, -EPROTO, "pages came after the FENCE");
+}
+
+/* What FENCE has not counted is not to be written any more: QEMU may have read there. */
+static int begin(struct sink_lane *l, uint64_t seq, struct km_err *err)
+{
+	struct sink *s = l->s;
+	bool behind;
+
+	pthread_mutex_lock(&s->lock);
+	behind = s->counted && seq > l->last_msgs;
+	l->begun_msgs = seq;
+	pthread_mutex_unlock(&s->lock);
+	return behind ? late(err) : 0;
+}
+
 static int lane_run(struct sink_lane *l, struct intake *in, struct km_err *err)
 {
 	struct sink *s = l->s;
@@ -100,6 +118,8 @@ static int lane_run(struct sink_lane *l, struct intake *in, struct km_err *err)
 		if (!rc && (m.op != KM_OP_PAGES || m.seq != l->applied_msgs + 1))
 			rc = km_err_set(err, -EPROTO, "%s out of order on a stream",
 					km_op_name(m.op));
+		if (!rc)
+			rc = begin(l, m.seq, err);
 		km_fault_slow("slow-apply");
 		if (!rc)
 			rc = apply(s, in, l->conn.buf, m.len, err);
@@ -134,11 +154,24 @@ static void *lane_main(void *arg)
 	return NULL;
 }
 
-/* Under lock. */
-static bool all_applied(const struct sink *s, const uint8_t *counts)
+/* These two under lock. */
+static int read_counts(struct sink *s, const uint8_t *counts, struct km_err *err)
+{
+	int rc = 0;
+
+	for (unsigned int i = 0; i < s->nlanes; i++) {
+		s->lanes[i].last_msgs = km_get_le64(counts + 8 * i);
+		if (s->lanes[i].begun_msgs > s->lanes[i].last_msgs)
+			rc = late(err);
+	}
+	s->counted = true;
+	return rc;
+}
+
+static bool all_applied(const struct sink *s)
 {
 	for (unsigned int i = 0; i < s->nlanes; i++)
-		if (s->lanes[i].applied_msgs < km_get_le64(counts + 8 * i))
+		if (s->lanes[i].applied_msgs < s->lanes[i].last_msgs)
 			return false;
 	return true;
 }
@@ -172,13 +205,14 @@ static int still_there(struct sink *s, struct patience *p, struct km_err *err)
 int km_sink_wait_fence(struct sink *s, const uint8_t *buf, size_t len, struct km_err *err)
 {
 	struct patience p = { .heard_ms = km_now_ms() };
-	int rc = 0;
+	int rc;
 
 	if (len != 8 * (size_t)s->nlanes)
 		return km_err_set(err, -EPROTO, "FENCE of %zu bytes", len);
 	km_fault("fence");
 	pthread_mutex_lock(&s->lock);
-	while (!rc && !s->failed && !all_applied(s, buf)) {
+	rc = read_counts(s, buf, err);
+	while (!rc && !s->failed && !all_applied(s)) {
 		km_cond_wait_ms(&s->cond, &s->lock, LOOK_MS);
 		if (!s->failed) /* that shuts the control connection down */
 			rc = still_there(s, &p, err);

@@ -14,7 +14,7 @@
  *   sink_images.c the images of those that are mirrored
  *   sink_guard.c  what is left to do when this process is killed
  *
- * Locks: `lock` guards err, applied_msgs, broken and fenced and goes with `cond`; `inject`
+ * Locks: `lock` guards err, lanes' *_msgs, broken, fenced and counted and goes with `cond`; `inject`
  * keeps what is written into QEMU's multifd channels whole.
  */
 #ifndef KM_SINK_PRIV_H
@@ -44,7 +44,8 @@ struct sink_lane {
 	struct sink *s; /* NULL = not connected */
 	struct km_conn conn;
 	pthread_t thread;
-	uint64_t applied_msgs; /* under lock */
+	/* Under lock. The last is what FENCE says, once it has come. */
+	uint64_t begun_msgs, applied_msgs, last_msgs;
 };
 
 struct sink {
@@ -66,6 +67,7 @@ struct sink {
 	_Atomic bool broken;	/* a connection is, and why: */
 	struct km_err why_broken;
 	_Atomic bool fenced; /* FENCE has come */
+	bool counted;	     /* and been read; under lock */
 	struct km_pinger pinger;
 	struct km_clocks clocks;
 	struct km_marks marks; /* of the pause */
@@ -91,11 +93,10 @@ struct sink {
 	struct km_verifier verify;
 	pthread_t rp, watch;
 	bool relay, paused;
-	bool verifies;	       /* the source will send hashes */
-	uint64_t pages_fenced; /* written at the FENCE */
-	bool go;	       /* GO has come */
-	bool ran;	       /* and was obeyed */
-	bool understood;       /* the source knows how it ended */
+	bool verifies;	 /* the source will send hashes */
+	bool go;	 /* GO has come */
+	bool ran;	 /* and was obeyed */
+	bool understood; /* the source knows how it ended */
 	_Atomic uint64_t pages;
 };
 
