@@ -211,7 +211,7 @@ static void begun_after(bool *ok)
 	pthread_join(c.s.lanes[0].thread, NULL);
 	CHECK(c.s.failed && c.s.err.code == -EPROTO && strstr(c.s.err.text, "after the FENCE"));
 	CHECK(!c.s.pages && c.s.lanes[0].applied_msgs == WANTED);
-	close(fd[0]);
+	km_conn_close(&c.s.lanes[0].conn);
 	close(fd[1]);
 	strike_scene(&c);
 }
