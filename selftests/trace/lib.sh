@@ -118,10 +118,15 @@ holds() { # WHAT FILTER [ARGUMENT OF JQ...]; jq 1.6 is content with no input at 
 		{ said_of "$1"; return 1; }
 }
 
+# What is said there goes to $log; the end of it here, if it fails.
+host() { # KERNEL NAME ARGUMENT OF HOST...
+	"$root/selftests/vm/host" --kernel "$1" --timeout 600 --name "trace-$2-${1/./-}" "${@:3}" \
+		>"$log" 2>&1 || { tail -n 12 "$log" | cut -c -300; return 1; }
+}
+
 run_host() { # KERNEL SCRIPT [OPTION OF HOST...]
 	log=$out/$2.$1.log
-	"$root/selftests/vm/host" --kernel "$1" --timeout 600 --name "trace-$2-${1/./-}" \
-		"${@:3}" -- "$here/$2.sh" --inside >"$log" 2>&1 || { tail -n 12 "$log" | cut -c -300; return 1; }
+	host "$1" "$2" "${@:3}" -- "$here/$2.sh" --inside
 }
 
 # All of a test: SCRIPT.sh --inside in a host of each kernel, and what judge, which has CASES,

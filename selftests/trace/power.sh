@@ -164,7 +164,6 @@ run_host() { # KERNEL
 	idle=$("$root/selftests/vm/testmodule" "$here/fakeidle" "$1") &&
 		freq=$("$root/selftests/kmod/fakefreq/build" "$1") || return 1
 	log=$out/power.$1.log
-	"$root/selftests/vm/host" --kernel "$1" --timeout 600 --name "trace-power-${1/./-}" \
-		-- "$here/power.sh" --inside "$idle" "$freq" >"$log" 2>&1
+	host "$1" power -- "$here/power.sh" --inside "$idle" "$freq"
 }
 on_kernels power 19
