@@ -92,7 +92,7 @@ sleeps() {
 
 # A guest that such a link is enough for, whatever else this machine does.
 limited() {
-	local slept
+	local slept=1
 	asks+=(--bandwidth 40Mbit)
 	work=(--param rate=300)
 	setup '' '' && { sleeps; slept=$?; } && ended 0 && at B && says moved &&
