@@ -18,6 +18,15 @@ hangs() { # PID SCRIPT
 	await "$1" probes_are_there "$1" "$(grep -c -E '^(tracepoint|k(ret)?probe):' "$root/bpf/$2")"
 }
 
+# One Ctrl-C, as far as bpftrace is concerned. It may lose it: a signal that comes while it isn't in
+# epoll_wait() is a flag that nobody looks at until another interrupts that
+# (BPFtrace::poll_perf_events() of 0.17). USR1, at which it prints what it has, ends nothing.
+ends() { # TRACER
+	kill -INT "$1"
+	while ! timeout 5 tail -f -s 0.1 --pid="$1" /dev/null; do kill -USR1 "$1"; done 2>/dev/null
+	wait "$1"
+}
+
 watched() { # SCRIPT GUEST...
 	local script=$1 pid tracer
 	start_guest guest "${@:2}"
@@ -29,8 +38,7 @@ watched() { # SCRIPT GUEST...
 	during "$pid" guest
 	wait $pid || echo "the guest failed" >&2
 	exec 3>&-
-	kill -INT $tracer
-	wait $tracer
+	ends $tracer
 	echo "@$script-ended $? $(tr '\n' ' ' <answer.err)"
 	# One object of all maps.
 	echo "@$script $(jq -s -c 'map(select(.type == "map" or .type == "hist" or

@@ -10,8 +10,8 @@ km=$root/build/kmigrate out=$root/build/selftests/trace
 # Until the command succeeds. Not when the process has ended, and not for much longer than it takes a
 # busy machine: what then is said is of more use than a host at its time limit.
 await() { # PID COMMAND...
-	local n
-	for ((n = 0; n < 1500; n++)); do
+	local until=$((SECONDS + 150))
+	while ((SECONDS < until)); do
 		"${@:2}" && return
 		kill -0 "$1" || return
 		sleep 0.1
@@ -47,6 +47,7 @@ ready() { has_vcpu "$1"; } # PID FILE-WITH-WHAT-IT-SAYS
 # which comes from descriptor 3. What it says goes to FILE.
 start_guest() { # FILE GUEST...
 	[ -p go ] || mkfifo go
+	rm -f "$1"
 	"${@:2}" <go >"$1" &
 	pid=$!
 	exec 3>go
