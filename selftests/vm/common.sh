@@ -195,7 +195,7 @@ launch() { # TIME-LIMIT
 	wait -n -p ended "$machine_pid" "$timer_pid" "$off_pid"
 	if [ "$ended" = "$timer_pid" ]; then
 		timed_out=$1
-		[ "$me" != host ] || (cd "$run" && "$here/lastwords" qmp) >&2
+		[ "$me" != host ] || (cd "$run" && "$here/lastwords" qmp "$log") >&2
 	fi
 	kill -KILL "$machine_pid" "$timer_pid" "$off_pid" $poke_pid 2>/dev/null
 	wait "$machine_pid" "$timer_pid" "$off_pid" $poke_pid 2>/dev/null
