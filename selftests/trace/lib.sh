@@ -122,7 +122,7 @@ holds() { # WHAT FILTER [ARGUMENT OF JQ...]; jq 1.6 is content with no input at 
 # What is said there goes to $log; the end of it here, if it fails.
 host() { # KERNEL NAME ARGUMENT OF HOST...
 	"$root/selftests/vm/host" --kernel "$1" --timeout 600 --name "trace-$2-${1/./-}" "${@:3}" \
-		>"$log" 2>&1 || { tail -n 12 "$log" | cut -c -300; return 1; }
+		>"$log" 2>&1 || { tail -n 30 "$log" | cut -c -300; return 1; }
 }
 
 run_host() { # KERNEL SCRIPT [OPTION OF HOST...]
