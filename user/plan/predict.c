@@ -26,8 +26,6 @@ struct variant {
 	uint64_t seed;
 };
 
-/* The first AS_IS have the numbers as they are. */
-#define AS_IS 3
 static const struct variant variants[] = {
 	{ 1, 1, 1, 1 },	      { 1, 1, 1, 2 },	      { 1, 1, 1, 3 },
 	{ 0.9, 1, 1, 4 },     { 1.1, 1, 1, 5 },	      { 1, 0.75, 0.75, 6 },
@@ -153,24 +151,24 @@ static int search(const struct km_reh_guest *guest, const struct km_reh_hosts *h
 	return rc;
 }
 
-/* A pause depends on the moment at which QEMU looks: the one between the others' is the likely
- * one. */
-static void set_likely(struct km_prediction *p, const struct km_reh_result as_is[AS_IS])
+/* A pause depends on the moment at which QEMU looks, and is another each time: of the variants, in
+ * which that differs as well, the one in the middle.  Of those that move, which are some. */
+static double middle_pause(const struct km_reh_result r[VARIANTS])
 {
-	unsigned int at = 0;
+	double sorted[VARIANTS];
+	unsigned int n = 0;
 
-	for (unsigned int i = 0; i < AS_IS; i++) {
-		unsigned int below = 0, above = 0;
+	for (unsigned int i = 0; i < VARIANTS; i++) {
+		unsigned int at = n;
 
-		for (unsigned int j = 0; j < AS_IS; j++) {
-			below += as_is[j].pause_ms < as_is[i].pause_ms;
-			above += as_is[j].pause_ms > as_is[i].pause_ms;
-		}
-		if (as_is[i].moved && below <= AS_IS / 2 && above <= AS_IS / 2)
-			at = i;
+		if (!r[i].moved)
+			continue;
+		for (; at && sorted[at - 1] > r[i].pause_ms; at--)
+			sorted[at] = sorted[at - 1];
+		sorted[at] = r[i].pause_ms;
+		n++;
 	}
-	p->likely = as_is[at];
-	widen_all(p, &p->likely, true);
+	return n % 2 ? sorted[n / 2] : (sorted[n / 2 - 1] + sorted[n / 2]) / 2;
 }
 
 int km_predict(const struct km_reh_guest *guest, const struct km_reh_hosts *hosts,
@@ -193,7 +191,9 @@ int km_predict(const struct km_reh_guest *guest, const struct km_reh_hosts *host
 		p->likely = r[0];
 		return search(guest, hosts, goal, p);
 	}
-	set_likely(p, r);
+	p->likely = r[0];
+	p->likely.pause_ms = middle_pause(r);
+	widen_all(p, &p->likely, true);
 	for (unsigned int i = 0; i < VARIANTS; i++)
 		if (r[i].moved)
 			widen_all(p, &r[i], false);

@@ -2,10 +2,10 @@
 /*
  * What a move will probably be like, by rehearsals of it (rehearsal.h).  Pure.
  *
- * Three with the numbers as they are, of which that with the median pause is the likely one, and
- * others with the link a tenth faster and slower, the guest's writes a third more and a quarter
- * less, what pages cost of CPU time a third more and a quarter less: the shortest and the longest
- * of all are the interval.
+ * Three with the numbers as they are, of which the first is the likely one, and others with the link
+ * a tenth faster and slower, the guest's writes a third more and a quarter less, what pages cost of
+ * CPU time a third more and a quarter less: the shortest and the longest of all are the interval.
+ * The likely pause is the median of all.
  *
  * Guests of more than 4 GiB are rehearsed as smaller ones over links that are as much slower.
  */
