@@ -174,20 +174,45 @@ static void rounds(bool *ok)
 	struct km_pace p = { .bytes_per_s = 4096e4 };
 
 	km_pace_see_pages(&p, 10000, 10000 * 4096);
-	km_pace_round(&p);
+	km_pace_rounds(&p, 1);
 	for (int i = 0; i < 10; i++)
 		km_pace_see_pages(&p, 1000, 1000 * 512);
 	CHECK(near(p.page_bytes, 512));
 	CHECK(near(km_pace_pages_per_s(&p), 1e4));
-	km_pace_round(&p);
+	km_pace_rounds(&p, 1);
 	CHECK(near(km_pace_pages_per_s(&p), 8e4));
 	/* Dearer ones count at once; a round of few pages is none. */
 	km_pace_see_pages(&p, 100, 100 * 4096);
-	km_pace_round(&p);
+	km_pace_rounds(&p, 1);
 	CHECK(km_pace_pages_per_s(&p) < 6e4 && near(p.round_page_bytes, 512));
 	km_pace_see_pages(&p, 200, 200 * 4096);
-	km_pace_round(&p);
+	km_pace_rounds(&p, 1);
 	CHECK(near(p.round_page_bytes, 4096));
+}
+
+/* Half of what is allowed, until three short rounds were no shorter. */
+static void aim(bool *ok)
+{
+	struct km_pace p = { .bytes_per_s = 4096e4 }, hot = p;
+
+	CHECK(km_pace_aim_ms(&p, 100) == 50 && km_pace_aim_ms(&p, 1) == 1);
+	for (int i = 0; i < 20; i++) {
+		km_pace_see_pages(&p, 11000, 11000 * 4096ull);
+		km_pace_rounds(&p, 1);
+	}
+	CHECK(km_pace_aim_ms(&p, 100) == 50);
+	for (int i = 0; i < 2; i++) {
+		km_pace_see_pages(&p, 9000, 9000 * 4096ull);
+		km_pace_rounds(&p, 1);
+	}
+	CHECK(km_pace_aim_ms(&p, 100) == 50);
+	km_pace_see_pages(&p, 9000, 9000 * 4096ull);
+	km_pace_rounds(&p, 1);
+	CHECK(km_pace_aim_ms(&p, 100) == 100);
+	/* Several between two looks. */
+	km_pace_see_pages(&hot, 600, 600 * 4096ull);
+	km_pace_rounds(&hot, 3);
+	CHECK(km_pace_aim_ms(&hot, 100) == 100);
 }
 
 static const struct ktap_case cases[] = {
@@ -199,5 +224,6 @@ static const struct ktap_case cases[] = {
 	{ "compressed pages are cheaper", costs },
 	{ "nor does the end of a round say all of the next", rounds },
 	{ "how far QEMU may list ahead", room },
+	{ "the pause that is aimed at", aim },
 };
 KTAP_MAIN(cases)

@@ -208,7 +208,7 @@ static void qemu_look(struct rehearsal *s)
 
 static void steer(struct rehearsal *s, unsigned int *cooled)
 {
-	unsigned int pause = s->goal->max_pause_ms;
+	unsigned int pause = km_pace_aim_ms(&s->pace, s->goal->max_pause_ms);
 	uint64_t listed = s->content_listed - s->content_seen, ahead, most;
 
 	km_pace_see_qemu(&s->pace, s->qemu_bytes_per_s, listed, LOOK_MS);
@@ -220,7 +220,7 @@ static void steer(struct rehearsal *s, unsigned int *cooled)
 	s->content_seen = s->content_listed;
 	if (s->r->rounds != *cooled) {
 		km_ledger_cool(s->ledger);
-		km_pace_round(&s->pace);
+		km_pace_rounds(&s->pace, s->r->rounds - *cooled);
 	}
 	*cooled = s->r->rounds;
 	s->limit_ms = km_pace_downtime_ms(&s->pace, km_reh_backlog(s) - unread(s), pause);

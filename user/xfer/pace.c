@@ -33,6 +33,11 @@
 #define PACKET_PAGES  128
 #define NEXT_TO_NONE  10
 
+/* A round that the link carries in so much time is short; after so many of them, all that is allowed
+ * is aimed at. */
+#define SHORT_S	     1.0
+#define SHORT_ROUNDS 3
+
 #define AHEAD 2.0 /* times what the link carries */
 #define GROW  2.0 /* times what was taken from QEMU before */
 
@@ -69,13 +74,17 @@ void km_pace_see_pages(struct km_pace *p, uint64_t pages, uint64_t bytes)
 
 	if (!pages)
 		return;
+	p->this_round_pages += pages;
 	p->round_pages += pages;
 	p->round_bytes += bytes;
 	p->page_bytes += (cost - p->page_bytes) * (p->page_bytes > 0 ? weight : 1);
 }
 
-void km_pace_round(struct km_pace *p)
+void km_pace_rounds(struct km_pace *p, uint64_t n)
 {
+	if ((double)p->this_round_pages < SHORT_S * km_pace_pages_per_s(p) * (double)n)
+		p->short_rounds += (unsigned int)n;
+	p->this_round_pages = 0;
 	if (p->round_pages < ROUND_PAGES)
 		return;
 	p->round_page_bytes = (double)p->round_bytes / (double)p->round_pages;
@@ -88,6 +97,12 @@ double km_pace_pages_per_s(const struct km_pace *p)
 	double cost = p->page_bytes > p->round_page_bytes ? p->page_bytes : p->round_page_bytes;
 
 	return p->bytes_per_s / (cost > COST_MIN ? cost : cost > 0 ? COST_MIN : PAGE);
+}
+
+unsigned int km_pace_aim_ms(const struct km_pace *p, unsigned int max_pause_ms)
+{
+	return p->short_rounds < SHORT_ROUNDS && max_pause_ms > 1 ? max_pause_ms / 2 :
+								    max_pause_ms;
 }
 
 void km_pace_see_qemu(struct km_pace *p, double bytes_per_s, uint64_t listed, double ms)

@@ -32,6 +32,10 @@
  *     is in whole milliseconds of that rate.  The end, since a round that QEMU has listed
  *     to its end is one that it may finish after, whatever the relay still holds.
  *
+ * What is allowed is not what is aimed at.  A guest whose rounds get shorter has one more of them for
+ * half the pause, and the last ones are short; so half is aimed at until some short rounds have not
+ * led there.
+ *
  * While plenty waits to be sent QEMU is told the rate at which the relay will take pages, as its
  * max-bandwidth, and sleeps for the rest of each 100 ms.  Left to find the sockets full, QEMU 7.2
  * waits by asking its channels in turn, and takes a whole CPU for that (multifd_send_pages(), once
@@ -56,6 +60,9 @@ struct km_pace {
 	uint64_t carried;
 	bool busy;
 	unsigned int looks; /* in a row that found plenty waiting */
+	/* of this round, and rounds so far that were short */
+	uint64_t this_round_pages;
+	unsigned int short_rounds;
 };
 
 /* carried: bytes that have left this host on all streams so far; busy: there is more on its way.
@@ -65,9 +72,11 @@ void km_pace_see(struct km_pace *p, double now_ms, uint64_t carried, bool busy);
 void km_pace_restart(struct km_pace *p);
 /* Of so many pages with content sent since, so many bytes were left to send (pack.h). */
 void km_pace_see_pages(struct km_pace *p, uint64_t pages, uint64_t bytes);
-/* QEMU has begun another round. */
-void km_pace_round(struct km_pace *p);
+/* QEMU has begun so many rounds since the last call. */
+void km_pace_rounds(struct km_pace *p, uint64_t n);
 double km_pace_pages_per_s(const struct km_pace *p);
+/* The pause that is aimed at for now: what is allowed, or half of it as long as that costs little. */
+unsigned int km_pace_aim_ms(const struct km_pace *p, unsigned int max_pause_ms);
 /* QEMU's own view of its throughput, every 100 ms; and so many pages with content were listed
  * within the last `ms`, of which that view may know nothing yet. */
 void km_pace_see_qemu(struct km_pace *p, double bytes_per_s, uint64_t listed, double ms);

@@ -95,7 +95,7 @@ static void see_link(struct source *s)
 static uint64_t allow(struct source *s, uint64_t remaining, uint64_t last)
 {
 	struct km_move *m = &s->m;
-	unsigned int pause_ms = s->o->max_pause_ms;
+	unsigned int pause_ms = km_pace_aim_ms(&s->pace, s->o->max_pause_ms);
 	uint64_t ahead = km_pace_ahead_pages(&s->pace, remaining, pause_ms, STEER_MS);
 	uint64_t most = km_pace_most_pages(&s->pace, last, ahead, pause_ms, STEER_MS);
 	uint64_t content = s->content_paced, limit;
@@ -121,12 +121,13 @@ static int set_pace(struct source *s, const struct km_qmig_status *st, struct km
 	s->content_paced += listed;
 	s->t_paced = t;
 	if (st->rounds != s->rounds_cooled) {
+		km_pace_rounds(&s->pace, st->rounds - s->rounds_cooled);
 		s->rounds_cooled = st->rounds;
 		km_ledger_cool(m->ledger);
-		km_pace_round(&s->pace);
 	}
 	limit = allow(s, st->remaining_bytes / KM_PAGE_SIZE, listed);
-	ms = km_pace_downtime_ms(&s->pace, km_move_backlog(m), s->o->max_pause_ms);
+	ms = km_pace_downtime_ms(&s->pace, km_move_backlog(m),
+				 km_pace_aim_ms(&s->pace, s->o->max_pause_ms));
 	if (ms == s->downtime_ms && limit == s->qemu_limit)
 		return 0;
 	s->downtime_ms = ms;
