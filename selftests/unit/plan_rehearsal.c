@@ -56,16 +56,15 @@ static void idle(bool *ok)
 	CHECK(r.pause_ms <= 100);
 }
 
-/* A slow link's pause has in it what QEMU's sockets hold by then, with the packet that was taken as
- * there was room for a page. At some moments they are half full. */
+/* QEMU can't stop the guest before the link has carried all but a little of what it has named, so
+ * of a guest that does not work a pause is short at every moment. */
 static void last_packets(bool *ok)
 {
 	struct km_reh_hosts h = hosts;
-	double sockets_ms, packet_ms, least = INFINITY, most = 0;
+	double packet_ms, most = 0;
 
 	h.link_bytes_per_s = 6e6;
 	h.other_ms = h.rtt_ms = 0;
-	sockets_ms = 2 * 52 * 4096 / h.link_bytes_per_s * 1e3;
 	packet_ms = 128 * 4096 / h.link_bytes_per_s * 1e3;
 	for (unsigned int i = 1; i <= 8; i++) {
 		struct km_reh_guest g = {
@@ -75,12 +74,10 @@ static void last_packets(bool *ok)
 		struct km_reh_result r;
 
 		CHECK(!km_rehearse(&g, &h, &goal, i, &r) && r.moved);
-		least = fmin(least, r.pause_ms);
 		most = fmax(most, r.pause_ms);
 	}
-	printf("# %.0f to %.0f ms; sockets %.0f, a packet %.0f\n", least, most, sockets_ms,
-	       packet_ms);
-	CHECK(least > sockets_ms / 2 && most > sockets_ms && most < sockets_ms + packet_ms);
+	printf("# at most %.0f ms; a packet %.0f\n", most, packet_ms);
+	CHECK(most < packet_ms / 4);
 }
 
 static void text(bool *ok)

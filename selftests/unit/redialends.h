@@ -190,6 +190,8 @@ static inline void ends_open_source(struct ends *e, const struct km_creds *creds
 		s->m.lanes[i].conn.fd = -1;
 	}
 	s->m.nlanes = MOVE_STREAMS;
+	s->m.take_pages = KM_WIRE_PAGES_MAX;
+	s->word_fd = -1;
 	s->m.control.fd = -1;
 	s->m.redials = true;
 	km_source_redial_init(s);

@@ -197,7 +197,9 @@ static void sums(bool *ok)
 	secret[0] ^= 1;
 	b = km_sum_of(secret, page);
 	CHECK(a.low != b.low);
-	CHECK(km_sum_handed((struct km_sum){ 0, 0 }) != 0);
+	for (uint64_t i = 0; i < 4; i++)
+		CHECK(km_sum_handed((struct km_sum){ i, 0 }) != KM_HANDED_NEVER &&
+		      km_sum_handed((struct km_sum){ i, 0 }) != KM_HANDED_UNKNOWN);
 }
 
 static void chooses(bool *ok)
@@ -213,6 +215,9 @@ static void chooses(bool *ok)
 	CHECK(km_choose(x, &x, hz, false) == KM_SAME);
 	CHECK(km_choose(x, &y, hx, false) == KM_SEND); /* all 128 bits count */
 	CHECK(km_choose(x, &z, hx, false) == KM_SEND);
+	/* Nobody knows whether it was written since. */
+	CHECK(km_choose(x, NULL, KM_HANDED_UNKNOWN, true) == KM_SEND);
+	CHECK(km_choose(x, &x, KM_HANDED_UNKNOWN, true) == KM_SAME);
 }
 
 #define PAGES  512

@@ -8,7 +8,8 @@
  * What they may do:
  *   guest    writes a page, then marks it dirty; two steps
  *   QEMU     syncs (moves the log's bits into its own), clears its bit of a page, reads the
- *            page, hands both over; each a step.  Any number of pages may be on the way between
+ *            page, hands both over; each a step.  Half of the pages are named before they are
+ *            read (channel.c).  Any number of pages may be on the way between
  *            two of these, but of one page only one (the barriers of intake.c)
  *   stream   takes pages; reads one; settles it; sends, whole or as a delta against what it sent
  *            last.  Its messages arrive in order, later, and are acknowledged later still
@@ -31,8 +32,8 @@
 #define CASES	2000  /* half of them for links that break: they take longer */
 #define NOTHING (~0u) /* no content */
 
-struct handing { /* a page between QEMU's bit and the ledger */
-	bool used, was_read;
+struct handing {		    /* a page between QEMU's bit and the ledger */
+	bool used, was_read, named; /* in the ledger already */
 	unsigned int page, value;
 };
 
@@ -119,7 +120,9 @@ static void qemu_step(struct world *w)
 		h->value = w->guest[h->page];
 		h->was_read = true;
 	} else if (h->used) {
-		km_ledger_list(w->l, (struct km_page){ 0, h->page }, km_sum_handed(sum(h->value)));
+		if (!h->named)
+			km_ledger_list(w->l, (struct km_page){ 0, h->page },
+				       km_sum_handed(sum(h->value)));
 		h->used = false;
 	}
 	if (h->used)
@@ -130,7 +133,9 @@ static void qemu_step(struct world *w)
 		if (!w->bitmap[p] || on_its_way(w, p))
 			continue;
 		w->bitmap[p] = false;
-		*h = (struct handing){ .used = true, .page = p };
+		*h = (struct handing){ .used = true, .page = p, .named = roll(w, 2) };
+		if (h->named) /* by its packet's head (channel.c) */
+			km_ledger_list(w->l, (struct km_page){ 0, p }, KM_HANDED_UNKNOWN);
 		return;
 	}
 }

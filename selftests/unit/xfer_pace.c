@@ -2,6 +2,7 @@
 #include <math.h>
 #include "ktap.h"
 #include "xfer/pace.h"
+#include "xfer/wire.h"
 
 static bool near(double a, double b)
 {
@@ -174,19 +175,19 @@ static void rounds(bool *ok)
 	struct km_pace p = { .bytes_per_s = 4096e4 };
 
 	km_pace_see_pages(&p, 10000, 10000 * 4096);
-	km_pace_rounds(&p, 1);
+	km_pace_rounds(&p, 1, 100);
 	for (int i = 0; i < 10; i++)
 		km_pace_see_pages(&p, 1000, 1000 * 512);
 	CHECK(near(p.page_bytes, 512));
 	CHECK(near(km_pace_pages_per_s(&p), 1e4));
-	km_pace_rounds(&p, 1);
+	km_pace_rounds(&p, 1, 100);
 	CHECK(near(km_pace_pages_per_s(&p), 8e4));
 	/* Dearer ones count at once; a round of few pages is none. */
 	km_pace_see_pages(&p, 100, 100 * 4096);
-	km_pace_rounds(&p, 1);
+	km_pace_rounds(&p, 1, 100);
 	CHECK(km_pace_pages_per_s(&p) < 6e4 && near(p.round_page_bytes, 512));
 	km_pace_see_pages(&p, 200, 200 * 4096);
-	km_pace_rounds(&p, 1);
+	km_pace_rounds(&p, 1, 100);
 	CHECK(near(p.round_page_bytes, 4096));
 }
 
@@ -198,21 +199,72 @@ static void aim(bool *ok)
 	CHECK(km_pace_aim_ms(&p, 100) == 50 && km_pace_aim_ms(&p, 1) == 1);
 	for (int i = 0; i < 20; i++) {
 		km_pace_see_pages(&p, 11000, 11000 * 4096ull);
-		km_pace_rounds(&p, 1);
+		km_pace_rounds(&p, 1, 100);
 	}
 	CHECK(km_pace_aim_ms(&p, 100) == 50);
 	for (int i = 0; i < 2; i++) {
 		km_pace_see_pages(&p, 9000, 9000 * 4096ull);
-		km_pace_rounds(&p, 1);
+		km_pace_rounds(&p, 1, 100);
 	}
 	CHECK(km_pace_aim_ms(&p, 100) == 50);
 	km_pace_see_pages(&p, 9000, 9000 * 4096ull);
-	km_pace_rounds(&p, 1);
+	km_pace_rounds(&p, 1, 100);
 	CHECK(km_pace_aim_ms(&p, 100) == 100);
 	/* Several between two looks. */
 	km_pace_see_pages(&hot, 600, 600 * 4096ull);
-	km_pace_rounds(&hot, 3);
+	km_pace_rounds(&hot, 3, 100);
 	CHECK(km_pace_aim_ms(&hot, 100) == 100);
+}
+
+/* A pause of seconds may be what is allowed, and rounds as long what it takes. */
+static void long_pause(bool *ok)
+{
+	struct km_pace p = { .bytes_per_s = 4096e4 };
+
+	for (int i = 0; i < 3; i++) {
+		CHECK(km_pace_aim_ms(&p, 5000) == 2500);
+		km_pace_see_pages(&p, 40000, 40000 * 4096ull);
+		km_pace_rounds(&p, 1, 5000);
+	}
+	CHECK(km_pace_aim_ms(&p, 5000) == 5000);
+}
+
+static void let_go(bool *ok)
+{
+	const uint64_t page = 4096, all = 128 * page, socket = 52 * page;
+	struct km_pace p = { 0 };
+
+	CHECK(km_pace_ease_pages(&p, 50) == UINT64_MAX);
+	p.bytes_per_s = 4096e4; /* 10 pages a ms: 125 may wait */
+	CHECK(km_pace_ease_pages(&p, 50) == 125 / 4);
+	p.rtt_ms = 1;
+	CHECK(km_pace_ease_pages(&p, 50) == 125 / 4);
+	p.rtt_ms = 100;
+	CHECK(km_pace_ease_pages(&p, 50) == 1500);
+
+	CHECK(km_pace_let_go(all, all - socket, 20, 20) == all);
+	CHECK(km_pace_let_go(all, all - socket, 45, 20) == 0);
+	CHECK(km_pace_let_go(all, all - socket, 44, 20) == socket);
+	CHECK(km_pace_let_go(all - socket, all - 2 * socket, 21, 20) == 0);
+	CHECK(km_pace_let_go(all - socket, all - 2 * socket, 20, 20) == all - socket);
+	/* All of it is written. */
+	CHECK(km_pace_let_go(socket, 0, 1000, 0) == socket);
+	/* Nothing is there yet. */
+	CHECK(km_pace_let_go(all, all, 1000, 20) == 0);
+}
+
+static void take(bool *ok)
+{
+	struct km_pace p = { 0 };
+
+	CHECK(km_pace_take_pages(&p, 0, 2) == KM_WIRE_PAGES_MAX);
+	p.bytes_per_s = 4096e4;
+	CHECK(km_pace_take_pages(&p, 1, 2) == KM_WIRE_PAGES_MAX);
+	CHECK(km_pace_take_pages(&p, 0, 2) == 15);
+	p.bytes_per_s = 4096e3;
+	CHECK(km_pace_take_pages(&p, 0, 2) == 8);
+	p.bytes_per_s = 4096e6;
+	CHECK(km_pace_take_pages(&p, 0, 2) == KM_WIRE_PAGES_MAX);
 }
 
 static const struct ktap_case cases[] = {
@@ -225,5 +277,8 @@ static const struct ktap_case cases[] = {
 	{ "nor does the end of a round say all of the next", rounds },
 	{ "how far QEMU may list ahead", room },
 	{ "the pause that is aimed at", aim },
+	{ "and when seconds are allowed", long_pause },
+	{ "when QEMU is rid of a packet", let_go },
+	{ "how many pages a stream takes at once", take },
 };
 KTAP_MAIN(cases)

@@ -14,7 +14,6 @@
 #define ZERO_BYTES    9	  /* of a zero page on QEMU's main channel */
 #define ITERATION_MS  50  /* ram_save_iterate(), MAX_WAIT */
 #define PACKET_PAGES  128 /* of multifd, for which the relay has room or not (intake.c) */
-#define SOCKET_PAGES  52  /* that a channel's socket takes before it is read (pace.c) */
 
 static void free_all(struct rehearsal *s)
 {
@@ -52,8 +51,15 @@ static int prepare(struct rehearsal *s, const struct km_reh_guest *guest, uint64
 	s->limit_ms = 1;
 	s->content_until = UINT64_MAX;
 	s->round_least = UINT64_MAX;
+	s->take_pages = KM_WIRE_PAGES_MAX;
+	s->pace.rtt_ms = h->rtt_ms;
 	s->backlog_cap = km_pace_backlog_pages(&s->pace, s->goal->max_pause_ms);
 	return rc < 0 ? rc : 0;
+}
+
+static unsigned int aim_ms(const struct rehearsal *s)
+{
+	return km_pace_aim_ms(&s->pace, s->goal->max_pause_ms);
 }
 
 /* ---- QEMU ---- */
@@ -94,20 +100,16 @@ static bool few(const struct rehearsal *s)
 	return !s->bitmap.members || (double)s->bitmap.members * KM_PAGE_SIZE < most;
 }
 
-/* Of what is listed and not sent, what the relay has not seen: it waits in QEMU's sockets when the
- * relay takes no more. */
-static uint64_t unread(const struct rehearsal *s)
+/* The relay asks for it ahead of the link, and lets QEMU be rid of it at once. */
+static bool ahead(const struct rehearsal *s)
 {
-	uint64_t most = (uint64_t)s->hosts->streams * SOCKET_PAGES, backlog = km_reh_backlog(s);
-
-	return backlog < most ? backlog : most;
+	return s->content_listed < s->list_until;
 }
 
 static bool room(const struct rehearsal *s)
 {
 	return s->content_listed < s->content_until &&
-	       (km_reh_backlog(s) - unread(s) <= s->backlog_cap ||
-		s->content_listed < s->list_until);
+	       (ahead(s) || km_reh_backlog(s) <= s->backlog_cap);
 }
 
 /* Zero pages go by the main channel, the others by multifd's. */
@@ -168,11 +170,21 @@ static bool stops(struct rehearsal *s)
 	return s->guest.stopped;
 }
 
-/* What is listed is flushed then: multifd_send_sync_main(). */
-static void end_iteration(struct rehearsal *s)
+/* What is listed is flushed then: multifd_send_sync_main().  false: that waits for the link
+ * (channel.c). */
+static bool end_iteration(struct rehearsal *s)
 {
+	if (!ahead(s) && !s->guest.stopped &&
+	    km_reh_backlog(s) > km_pace_ease_pages(&s->pace, aim_ms(s)))
+		return false;
 	s->iterates = false;
 	s->packet_left = 0;
+	return true;
+}
+
+static bool over(const struct rehearsal *s)
+{
+	return !s->remaining || s->now_ms >= s->iterates_until_ms;
 }
 
 static void qemu_step(struct rehearsal *s)
@@ -180,6 +192,8 @@ static void qemu_step(struct rehearsal *s)
 	while (all_can(s) && !s->listed_all) {
 		uint64_t page;
 
+		if (s->iterates && over(s) && !end_iteration(s))
+			break;
 		if (stops(s))
 			return;
 		if (!s->packet_left && !room(s))
@@ -192,8 +206,6 @@ static void qemu_step(struct rehearsal *s)
 		else
 			s->cursor = 0;
 		s->remaining = s->bitmap.members;
-		if (!s->remaining || s->now_ms >= s->iterates_until_ms)
-			end_iteration(s);
 		s->listed_all = s->guest.stopped && !s->bitmap.members;
 	}
 }
@@ -208,22 +220,23 @@ static void qemu_look(struct rehearsal *s)
 
 static void steer(struct rehearsal *s, unsigned int *cooled)
 {
-	unsigned int pause = km_pace_aim_ms(&s->pace, s->goal->max_pause_ms);
-	uint64_t listed = s->content_listed - s->content_seen, ahead, most;
+	unsigned int pause = aim_ms(s);
+	uint64_t listed = s->content_listed - s->content_seen, far, most;
 
 	km_pace_see_qemu(&s->pace, s->qemu_bytes_per_s, listed, LOOK_MS);
 	s->backlog_cap = km_pace_backlog_pages(&s->pace, pause);
-	ahead = km_pace_ahead_pages(&s->pace, s->remaining, pause, LOOK_MS);
-	s->list_until = s->content_listed + ahead;
-	most = km_pace_most_pages(&s->pace, listed, ahead, pause, LOOK_MS);
+	far = km_pace_ahead_pages(&s->pace, s->remaining, pause, LOOK_MS);
+	s->list_until = s->content_listed + far;
+	s->take_pages = (unsigned int)km_pace_take_pages(&s->pace, far, s->hosts->streams);
+	most = km_pace_most_pages(&s->pace, listed, far, pause, LOOK_MS);
 	s->content_until = most == UINT64_MAX ? most : s->content_listed + most;
 	s->content_seen = s->content_listed;
 	if (s->r->rounds != *cooled) {
 		km_ledger_cool(s->ledger);
-		km_pace_rounds(&s->pace, s->r->rounds - *cooled);
+		km_pace_rounds(&s->pace, s->r->rounds - *cooled, s->goal->max_pause_ms);
 	}
 	*cooled = s->r->rounds;
-	s->limit_ms = km_pace_downtime_ms(&s->pace, km_reh_backlog(s) - unread(s), pause);
+	s->limit_ms = km_pace_downtime_ms(&s->pace, km_reh_backlog(s), pause);
 }
 
 static void see_link(struct rehearsal *s)

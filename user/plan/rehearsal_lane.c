@@ -159,7 +159,7 @@ static bool batch(struct rehearsal *s, unsigned int nr)
 {
 	struct reh_lane *lane = &s->lane[nr];
 	struct km_taken taken[KM_WIRE_PAGES_MAX];
-	unsigned int n = km_ledger_take(s->ledger, nr, taken, KM_WIRE_PAGES_MAX);
+	unsigned int n = km_ledger_take(s->ledger, nr, taken, s->take_pages);
 	struct message m = { 0 };
 
 	for (unsigned int i = 0; i < n; i++) {

@@ -81,6 +81,7 @@ struct rehearsal {
 	uint32_t *sent;			  /* the content sent last; UINT32_MAX: none */
 	uint8_t *was;			  /* enum reh_was */
 	uint64_t listed, sent_pages, acked, backlog_cap, list_until;
+	unsigned int take_pages;
 	uint64_t content_listed, content_seen, content_until;
 	uint64_t paced_pages, paced_zero, paced_bytes, payload;
 

@@ -15,7 +15,7 @@ struct km_sum km_sum_of(const uint8_t secret[KM_SECRET_BYTES], const void *page)
 
 uint32_t km_sum_handed(struct km_sum sum)
 {
-	return (uint32_t)sum.low | 1; /* 0 is for pages that were never listed */
+	return (uint32_t)sum.low | 1;
 }
 
 enum km_choice km_choose(struct km_sum now, const struct km_sum *there, uint32_t handed,
@@ -23,7 +23,7 @@ enum km_choice km_choose(struct km_sum now, const struct km_sum *there, uint32_t
 {
 	if (there && there->low == now.low && there->high == now.high)
 		return KM_SAME;
-	if (may_leave && km_sum_handed(now) != handed)
+	if (may_leave && handed != KM_HANDED_UNKNOWN && km_sum_handed(now) != handed)
 		return KM_LATER;
 	return KM_SEND;
 }

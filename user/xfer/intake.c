@@ -16,13 +16,12 @@
 #include "bytes.h"
 #include "cond.h"
 #include "drain.h"
-#include "move.h"
-#include "multifd.h"
+#include "intake_priv.h"
 
 /* Pages of the main channel for which nobody is woken: one a wake would be one a message. */
 #define QUIET_PAGES 64
 
-static int barrier(struct km_move *m)
+int km_intake_barrier(struct km_move *m)
 {
 	uint64_t epoch;
 
@@ -39,8 +38,24 @@ static int barrier(struct km_move *m)
 	return m->failed ? -ECANCELED : 0;
 }
 
-/* data: what QEMU handed over. */
-static int list_page(struct km_move *m, struct km_page p, const uint8_t *data, struct km_err *err)
+/* handed: what the ledger is to remember of the content; zero: it is of zeroes. */
+static int enter(struct km_move *m, struct km_page p, uint32_t handed, bool zero,
+		 struct km_err *err)
+{
+	int rc = km_ledger_list(m->ledger, p, handed);
+
+	if (rc < 0)
+		return km_err_set(err, rc, "QEMU named page %#llx of block %u: %s",
+				  (unsigned long long)p.index, p.block, strerror(-rc));
+	atomic_fetch_add(&m->listed, 1);
+	if (!zero)
+		atomic_fetch_add(&m->listed_content, 1);
+	if (!rc)
+		atomic_fetch_add(&m->merged, 1);
+	return 0;
+}
+
+int km_intake_list(struct km_move *m, struct km_page p, const uint8_t *data, struct km_err *err)
 {
 	int rc;
 
@@ -53,109 +68,49 @@ static int list_page(struct km_move *m, struct km_page p, const uint8_t *data, s
 		if (rc)
 			return rc;
 	}
-	rc = km_ledger_list(m->ledger, p,
-			    km_sum_handed(data ? km_sum_of(m->secret, data) : m->zero_sum));
-	if (rc < 0)
-		return km_err_set(err, rc, "QEMU named page %#llx of block %u: %s",
-				  (unsigned long long)p.index, p.block, strerror(-rc));
-	atomic_fetch_add(&m->listed, 1);
-	if (data)
-		atomic_fetch_add(&m->listed_content, 1);
-	if (!rc)
-		atomic_fetch_add(&m->merged, 1);
-	return 0;
+	return enter(m, p, km_sum_handed(data ? km_sum_of(m->secret, data) : m->zero_sum), !data,
+		     err);
 }
 
-static bool has_room(struct km_move *m)
+int km_intake_list_unseen(struct km_move *m, struct km_page p, struct km_err *err)
+{
+	return enter(m, p, KM_HANDED_UNKNOWN, false, err);
+}
+
+static enum km_intake_room room_for(struct km_move *m)
 {
 	uint64_t content = m->listed_content + m->coming;
 
-	return !m->broken && content < m->content_until &&
-	       (content < m->list_until || km_move_backlog(m) + m->coming <= m->backlog_cap);
+	if (m->broken)
+		return KM_INTAKE_NO_ROOM;
+	if (m->marks.ns[KM_MARK_STOPPED]) /* too soon for nothing */
+		return KM_INTAKE_SOON;
+	if (content >= m->content_until)
+		return KM_INTAKE_NO_ROOM;
+	if (content < m->list_until)
+		return KM_INTAKE_AHEAD;
+	return km_move_backlog(m) + m->coming <= m->backlog_cap ? KM_INTAKE_SOON :
+								  KM_INTAKE_NO_ROOM;
 }
 
 /* Back-pressure: QEMU's writes block meanwhile, so it can't believe that it is
  * nearly done.  Nor does it go far while the link is away.  The pages for which
  * there is room are coming from then on: what the other channels read counts, or
  * each of them would bring a packet more, and a slow link carries one in 40 ms. */
-static void wait_for_room(struct km_move *m, unsigned int npages)
+enum km_intake_room km_intake_await_room(struct km_move *m, unsigned int npages)
 {
-	bool room;
+	enum km_intake_room room;
 
 	do {
 		pthread_mutex_lock(&m->lock);
-		room = has_room(m);
+		room = room_for(m);
 		if (room || m->failed)
 			m->coming += npages;
 		else
 			km_cond_wait_ms(&m->cond, &m->lock, 50);
 		pthread_mutex_unlock(&m->lock);
 	} while (!m->failed && !room);
-}
-
-static int take_packet(struct km_move *m, const struct km_multifd_packet *p, const uint8_t *payload,
-		       struct km_err *err)
-{
-	int block = km_ledger_find_block(m->ledger, p->block), rc;
-
-	if (block < 0)
-		return km_err_set(err, -EPROTO, "QEMU named an unknown RAMBlock \"%s\"", p->block);
-	for (unsigned int i = 0; i < p->npages; i++) {
-		struct km_page page = { (uint32_t)block, p->offset[i] >> KM_PAGE_SHIFT };
-
-		rc = list_page(m, page, payload + (size_t)i * KM_PAGE_SIZE, err);
-		if (rc)
-			return rc;
-	}
-	km_move_wake(m);
-	return 0;
-}
-
-static int channel_run(struct km_channel *c, uint8_t *payload, struct km_err *err)
-{
-	struct km_move *m = c->move;
-	uint8_t head[KM_MULTIFD_PACKET_BYTES];
-	struct km_multifd_packet p;
-	int rc;
-
-	for (;;) {
-		rc = km_read_full(c->fd, head, sizeof(head));
-		if (rc == -EPIPE && m->all_listed)
-			return 0;
-		if (rc)
-			return km_err_set(err, rc, "the source QEMU closed a multifd channel");
-		rc = km_multifd_packet_parse(head, &p, err);
-		if (rc)
-			return rc;
-		if (p.npages) {
-			wait_for_room(m, p.npages);
-			rc = km_read_full(c->fd, payload, (size_t)p.npages * KM_PAGE_SIZE);
-			if (rc)
-				return km_err_set(err, rc, "a multifd packet broke off");
-			rc = take_packet(m, &p, payload, err);
-			m->coming -= p.npages;
-			if (rc)
-				return rc;
-		}
-		if (p.sync && barrier(m))
-			return -ECANCELED;
-	}
-}
-
-static void *channel_main(void *arg)
-{
-	struct km_channel *c = arg;
-	struct km_err err = { 0 };
-	uint8_t *payload = malloc((size_t)KM_MULTIFD_PAGES * KM_PAGE_SIZE);
-
-	if (!payload)
-		km_err_set(&err, -ENOMEM, "out of memory for a channel");
-	if (!payload || channel_run(c, payload, &err)) {
-		km_move_fail(c->move, &err);
-		km_drain(c->fd);
-	}
-	free(payload);
-	return NULL;
+	return room;
 }
 
 /* ---- the main channel ---- */
@@ -197,12 +152,12 @@ static int op_page(void *ctx, const char *block, uint64_t offset, const uint8_t 
 	struct km_page p = { (uint32_t)nr, offset >> KM_PAGE_SHIFT };
 	int rc = nr < 0 ?
 			 km_err_set(&err, -EPROTO, "QEMU named an unknown RAMBlock \"%s\"", block) :
-			 list_page(m, p, data, &err);
+			 km_intake_list(m, p, data, &err);
 
-	if (++m->quiet_pages >= QUIET_PAGES || !has_room(m)) {
+	if (++m->quiet_pages >= QUIET_PAGES || !room_for(m)) {
 		m->quiet_pages = 0;
 		km_move_wake(m);
-		wait_for_room(m, 0);
+		km_intake_await_room(m, 0);
 	}
 	return rc ? km_move_fail(m, &err) : 0;
 }
@@ -258,7 +213,7 @@ static int op_eos(void *ctx, bool last)
 	if (!rc && last)
 		rc = km_move_all_listed(m, &err);
 	if (!rc)
-		rc = barrier(m);
+		rc = km_intake_barrier(m);
 	if (!rc && last)
 		rc = send_fence(m, &err);
 	if (!rc && (first || last))
@@ -303,7 +258,7 @@ int km_intake_start(struct km_move *m, struct km_err *err)
 	int rc = pthread_create(&m->main_thread, NULL, main_main, m);
 
 	for (unsigned int i = 0; !rc && i < m->nchannels; i++)
-		rc = pthread_create(&m->channels[i].thread, NULL, channel_main, &m->channels[i]);
+		rc = pthread_create(&m->channels[i].thread, NULL, km_channel_main, &m->channels[i]);
 	return rc ? km_err_set(err, -rc, "cannot start a thread: %s", strerror(rc)) : 0;
 }
 

@@ -81,7 +81,7 @@ uint64_t km_ledger_block_pages(const struct km_ledger *l, uint32_t block);
 
 unsigned int km_ledger_stream_of(const struct km_ledger *l, struct km_page p);
 
-/* Marks a page; handed is km_sum_handed() of its content, never 0.  Returns 1 when it was new, 0
+/* Marks a page; handed is km_sum_handed() of its content, or KM_HANDED_UNKNOWN.  Returns 1 when it was new, 0
  * when it already waited (merged), -ERANGE when the block has no such page.  Any thread. */
 int km_ledger_list(struct km_ledger *l, struct km_page p, uint32_t handed);
 

@@ -102,3 +102,16 @@ uint64_t km_move_carried(struct km_move *m, bool *busy)
 	}
 	return n;
 }
+
+double km_move_rtt_ms(struct km_move *m)
+{
+	double least = 0;
+
+	for (unsigned int i = 0; i < m->nlanes; i++) {
+		double ms = km_sockstat(m->lanes[i].conn.fd).rtt_ms;
+
+		if (ms > 0 && (!(least > 0) || ms < least))
+			least = ms;
+	}
+	return least;
+}

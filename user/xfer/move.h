@@ -2,7 +2,8 @@
 /*
  * What the threads of a move's source share.  Its parts:
  *
- *   intake.c   reads the source QEMU's channels into the ledger
+ *   intake.c   reads the source QEMU's main channel into the ledger
+ *   channel.c  reads its multifd channels
  *   sender.c   takes pages from the ledger, reads their content, sends them
  *   source.c   runs the whole, talks to QEMU and to the user
  *
@@ -43,6 +44,7 @@ struct km_channel { /* one multifd connection from the source QEMU */
 	struct km_move *move;
 	int fd;
 	pthread_t thread;
+	uint64_t left; /* bytes of its packet that are not read yet; under lock */
 };
 
 struct km_move {
@@ -81,6 +83,9 @@ struct km_move {
 	 * else until list_until pages with content were. None after content_until of them. Those
 	 * that a channel is reading are coming. */
 	_Atomic uint64_t backlog_cap, list_until, content_until, coming;
+	/* QEMU is rid of a packet when all but so many of its pages are applied (channel.c); and so
+	 * many pages a stream takes at once. */
+	_Atomic uint64_t ease_pages, take_pages;
 	_Atomic uint64_t listed, listed_content, merged, sent, same, later, device_bytes;
 	_Atomic uint64_t lost; /* sent, not acknowledged when the link broke, and so sent again */
 	struct km_pagesend_counts pages;	  /* sent */
@@ -105,6 +110,8 @@ uint64_t km_move_acked(struct km_move *m);
 uint64_t km_move_backlog(struct km_move *m);
 /* Bytes on all streams that the other host has; *busy: there is more on its way. */
 uint64_t km_move_carried(struct km_move *m, bool *busy);
+/* The shortest round trip of late, of any stream; 0: not known. */
+double km_move_rtt_ms(struct km_move *m);
 
 /* intake.c */
 int km_intake_start(struct km_move *m, struct km_err *err);

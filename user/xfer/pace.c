@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "pace.h"
+#include "wire.h"
 
 #define PAGE		4096u
 /* Two multifd packets a stream in flight keep a fast link busy; more than
@@ -33,10 +34,18 @@
 #define PACKET_PAGES  128
 #define NEXT_TO_NONE  10
 
-/* A round that the link carries in so much time is short; after so many of them, all that is allowed
+/* A round that the link carries in so much time, or in the allowed pause, is short; after so many of them, all that is allowed
  * is aimed at. */
 #define SHORT_S	     1.0
 #define SHORT_ROUNDS 3
+
+/* Of what may wait at the end of a round; and of what a full link has on its way, since an
+ * acknowledgement takes a while. */
+#define EASE_PARTS 4
+#define ON_ITS_WAY 1.5
+
+#define TAKE_S	 3e-3 /* of the link's time */
+#define TAKE_MIN 8
 
 #define AHEAD 2.0 /* times what the link carries */
 #define GROW  2.0 /* times what was taken from QEMU before */
@@ -80,9 +89,11 @@ void km_pace_see_pages(struct km_pace *p, uint64_t pages, uint64_t bytes)
 	p->page_bytes += (cost - p->page_bytes) * (p->page_bytes > 0 ? weight : 1);
 }
 
-void km_pace_rounds(struct km_pace *p, uint64_t n)
+void km_pace_rounds(struct km_pace *p, uint64_t n, unsigned int max_pause_ms)
 {
-	if ((double)p->this_round_pages < SHORT_S * km_pace_pages_per_s(p) * (double)n)
+	double short_s = max_pause_ms / 1e3 > SHORT_S ? max_pause_ms / 1e3 : SHORT_S;
+
+	if ((double)p->this_round_pages < short_s * km_pace_pages_per_s(p) * (double)n)
 		p->short_rounds += (unsigned int)n;
 	p->this_round_pages = 0;
 	if (p->round_pages < ROUND_PAGES)
@@ -101,8 +112,7 @@ double km_pace_pages_per_s(const struct km_pace *p)
 
 unsigned int km_pace_aim_ms(const struct km_pace *p, unsigned int max_pause_ms)
 {
-	return p->short_rounds < SHORT_ROUNDS && max_pause_ms > 1 ? max_pause_ms / 2 :
-								    max_pause_ms;
+	return p->short_rounds < SHORT_ROUNDS && max_pause_ms > 1 ? max_pause_ms / 2 : max_pause_ms;
 }
 
 void km_pace_see_qemu(struct km_pace *p, double bytes_per_s, uint64_t listed, double ms)
@@ -150,6 +160,35 @@ uint64_t km_pace_backlog_pages(const struct km_pace *p, unsigned int max_pause_m
 	if (pages < BACKLOG_MIN)
 		return BACKLOG_MIN;
 	return pages > BACKLOG_MAX ? BACKLOG_MAX : (uint64_t)pages;
+}
+
+uint64_t km_pace_ease_pages(const struct km_pace *p, unsigned int max_pause_ms)
+{
+	uint64_t least = km_pace_backlog_pages(p, max_pause_ms) / EASE_PARTS;
+	double on_its_way = ON_ITS_WAY * p->rtt_ms * km_pace_pages_per_s(p) / 1e3;
+
+	if (!(p->bytes_per_s > 0))
+		return UINT64_MAX;
+	return on_its_way > (double)least ? (uint64_t)on_its_way : least;
+}
+
+uint64_t km_pace_let_go(uint64_t left, uint64_t unwritten, uint64_t debt_pages, uint64_t ease_pages)
+{
+	uint64_t there = left - unwritten;
+
+	/* What is written already holds nobody up. */
+	if (!unwritten || debt_pages <= ease_pages)
+		return left;
+	return unwritten >= there + (debt_pages - ease_pages) * PAGE ? there : 0;
+}
+
+uint64_t km_pace_take_pages(const struct km_pace *p, uint64_t ahead, unsigned int streams)
+{
+	double pages = km_pace_pages_per_s(p) * TAKE_S / streams;
+
+	if (ahead || !(p->bytes_per_s > 0) || pages > KM_WIRE_PAGES_MAX)
+		return KM_WIRE_PAGES_MAX;
+	return pages < TAKE_MIN ? TAKE_MIN : (uint64_t)pages;
 }
 
 uint64_t km_pace_ahead_pages(const struct km_pace *p, uint64_t remaining, unsigned int max_pause_ms,

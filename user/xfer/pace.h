@@ -32,6 +32,10 @@
  *     is in whole milliseconds of that rate.  The end, since a round that QEMU has listed
  *     to its end is one that it may finish after, whatever the relay still holds.
  *
+ * Of that end each packet is named early and let go late (channel.c): QEMU is rid of its content when
+ * the link has carried all but a few milliseconds' worth.  So it can't stop the guest while much of
+ * what it has named is still to be sent, however little is dirty by then.
+ *
  * What is allowed is not what is aimed at.  A guest whose rounds get shorter has one more of them for
  * half the pause, and the last ones are short; so half is aimed at until some short rounds have not
  * led there.
@@ -63,6 +67,7 @@ struct km_pace {
 	/* of this round, and rounds so far that were short */
 	uint64_t this_round_pages;
 	unsigned int short_rounds;
+	double rtt_ms; /* the connections' shortest, 0: not known; the caller's to set */
 };
 
 /* carried: bytes that have left this host on all streams so far; busy: there is more on its way.
@@ -73,7 +78,7 @@ void km_pace_restart(struct km_pace *p);
 /* Of so many pages with content sent since, so many bytes were left to send (pack.h). */
 void km_pace_see_pages(struct km_pace *p, uint64_t pages, uint64_t bytes);
 /* QEMU has begun so many rounds since the last call. */
-void km_pace_rounds(struct km_pace *p, uint64_t n);
+void km_pace_rounds(struct km_pace *p, uint64_t n, unsigned int max_pause_ms);
 double km_pace_pages_per_s(const struct km_pace *p);
 /* The pause that is aimed at for now: what is allowed, or half of it as long as that costs little. */
 unsigned int km_pace_aim_ms(const struct km_pace *p, unsigned int max_pause_ms);
@@ -86,6 +91,17 @@ unsigned int km_pace_downtime_ms(const struct km_pace *p, uint64_t backlog_pages
 				 unsigned int max_pause_ms);
 /* How many pages may be listed and not applied at the end of a round. */
 uint64_t km_pace_backlog_pages(const struct km_pace *p, unsigned int max_pause_ms);
+/* QEMU may be rid of a packet when all but so many of the pages that were listed with it or before are
+ * applied. At least as many as are on their way over a full link. */
+uint64_t km_pace_ease_pages(const struct km_pace *p, unsigned int max_pause_ms);
+/* Of a packet of which `left` bytes were not read from QEMU, `unwritten` of them not even written by
+ * it, and `debt` pages not applied: how many bytes may be read. A writer that has filled its socket
+ * is woken when that is all but empty (unix_writable()), and then fills it at once. */
+uint64_t km_pace_let_go(uint64_t left, uint64_t unwritten, uint64_t debt_pages,
+			uint64_t ease_pages);
+/* How many pages a stream of so many takes at once; `ahead` as below: many are packed better,
+ * and of few the destination has sooner what the link has carried. */
+uint64_t km_pace_take_pages(const struct km_pace *p, uint64_t ahead, unsigned int streams);
 /* How many more with content may be listed within the next `ms` however many wait, of a round of
  * which QEMU has `remaining` pages left. */
 uint64_t km_pace_ahead_pages(const struct km_pace *p, uint64_t remaining, unsigned int max_pause_ms,

@@ -132,7 +132,8 @@ static int sender_run(struct km_lane *lane, struct batch *b, struct km_err *err)
 	int rc = 0;
 
 	while (!rc && !m->failed && !m->finished && !m->broken) {
-		b->n = km_ledger_take(m->ledger, lane->index, b->taken, KM_WIRE_PAGES_MAX);
+		b->n = km_ledger_take(m->ledger, lane->index, b->taken,
+				      (unsigned int)m->take_pages);
 		if (!b->n) {
 			km_move_wait(m, 10);
 			continue;

@@ -17,5 +17,6 @@ struct km_sockstat km_sockstat(int fd)
 		.carried_bytes = info.tcpi_bytes_acked,
 		.more = info.tcpi_unacked || info.tcpi_notsent_bytes,
 		.queued = info.tcpi_notsent_bytes,
+		.rtt_ms = info.tcpi_min_rtt == UINT32_MAX ? 0 : info.tcpi_min_rtt / 1e3,
 	};
 }

@@ -10,6 +10,7 @@ struct km_sockstat {
 	uint64_t carried_bytes; /* acknowledged by the other host's kernel; never shrinks */
 	bool more;		/* written and not acknowledged yet */
 	bool queued;		/* written and not even sent yet */
+	double rtt_ms;		/* the shortest of the last minutes (tcp_min_rtt()), 0: none yet */
 };
 
 /* All zero for a socket that isn't TCP's. */

@@ -24,6 +24,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include "cond.h"
@@ -232,6 +233,8 @@ static void tear_down(struct source *s, const struct km_err *why)
 		close(s->listen_fd);
 	if (s->qemu_fd >= 0)
 		close(s->qemu_fd);
+	if (s->word_fd > 0)
+		close(s->word_fd);
 	km_rundir_remove(s->dir);
 	km_source_disks_free(s);
 	km_source_pins_free(s);
@@ -266,6 +269,9 @@ static void init(struct source *s, const struct km_source_opts *o, const struct 
 	km_talk_init(&s->m.talk, &s->m.control, s->relay && o->retry_ms);
 	s->m.backlog_cap = km_pace_backlog_pages(&s->pace, o->max_pause_ms);
 	s->m.content_until = UINT64_MAX;
+	s->m.ease_pages = km_pace_ease_pages(&s->pace, o->max_pause_ms);
+	s->m.take_pages = KM_WIRE_PAGES_MAX;
+	s->word_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); /* without one it goes, too */
 	km_clocks_init(&s->clocks, true);
 	pthread_mutex_init(&s->rp_lock, NULL);
 	pthread_mutex_init(&s->m.lock, NULL);

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include "source_disks.h"
 #include "source_priv.h"
 
@@ -82,6 +83,8 @@ static void heard_loaded(struct source *s, const uint8_t *buf, size_t len)
 	km_source_disks_heard(s, buf, len);
 	km_mark(&s->m.marks, KM_MARK_TOLD);
 	s->loaded = true;
+	if (s->word_fd > 0)
+		eventfd_write(s->word_fd, 1);
 }
 
 static void heard_running(struct source *s, const uint8_t *buf, size_t len)

@@ -90,6 +90,7 @@ struct source {
 	_Atomic bool go_sent;
 	_Atomic bool loaded, running, dead, verified, arrived; /* heard from the destination */
 	_Atomic bool control_over;			       /* no more will be */
+	int word_fd;					       /* an eventfd: something was */
 	struct km_verify verify;
 	char dir[64], why_dead[KM_ERR_MAX];
 	unsigned int dest_port;

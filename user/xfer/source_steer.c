@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include "fault.h"
 #include "goal.h"
 #include "multifd.h"
@@ -10,6 +12,7 @@
 #include "source_priv.h"
 
 #define STEER_MS 100
+#define PAUSE_MS 200 /* the pause is not made longer by a question; but this one is long */
 
 /* Not while connections are being made. */
 static void see_paths(struct source *s)
@@ -82,6 +85,7 @@ static void see_link(struct source *s)
 	if (2 * zero > sent)
 		busy = false;
 	km_pace_see(&s->pace, t, carried, busy);
+	s->pace.rtt_ms = km_move_rtt_ms(m);
 	km_pace_see_pages(&s->pace, sent > zero ? sent - zero : 0, payload - s->payload_paced);
 	s->run->c.goodput_bytes_per_s = (uint64_t)s->pace.bytes_per_s;
 	s->last_pace_at = t;
@@ -104,6 +108,8 @@ static uint64_t allow(struct source *s, uint64_t remaining, uint64_t last)
 	limit = km_pace_qemu_limit(&s->pace, km_move_backlog(m), ahead, pause_ms, STEER_MS);
 	m->list_until = content + ahead + (limit ? (m->nchannels + 1) * KM_MULTIFD_PAGES : 0);
 	m->content_until = most < UINT64_MAX - content ? content + most : UINT64_MAX;
+	m->ease_pages = km_pace_ease_pages(&s->pace, pause_ms);
+	m->take_pages = km_pace_take_pages(&s->pace, ahead, m->nlanes);
 	km_move_wake(m);
 	return limit;
 }
@@ -121,7 +127,7 @@ static int set_pace(struct source *s, const struct km_qmig_status *st, struct km
 	s->content_paced += listed;
 	s->t_paced = t;
 	if (st->rounds != s->rounds_cooled) {
-		km_pace_rounds(&s->pace, st->rounds - s->rounds_cooled);
+		km_pace_rounds(&s->pace, st->rounds - s->rounds_cooled, s->o->max_pause_ms);
 		s->rounds_cooled = st->rounds;
 		km_ledger_cool(m->ledger);
 	}
@@ -173,7 +179,6 @@ static void see_events(struct source *s, int wait_ms)
 		if (name && !strcmp(name, "STOP") && !(s->t_stop > 0)) {
 			s->t_stop = (double)s->m.marks.ns[KM_MARK_STOPPED] / 1e6;
 			s->run->phase = KM_PHASE_SWITCHOVER;
-			s->m.content_until = UINT64_MAX; /* nothing can be stopped too early now */
 			km_move_wake(&s->m);
 			km_source_impact_phase(s);
 			km_fault("stopped");
@@ -187,12 +192,26 @@ static void see_events(struct source *s, int wait_ms)
 	}
 }
 
+/* Of a pause no millisecond is slept through: the destination's word ends it, as does QEMU's. */
+static void await_word(struct source *s)
+{
+	struct pollfd p[] = { { .fd = km_qmp_fd(s->qmp), .events = POLLIN },
+			      { .fd = s->word_fd, .events = POLLIN } };
+	eventfd_t n;
+
+	if (poll(p, 2, 2) > 0 && p[1].revents)
+		eventfd_read(s->word_fd, &n);
+}
+
 int km_source_cycle(struct source *s, struct km_err *err)
 {
+	bool paused = s->t_stop > 0;
 	double t;
 	int rc = 0;
 
-	see_events(s, s->t_stop > 0 ? 2 : 20);
+	if (paused)
+		await_word(s);
+	see_events(s, paused ? 0 : 20);
 	if (s->m.failed) {
 		*err = s->m.err;
 		return err->code;
@@ -205,7 +224,8 @@ int km_source_cycle(struct source *s, struct km_err *err)
 	t = km_now_ms();
 	if (t - s->t_query >= STEER_MS) {
 		s->t_query = t;
-		rc = steer(s, err);
+		if (!(s->t_stop > 0) || t - s->t_stop >= PAUSE_MS)
+			rc = steer(s, err);
 		if (!rc && !(s->t_stop > 0))
 			rc = km_source_stall(s, err);
 		if (!rc)
