@@ -98,21 +98,24 @@ static void too_hot(bool *ok)
 static void too_long(bool *ok)
 {
 	unsigned int long_ones = 0, short_ones = 0;
-	const struct km_reh_goal shortest = { .max_pause_ms = 10 }, aim = { .max_pause_ms = 12 };
+	const struct km_reh_goal shortest = { .max_pause_ms = 10 };
 	struct km_prediction p;
 
-	for (unsigned int per_s = 1; per_s <= 4; per_s++) {
-		p = predict_for(guest_of(100000, 0.1 * per_s), LINK, &aim);
+	for (unsigned int i = 4; i < 10; i++) {
+		const struct km_reh_goal aim = { .max_pause_ms = 11 + i % 2 };
+		struct km_reh_guest guest = guest_of(100000, 0.1 * (i / 2));
+
+		p = predict_for(guest, LINK, &aim);
 		CHECK(p.likely.moved);
-		if (p.likely.pause_ms <= 1.1 * 12) {
+		if (p.likely.pause_ms <= 1.1 * aim.max_pause_ms) {
 			short_ones++;
 			CHECK(!(p.needed_bytes_per_s > 0) && !(p.needed_bytes_per_s < 0));
 			continue;
 		}
 		long_ones++;
 		CHECK(p.needed_bytes_per_s > LINK);
-		p = predict_for(guest_of(100000, 0.1 * per_s), p.needed_bytes_per_s, &aim);
-		CHECK(p.likely.moved && p.likely.pause_ms <= 1.1 * 12);
+		p = predict_for(guest, p.needed_bytes_per_s, &aim);
+		CHECK(p.likely.moved && p.likely.pause_ms <= 1.1 * aim.max_pause_ms);
 	}
 	printf("# %u too long, %u not\n", long_ones, short_ones);
 	CHECK(long_ones && short_ones);

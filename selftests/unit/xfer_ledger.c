@@ -11,6 +11,7 @@
 #include "ktap.h"
 #include "xfer/bits.h"
 #include "xfer/chooser.h"
+#include "xfer/scout.h"
 
 /* Against an array of bools. */
 static void bits_model(bool *ok)
@@ -180,6 +181,133 @@ static void ledger_order(bool *ok)
 	km_ledger_free(l);
 }
 
+/* What is seen to be written while it waits goes last, and what is near to it before that. */
+static void ledger_suspects(bool *ok)
+{
+	for (unsigned int streams = 1; streams <= 2; streams++) {
+		struct km_ledger *l = km_ledger_new(streams);
+		const uint64_t hot = 256 * 64 + 30 * 64, near = hot - 256 * 64, far = near - 64;
+		const uint64_t edge = hot + 256 * 64, over = edge + 64;
+		const uint64_t order[] = { far, near, over, hot, hot + 1, edge };
+		struct km_taken got[8];
+		unsigned int at = km_ledger_stream_of(l, P(hot));
+
+		km_ledger_add_block(l, "a", 40001 * 4096);
+		for (unsigned int i = 6; i--;)
+			km_ledger_list(l, P(order[i]), 1);
+		km_ledger_suspect(l, P(hot + 2)); /* that does not wait */
+		km_ledger_suspect(l, P(edge));	  /* that was near to it */
+		CHECK(km_ledger_open(l) == 6);
+		for (unsigned int nr = 0; nr < streams; nr++) {
+			unsigned int n = km_ledger_take(l, nr, got, 8), rank = 0;
+
+			for (unsigned int i = 0; i < n; i++, rank++) {
+				while (rank < 6 && got[i].page.index != order[rank])
+					rank++;
+				CHECK(rank < 6 && got[i].hot == (rank >= 3));
+			}
+			km_ledger_done(l, nr, n);
+		}
+		CHECK(!km_ledger_open(l));
+		/* What is listed later as well; and a suspicion lasts for a round. */
+		km_ledger_list(l, P(hot), 1);
+		km_ledger_list(l, P(near), 1);
+		km_ledger_list(l, P(near - 128), 1);
+		CHECK(km_ledger_take(l, at, got, 8) == 3 && got[0].page.index == near - 128);
+		CHECK(got[1].page.index == near && got[2].page.index == hot);
+		km_ledger_cool(l);
+		km_ledger_cool(l);
+		km_ledger_list(l, P(near), 1);
+		km_ledger_list(l, P(hot + 1), 1);
+		CHECK(km_ledger_take(l, at, got, 8) == 2 && !got[0].hot && !got[1].hot);
+		km_ledger_suspect(l, P(40000)); /* the last, of a group of one */
+		km_ledger_suspect(l, P(0));
+		km_ledger_free(l);
+	}
+}
+
+/* Of each group one page that was listed, another in turn; none of a hot one. */
+static void ledger_samples(bool *ok)
+{
+	struct km_ledger *l = km_ledger_new(2);
+	struct km_page at = { 0, 0 };
+	struct km_taken got[16];
+
+	CHECK(km_ledger_sample(l, &at, 0, got, 16) == 0);
+	km_ledger_add_block(l, "a", 300 * 4096); /* five groups */
+	km_ledger_add_block(l, "b", 1 * 4096);
+	km_ledger_list(l, P(3), 31);
+	km_ledger_list(l, P(5), KM_HANDED_UNKNOWN);
+	km_ledger_list(l, P(9), 91);
+	km_ledger_list(l, P(130), 1);
+	km_ledger_list(l, P(200), KM_HANDED_UNKNOWN);
+	km_ledger_list(l, P(299), 1);
+	km_ledger_list(l, (struct km_page){ 1, 0 }, 7);
+	CHECK(km_ledger_sample(l, &at, 4, got, 2) == 1 && at.block == 0 && at.index == 128);
+	CHECK(got[0].page.index == 9 && got[0].handed == 91);
+	CHECK(km_ledger_sample(l, &at, 4, got, 16) == 3 && at.block == 2);
+	CHECK(got[0].page.index == 130 && got[1].page.index == 299);
+	CHECK(got[2].page.block == 1 && got[2].handed == 7);
+	CHECK(km_ledger_sample(l, &at, 4, got, 16) == 0); /* it was the last */
+	at = (struct km_page){ 0, 0 };
+	CHECK(km_ledger_sample(l, &at, 64 + 10, got, 1) == 1 && got[0].page.index == 3);
+	/* Whether it waits or was sent. */
+	km_ledger_take(l, km_ledger_stream_of(l, P(3)), got, 16);
+	at = (struct km_page){ 0, 0 };
+	CHECK(km_ledger_sample(l, &at, 0, got, 5) == 3 && got[0].page.index == 3);
+	km_ledger_suspect(l, P(9));
+	at = (struct km_page){ 0, 0 };
+	CHECK(km_ledger_sample(l, &at, 0, got, 5) == 2 && got[0].page.index == 130);
+	km_ledger_free(l);
+}
+
+struct content { /* of a guest whose pages hold a number */
+	uint32_t page[300];
+	unsigned int asked;
+	bool silent;
+};
+
+static bool content_now(void *ctx, struct km_page p, uint32_t *now)
+{
+	struct content *c = ctx;
+
+	c->asked++;
+	*now = c->page[p.index];
+	return !c->silent;
+}
+
+static void scouts(bool *ok)
+{
+	const uint32_t zero = 5;
+	struct km_ledger *l = km_ledger_new(1);
+	struct content c = { 0 };
+	struct km_scout s = { 0 };
+	struct km_taken got[16];
+
+	km_ledger_add_block(l, "a", 300 * 4096);
+	for (unsigned int i = 0; i < 300; i++)
+		c.page[i] = 2 * i + 7;
+	c.page[64] = zero;
+	km_ledger_list(l, P(0), c.page[0]);
+	km_ledger_list(l, P(64), zero);
+	km_ledger_list(l, P(128), KM_HANDED_UNKNOWN);
+	km_ledger_list(l, P(192), c.page[192]);
+	km_scout_look(&s, l, 3, zero, content_now, &c);
+	CHECK(c.asked == 1 && s.looked == 1);
+	km_scout_look(&s, l, 100, zero, content_now, &c);
+	CHECK(c.asked == 2 && s.looked == 1);
+	/* All the same: nothing is hot. One that can't be told is not, either. */
+	c.page[0]++;
+	c.silent = true;
+	km_scout_look(&s, l, 100, zero, content_now, &c);
+	CHECK(c.asked == 4);
+	c.silent = false;
+	km_scout_look(&s, l, 100, zero, content_now, &c);
+	CHECK(km_ledger_take(l, 0, got, 16) == 4 && got[3].page.index == 0 && got[3].hot);
+	CHECK(!got[0].hot && !got[1].hot && !got[2].hot);
+	km_ledger_free(l);
+}
+
 static void sums(bool *ok)
 {
 	uint8_t secret[KM_SECRET_BYTES], page[4096] = { 0 };
@@ -319,22 +447,44 @@ static void *sender_main(void *arg)
 	}
 }
 
+/* Puts what waits into another order all the time. */
+static void *scout_main(void *arg)
+{
+	struct race *m = arg;
+	unsigned int seed = 3;
+
+	while (!m->recalled) {
+		struct km_page at = { 0, 0 };
+		struct km_taken got[PAGES / 64];
+		unsigned int n =
+			km_ledger_sample(m->l, &at, (unsigned int)rand_r(&seed), got, PAGES / 64);
+
+		if (n)
+			km_ledger_suspect(m->l, got[(unsigned int)rand_r(&seed) % n].page);
+		if (!(rand_r(&seed) % 8))
+			km_ledger_cool(m->l);
+		usleep(50);
+	}
+	return NULL;
+}
+
 static void ledger_race(bool *ok)
 {
 	struct race *m = calloc(1, sizeof(*m));
 	struct sender s[LANES];
-	pthread_t t[2 + LANES];
+	pthread_t t[3 + LANES];
 	unsigned int wrong = 0;
 
 	m->l = km_ledger_new(LANES);
 	km_ledger_add_block(m->l, "a", PAGES * 4096);
 	pthread_create(&t[0], NULL, guest_main, m);
 	pthread_create(&t[1], NULL, lister_main, m);
+	pthread_create(&t[2], NULL, scout_main, m);
 	for (unsigned int i = 0; i < LANES; i++) {
 		s[i] = (struct sender){ m, i };
-		pthread_create(&t[2 + i], NULL, sender_main, &s[i]);
+		pthread_create(&t[3 + i], NULL, sender_main, &s[i]);
 	}
-	for (unsigned int i = 0; i < 2 + LANES; i++)
+	for (unsigned int i = 0; i < 3 + LANES; i++)
 		pthread_join(t[i], NULL);
 	for (unsigned int p = 0; p < PAGES; p++)
 		wrong += m->guest[p] != m->dest[p];
@@ -353,6 +503,9 @@ static const struct ktap_case cases[] = {
 	{ "ledger: what is left is owed until it is listed, or recalled", ledger_owes },
 	{ "ledger: no page waits in two places", ledger_waits_once },
 	{ "ledger: hot pages wait for cold ones, and cool", ledger_order },
+	{ "ledger: what was seen to be written goes last, its neighbours before", ledger_suspects },
+	{ "ledger: samples of what waits", ledger_samples },
+	{ "scout: finds what was written since it was handed over", scouts },
 	{ "sums: each byte counts, and so does the secret", sums },
 	{ "chooser: the same, later, or sent", chooses },
 	{ "ledger: guest, lister and senders race; nothing is lost or reordered", ledger_race },

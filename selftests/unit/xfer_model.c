@@ -16,7 +16,8 @@
  *   link     breaks, of all streams at once: of each stream's messages on their way some still
  *            arrive, some never; guest and QEMU go on; then there are new connections
  *   the end  the guest stops; a last sync; all that is dirty is listed; RAM END
- *   a hint   that a page will be listed again, and that is wrong (D2): it may cost a send
+ *   a hint   that a page will be listed again, or is written all the time, and that is wrong
+ *            (D2): it may cost a send
  */
 #include <stdlib.h>
 #include <string.h>
@@ -266,6 +267,8 @@ static void break_link(struct world *w)
 
 static void any_step(struct world *w)
 {
+	if (!roll(w, 60)) /* or so it looked */
+		km_ledger_suspect(w->l, (struct km_page){ 0, roll(w, PAGES) });
 	switch (roll(w, 8)) {
 	case 0:
 		guest_step(w);

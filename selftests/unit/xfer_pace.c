@@ -130,8 +130,8 @@ static void room(bool *ok)
 	CHECK(km_pace_backlog_pages(&slow, 10) == 64);
 	p.bytes_per_s = 1e15;
 	CHECK(km_pace_backlog_pages(&p, 100) == 65536);
-	/* Twice what the link carries ... */
-	CHECK(km_pace_ahead_pages(&slow, 1 << 20, 100, 100) == (uint64_t)(2 * 25e6 / 10 / 4096));
+	/* Four times what the link carries ... */
+	CHECK(km_pace_ahead_pages(&slow, 1 << 20, 100, 100) == (uint64_t)(4 * 25e6 / 10 / 4096));
 	/* ... but not the round's last 16 MiB, or four pauses' worth. */
 	CHECK(km_pace_ahead_pages(&slow, 4096 + 100, 100, 100) == 100);
 	CHECK(km_pace_ahead_pages(&slow, 4096, 100, 100) == 0);

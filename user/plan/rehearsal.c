@@ -239,6 +239,25 @@ static void steer(struct rehearsal *s, unsigned int *cooled)
 	s->limit_ms = km_pace_downtime_ms(&s->pace, km_reh_backlog(s), pause);
 }
 
+static bool read_now(void *ctx, struct km_page p, uint32_t *now)
+{
+	struct rehearsal *s = ctx;
+
+	*now = km_sum_handed(km_reh_sum(&s->guest, p.index));
+	return true;
+}
+
+/* source_scout.c */
+static void scout(struct rehearsal *s)
+{
+	if (s->guest.stopped ||
+	    (double)km_reh_backlog(s) < km_pace_pages_per_s(&s->pace) * KM_SCOUT_WAIT_S)
+		return;
+	km_scout_look(&s->scout, s->ledger, KM_SCOUT_GROUPS, km_sum_handed(km_reh_zero_sum()),
+		      read_now, s);
+	km_reh_work(s, KM_REH_SOURCE, &s->main, s->hosts->costs.read_again * s->scout.looked);
+}
+
 static void see_link(struct rehearsal *s)
 {
 	uint64_t sent = s->sent_pages - s->paced_pages, zero = s->r->zero_pages - s->paced_zero;
@@ -265,8 +284,10 @@ static void step(struct rehearsal *s)
 	qemu_step(s);
 	km_reh_lanes_step(s);
 	km_reh_link_step(s);
-	if (every(s->now_ms, LINK_LOOK_MS))
+	if (every(s->now_ms, LINK_LOOK_MS)) {
 		see_link(s);
+		scout(s);
+	}
 }
 
 /* Until QEMU stops the guest. false: not within the deadline, or never. */

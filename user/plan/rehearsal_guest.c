@@ -89,11 +89,18 @@ const struct km_reh_region *km_reh_region_of(const struct reh_guest *g, uint64_t
 	return &g->is->region[low];
 }
 
+static struct km_sum sum_of(uint64_t n)
+{
+	return (struct km_sum){ n * 0x9e3779b97f4a7c15, n };
+}
+
+struct km_sum km_reh_zero_sum(void)
+{
+	return sum_of(1ull << 63);
+}
+
 /* Like km_sum_of(): alike for equal contents only. */
 struct km_sum km_reh_sum(const struct reh_guest *g, uint64_t page)
 {
-	uint64_t content = g->content[page];
-	uint64_t n = content ? (page << 32 | content) : 1ull << 63;
-
-	return (struct km_sum){ n * 0x9e3779b97f4a7c15, n };
+	return g->content[page] ? sum_of(page << 32 | g->content[page]) : km_reh_zero_sum();
 }

@@ -8,6 +8,7 @@
 #include "xfer/chooser.h"
 #include "xfer/pace.h"
 #include "xfer/pagecache.h"
+#include "xfer/scout.h"
 #include "xfer/wire.h"
 #include "xfer/worth.h"
 
@@ -76,6 +77,7 @@ struct rehearsal {
 	/* the relay's */
 	struct km_ledger *ledger;
 	struct km_pace pace;
+	struct km_scout scout;
 	struct reh_lane lane[KM_STREAMS_MAX];
 	struct reh_thread channels, main; /* what reads QEMU's; all channels together */
 	uint32_t *sent;			  /* the content sent last; UINT32_MAX: none */
@@ -110,6 +112,7 @@ void km_reh_guest_step(struct reh_guest *g);
 const struct km_reh_region *km_reh_region_of(const struct reh_guest *g, uint64_t page);
 
 struct km_sum km_reh_sum(const struct reh_guest *g, uint64_t page);
+struct km_sum km_reh_zero_sum(void); /* of a page of zeroes */
 uint64_t km_reh_backlog(const struct rehearsal *s);
 void km_reh_lanes_step(struct rehearsal *s);
 void km_reh_link_step(struct rehearsal *s);

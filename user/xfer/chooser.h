@@ -24,10 +24,8 @@ enum km_choice { KM_SEND, KM_SAME, KM_LATER };
 
 /* A page's sum. The secret is random and a move's own. */
 struct km_sum km_sum_of(const uint8_t secret[KM_SECRET_BYTES], const void *page);
-/* The part that the ledger keeps of what QEMU handed over. Never one of these. */
+/* The part that the ledger keeps of what QEMU handed over. Never KM_HANDED_NEVER or UNKNOWN. */
 uint32_t km_sum_handed(struct km_sum sum);
-#define KM_HANDED_NEVER	  0u /* the page was not listed yet */
-#define KM_HANDED_UNKNOWN 2u /* listed by a packet's head: it is never left for later */
 
 /* there: what the destination holds, NULL when nobody knows. may_leave: the guest still runs. */
 enum km_choice km_choose(struct km_sum now, const struct km_sum *there, uint32_t handed,

@@ -9,7 +9,11 @@
 #include "bits.h"
 #include "heat.h"
 
-enum set { COLD, HOT_SET, OWED, SETS };
+/* Pages wait in the first three, and are taken in this order. */
+enum set { COLD, NEAR, HOT_SET, OWED, SETS };
+
+/* As far from a hot page, 64 MiB, others are suspected. */
+#define NEAR_GROUPS 256u
 
 struct block {
 	char name[256];
@@ -167,7 +171,7 @@ static bool has(const struct km_ledger *l, const struct stream *s, enum set k, s
 
 static bool waits(const struct km_ledger *l, const struct stream *s, struct km_page p)
 {
-	return has(l, s, COLD, p) || has(l, s, HOT_SET, p);
+	return has(l, s, COLD, p) || has(l, s, NEAR, p) || has(l, s, HOT_SET, p);
 }
 
 static bool not_owed(struct km_ledger *l, struct stream *s, struct km_page p)
@@ -178,12 +182,20 @@ static bool not_owed(struct km_ledger *l, struct stream *s, struct km_page p)
 	return true;
 }
 
-/* One that waits among the cold stays there, though its group has become hot meanwhile. */
+/* Where a page waits, or would by what is known now. */
+static enum set set_of(const struct km_ledger *l, struct km_page p)
+{
+	const struct km_heat *heat = &l->blocks[p.block].heat;
+
+	if (km_heat_is_hot(heat, p.index))
+		return HOT_SET;
+	return km_heat_is_suspect(heat, p.index) ? NEAR : COLD;
+}
+
+/* One that waits stays where it is, though its group has become hot meanwhile. */
 static void wait_again(struct km_ledger *l, struct stream *s, struct km_page p)
 {
-	bool hot = km_heat_is_hot(&l->blocks[p.block].heat, p.index);
-
-	if (!waits(l, s, p) && add(l, s, hot ? HOT_SET : COLD, p))
+	if (!waits(l, s, p) && add(l, s, set_of(l, p), p))
 		s->open++;
 }
 
@@ -266,8 +278,11 @@ unsigned int km_ledger_take(struct km_ledger *l, unsigned int stream, struct km_
 		return 0;
 	pthread_mutex_lock(&s->lock);
 	n = take_from(l, stream, COLD, pages, 0, max);
-	if (!find(l, s, COLD, &at)) /* or it is of another block */
-		n = take_from(l, stream, HOT_SET, pages, n, max);
+	for (enum set k = NEAR; k <= HOT_SET; k++)
+		if (!find(l, s, k - 1, &at)) /* or it is of another block */
+			n = take_from(l, stream, k, pages, n, max);
+		else
+			break;
 	pthread_mutex_unlock(&s->lock);
 	return n;
 }
@@ -328,6 +343,89 @@ void km_ledger_recall(struct km_ledger *l)
 		pthread_mutex_unlock(&l->stream[i].lock);
 	}
 }
+
+/* ---- what is watched ---- */
+
+/* What waits of a page's group goes where it belongs by now. Under the stream's lock. */
+static void sort_group(struct km_ledger *l, struct stream *s, struct km_page p)
+{
+	uint64_t first = slot_of(l, p.index) & ~(uint64_t)(KM_GROUP_PAGES - 1), slot;
+	enum set to = set_of(l, p);
+
+	for (enum set k = COLD; k < to; k++) {
+		struct km_bits *from = &s->set[k][p.block];
+
+		for (slot = first; (slot = km_bits_next(from, slot)) < first + KM_GROUP_PAGES;) {
+			km_bits_del(from, slot);
+			km_bits_add(&s->set[to][p.block], slot);
+		}
+	}
+}
+
+static void suspect_around(struct km_ledger *l, struct km_page p)
+{
+	const uint64_t far = NEAR_GROUPS * KM_GROUP_PAGES, all = l->blocks[p.block].pages;
+	struct km_page at = { p.block, p.index > far ? p.index - far : 0 };
+
+	for (; at.index < all && at.index <= p.index + far; at.index += KM_GROUP_PAGES) {
+		struct stream *s = lock_of(l, at);
+
+		if (km_heat_suspect(&l->blocks[p.block].heat, at.index))
+			sort_group(l, s, at);
+		pthread_mutex_unlock(&s->lock);
+	}
+}
+
+void km_ledger_suspect(struct km_ledger *l, struct km_page p)
+{
+	struct km_heat *heat = &l->blocks[p.block].heat;
+	struct stream *s = lock_of(l, p);
+
+	while (!km_heat_is_hot(heat, p.index))
+		km_heat_warm(heat, p.index);
+	sort_group(l, s, p);
+	pthread_mutex_unlock(&s->lock);
+	suspect_around(l, p);
+}
+
+/* The turn-th of a group's pages, or the next of which it is known what QEMU handed over. */
+static bool pick(struct km_ledger *l, struct km_page group, unsigned int turn,
+		 struct km_taken *picked)
+{
+	const struct block *b = &l->blocks[group.block];
+	struct stream *s = lock_of(l, group);
+	bool found = false;
+
+	for (unsigned int i = 0; !found && i < KM_GROUP_PAGES; i++) {
+		uint64_t index = group.index + (turn + i) % KM_GROUP_PAGES;
+
+		if (index >= b->pages || b->handed[index] == KM_HANDED_NEVER ||
+		    b->handed[index] == KM_HANDED_UNKNOWN)
+			continue;
+		*picked = (struct km_taken){ .page = { group.block, index },
+					     .handed = b->handed[index] };
+		found = !km_heat_is_hot(&b->heat, index);
+		break;
+	}
+	pthread_mutex_unlock(&s->lock);
+	return found;
+}
+
+unsigned int km_ledger_sample(struct km_ledger *l, struct km_page *at, unsigned int turn,
+			      struct km_taken *pages, unsigned int groups)
+{
+	unsigned int n = 0;
+
+	for (; groups && at->block < l->nblocks; groups--) {
+		n += pick(l, *at, turn, &pages[n]);
+		at->index += KM_GROUP_PAGES;
+		if (at->index >= l->blocks[at->block].pages)
+			*at = (struct km_page){ at->block + 1, 0 };
+	}
+	return n;
+}
+
+/* ---- */
 
 const struct km_sum *km_ledger_sum(const struct km_ledger *l, struct km_page p)
 {

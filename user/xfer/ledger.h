@@ -38,10 +38,11 @@
  * destination has done with the old one for good before it takes a page from the new (sink_door.c).
  *
  * Which first: pages of groups that get dirty again and again (heat.h) wait until no other does,
- * since a page that is read late is sent less often.  Within each kind by address, in turn.
+ * since a page that is read late is sent less often.  What is near to such a group goes before it
+ * and after all else: it may be next to be written.  Within each kind by address, in turn.
  *
  * Memory: 20.5 bytes a page, 0.5 % of the guest's: a sum of 16, 4 of what QEMU handed over,
- * three sets of a bit.  It is untouched (and so not there) for pages that were never listed.
+ * four sets of a bit.  It is untouched (and so not there) for pages that were never listed.
  */
 #ifndef KM_LEDGER_H
 #define KM_LEDGER_H
@@ -61,6 +62,10 @@ struct km_page {
 struct km_sum {
 	uint64_t low, high;
 };
+
+/* Instead of a sum of what QEMU handed over. */
+#define KM_HANDED_NEVER	  0u /* the page was not listed yet */
+#define KM_HANDED_UNKNOWN 2u /* it was listed by a packet's head: it is never left for later */
 
 /* A page in hand. */
 struct km_taken {
@@ -99,6 +104,15 @@ bool km_ledger_leave(struct km_ledger *l, struct km_page p);
 void km_ledger_unsend(struct km_ledger *l, struct km_page p);
 /* QEMU has listed its last page: what is owed waits again, and nothing can be left. */
 void km_ledger_recall(struct km_ledger *l);
+
+/* The guest was seen to write to a page since it was listed: its group is hot, and what is near to it
+ * suspect. A hint: it puts pages in order, and no more.  Any thread. */
+void km_ledger_suspect(struct km_ledger *l, struct km_page p);
+/* Of each of so many groups from *at on (index a multiple of KM_GROUP_PAGES) a page of which it is
+ * known what QEMU handed over, unless the group is hot; another one with another turn.  *at is
+ * then the next group, or of no block: it was the last.  Any thread. */
+unsigned int km_ledger_sample(struct km_ledger *l, struct km_page *at, unsigned int turn,
+			      struct km_taken *pages, unsigned int groups);
 
 /* What the destination last got of a page; NULL: nothing yet. The stream's thread only. */
 const struct km_sum *km_ledger_sum(const struct km_ledger *l, struct km_page p);

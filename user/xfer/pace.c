@@ -47,7 +47,7 @@
 #define TAKE_S	 3e-3 /* of the link's time */
 #define TAKE_MIN 8
 
-#define AHEAD 2.0 /* times what the link carries */
+#define AHEAD 4.0 /* times what the link carries */
 #define GROW  2.0 /* times what was taken from QEMU before */
 
 /* Of a pause: stop, device state, load and resume, 10 to 30 ms of a small guest (trace pause). */

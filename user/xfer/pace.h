@@ -26,7 +26,7 @@
  * The relay takes pages from QEMU
  *   - while less waits to be sent than a quarter of the pause's worth: the link is
  *     never idle for want of names;
- *   - and, of a round that is longer, up to twice what the link carries (zero pages are
+ *   - and, of a round that is longer, up to four times what the link carries (zero pages are
  *     not counted), all but the end.  What is known early can be put in order, and what
  *     changes while it waits need not be sent (chooser.h).  Not faster, since QEMU's limit
  *     is in whole milliseconds of that rate.  The end, since a round that QEMU has listed

@@ -35,6 +35,7 @@
 #include "quota.h"
 #include "redial.h"
 #include "retpath.h"
+#include "scout.h"
 #include "source.h"
 #include "flat.h"
 #include "throttle.h"
@@ -105,6 +106,7 @@ struct source {
 
 	double t0, t_migrate, t_stop, t_query;
 	struct km_pace pace;
+	struct km_scout scout;
 	double last_pace_at;
 	uint64_t sent_paced, zero_paced, payload_paced; /* at the last look of pace's */
 	uint64_t content_paced;				/* listed at t_paced */
@@ -127,6 +129,9 @@ void km_source_redial_end(struct source *s, const struct km_err *why);
 void *km_source_control_main(void *arg);
 /* Lets the source QEMU have the return path's SHUT: it completes (retpath.h). */
 int km_source_release_shut(struct source *s, struct km_err *err);
+
+/* source_scout.c: each turn, while the guest works. */
+void km_source_scout(struct source *s);
 
 /* source_died.c: from the begin on; the error rc came: is it that QEMU has died, and is the guest whole
  * at the destination? Waits for the one and the other. Says so in run->source_died. */

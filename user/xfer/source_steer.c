@@ -234,6 +234,8 @@ int km_source_cycle(struct source *s, struct km_err *err)
 	}
 	km_source_snapshot(s);
 	see_link(s);
+	if (!paused)
+		km_source_scout(s);
 	km_source_throttle(s);
 	if (!rc && s->o->deadline_ms && !(s->t_stop > 0) && t - s->t0 >= s->o->deadline_ms) {
 		km_source_module_look(s);
