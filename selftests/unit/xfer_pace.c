@@ -132,7 +132,20 @@ static void room(bool *ok)
 	CHECK(km_pace_backlog_pages(&p, 100) == 65536);
 	/* Four times what the link carries ... */
 	CHECK(km_pace_ahead_pages(&slow, 1 << 20, 100, 100) == (uint64_t)(4 * 25e6 / 10 / 4096));
-	/* ... but not the round's last 16 MiB, or four pauses' worth. */
+	CHECK(km_pace_middle_pages(&slow, 1 << 20, 100) == (1 << 20) - 4096 - 23665);
+	/* ... but not the round's last 16 MiB, or four pauses' worth; nor may it end with zero
+	 * pages behind the relay's back, which every first one may, and others if there were some. */
+	CHECK(km_pace_ahead_pages(&slow, 4096 + 23665 + 100, 100, 100) == 100);
+	km_pace_see_zeros(&slow, 30000);
+	km_pace_rounds(&slow, 2, 100);
+	CHECK(km_pace_ahead_pages(&slow, 4096 + 23665 + 100, 100, 100) == 100);
+	km_pace_see_zeros(&slow, 30007);
+	km_pace_rounds(&slow, 3, 100);
+	CHECK(km_pace_ahead_pages(&slow, 4096 + 7 + 100, 100, 100) == 100);
+	km_pace_see_zeros(&slow, 30016);
+	CHECK(km_pace_ahead_pages(&slow, 4096 + 9 + 100, 100, 100) == 100);
+	km_pace_rounds(&slow, 4, 100);
+	km_pace_rounds(&slow, 5, 100);
 	CHECK(km_pace_ahead_pages(&slow, 4096 + 100, 100, 100) == 100);
 	CHECK(km_pace_ahead_pages(&slow, 4096, 100, 100) == 0);
 	CHECK(km_pace_ahead_pages(&slow, 0, 100, 100) == 0);
@@ -141,6 +154,8 @@ static void room(bool *ok)
 	CHECK(km_pace_most_pages(&slow, 600, 50, 100, 100) == (uint64_t)(2 * 25e5 / 4096 + 202));
 	CHECK(km_pace_most_pages(&slow, 5000, 50, 100, 100) == 10000);
 	p.bytes_per_s = 1.25e9;
+	p.rounds = 2;
+	CHECK(km_pace_ahead_pages(&p, 1 << 20, 100, 100) == (uint64_t)(2 * 1.25e8 / 4096 + 1638.4));
 	CHECK(km_pace_ahead_pages(&p, 122070, 100, 100) == 0);
 	CHECK(km_pace_ahead_pages(&p, 122080, 100, 100) == 9);
 }
@@ -175,19 +190,19 @@ static void rounds(bool *ok)
 	struct km_pace p = { .bytes_per_s = 4096e4 };
 
 	km_pace_see_pages(&p, 10000, 10000 * 4096);
-	km_pace_rounds(&p, 1, 100);
+	km_pace_rounds(&p, 2, 100);
 	for (int i = 0; i < 10; i++)
 		km_pace_see_pages(&p, 1000, 1000 * 512);
 	CHECK(near(p.page_bytes, 512));
 	CHECK(near(km_pace_pages_per_s(&p), 1e4));
-	km_pace_rounds(&p, 1, 100);
+	km_pace_rounds(&p, 3, 100);
 	CHECK(near(km_pace_pages_per_s(&p), 8e4));
 	/* Dearer ones count at once; a round of few pages is none. */
 	km_pace_see_pages(&p, 100, 100 * 4096);
-	km_pace_rounds(&p, 1, 100);
+	km_pace_rounds(&p, 4, 100);
 	CHECK(km_pace_pages_per_s(&p) < 6e4 && near(p.round_page_bytes, 512));
 	km_pace_see_pages(&p, 200, 200 * 4096);
-	km_pace_rounds(&p, 1, 100);
+	km_pace_rounds(&p, 5, 100);
 	CHECK(near(p.round_page_bytes, 4096));
 }
 
@@ -197,22 +212,25 @@ static void aim(bool *ok)
 	struct km_pace p = { .bytes_per_s = 4096e4 }, hot = p;
 
 	CHECK(km_pace_aim_ms(&p, 100) == 50 && km_pace_aim_ms(&p, 1) == 1);
-	for (int i = 0; i < 20; i++) {
+	km_pace_rounds(&p, 1, 100); /* the first begins: none has ended */
+	CHECK(!p.short_rounds);
+	for (unsigned int i = 0; i < 20; i++) {
 		km_pace_see_pages(&p, 11000, 11000 * 4096ull);
-		km_pace_rounds(&p, 1, 100);
+		km_pace_rounds(&p, 2 + i, 100);
+		km_pace_rounds(&p, 2 + i, 100);
 	}
 	CHECK(km_pace_aim_ms(&p, 100) == 50);
-	for (int i = 0; i < 2; i++) {
+	for (unsigned int i = 0; i < 2; i++) {
 		km_pace_see_pages(&p, 9000, 9000 * 4096ull);
-		km_pace_rounds(&p, 1, 100);
+		km_pace_rounds(&p, 22 + i, 100);
 	}
 	CHECK(km_pace_aim_ms(&p, 100) == 50);
 	km_pace_see_pages(&p, 9000, 9000 * 4096ull);
-	km_pace_rounds(&p, 1, 100);
+	km_pace_rounds(&p, 24, 100);
 	CHECK(km_pace_aim_ms(&p, 100) == 100);
 	/* Several between two looks. */
 	km_pace_see_pages(&hot, 600, 600 * 4096ull);
-	km_pace_rounds(&hot, 3, 100);
+	km_pace_rounds(&hot, 4, 100);
 	CHECK(km_pace_aim_ms(&hot, 100) == 100);
 }
 
@@ -221,17 +239,17 @@ static void long_pause(bool *ok)
 {
 	struct km_pace p = { .bytes_per_s = 4096e4 };
 
-	for (int i = 0; i < 3; i++) {
+	for (unsigned int i = 0; i < 3; i++) {
 		CHECK(km_pace_aim_ms(&p, 5000) == 2500);
 		km_pace_see_pages(&p, 40000, 40000 * 4096ull);
-		km_pace_rounds(&p, 1, 5000);
+		km_pace_rounds(&p, 2 + i, 5000);
 	}
 	CHECK(km_pace_aim_ms(&p, 5000) == 5000);
 }
 
 static void let_go(bool *ok)
 {
-	const uint64_t page = 4096, all = 128 * page, socket = 52 * page;
+	const uint64_t page = 4096, all = 128 * page, s = 52 * page;
 	struct km_pace p = { 0 };
 
 	CHECK(km_pace_ease_pages(&p, 50) == UINT64_MAX);
@@ -242,15 +260,18 @@ static void let_go(bool *ok)
 	p.rtt_ms = 100;
 	CHECK(km_pace_ease_pages(&p, 50) == 1500);
 
-	CHECK(km_pace_let_go(all, all - socket, 20, 20) == all);
-	CHECK(km_pace_let_go(all, all - socket, 45, 20) == 0);
-	CHECK(km_pace_let_go(all, all - socket, 44, 20) == socket);
-	CHECK(km_pace_let_go(all - socket, all - 2 * socket, 21, 20) == 0);
-	CHECK(km_pace_let_go(all - socket, all - 2 * socket, 20, 20) == all - socket);
+	CHECK(km_pace_let_go(all, all - s, s, 20, 20) == all);
+	CHECK(km_pace_let_go(all, all - s, s, 45, 20) == 0);
+	CHECK(km_pace_let_go(all, all - s, s, 44, 20) == s);
+	CHECK(km_pace_let_go(all - s, all - 2 * s, s, 21, 20) == 0);
+	CHECK(km_pace_let_go(all - s, all - 2 * s, s, 20, 20) == all - s);
+	/* Half of it was read, and more is coming. */
+	CHECK(km_pace_let_go(all / 2, all / 2 - page, s, 33, 20) == 0);
+	CHECK(km_pace_let_go(all / 2, all / 2 - page, s, 31, 20) == page);
 	/* All of it is written. */
-	CHECK(km_pace_let_go(socket, 0, 1000, 0) == socket);
+	CHECK(km_pace_let_go(s, 0, s, 1000, 0) == s);
 	/* Nothing is there yet. */
-	CHECK(km_pace_let_go(all, all, 1000, 20) == 0);
+	CHECK(km_pace_let_go(all, all, s, 1000, 20) == 0);
 }
 
 static void take(bool *ok)

@@ -103,7 +103,7 @@ static bool few(const struct rehearsal *s)
 /* The relay asks for it ahead of the link, and lets QEMU be rid of it at once. */
 static bool ahead(const struct rehearsal *s)
 {
-	return s->content_listed < s->list_until;
+	return s->content_listed < s->list_until && s->listed < s->pages_until;
 }
 
 static bool room(const struct rehearsal *s)
@@ -227,14 +227,15 @@ static void steer(struct rehearsal *s, unsigned int *cooled)
 	s->backlog_cap = km_pace_backlog_pages(&s->pace, pause);
 	far = km_pace_ahead_pages(&s->pace, s->remaining, pause, LOOK_MS);
 	s->list_until = s->content_listed + far;
+	s->pages_until = s->listed + km_pace_middle_pages(&s->pace, s->remaining, pause);
 	s->take_pages = (unsigned int)km_pace_take_pages(&s->pace, far, s->hosts->streams);
 	most = km_pace_most_pages(&s->pace, listed, far, pause, LOOK_MS);
 	s->content_until = most == UINT64_MAX ? most : s->content_listed + most;
 	s->content_seen = s->content_listed;
-	if (s->r->rounds != *cooled) {
+	km_pace_see_zeros(&s->pace, s->listed - s->content_listed);
+	km_pace_rounds(&s->pace, s->r->rounds, s->goal->max_pause_ms);
+	if (s->r->rounds != *cooled)
 		km_ledger_cool(s->ledger);
-		km_pace_rounds(&s->pace, s->r->rounds - *cooled, s->goal->max_pause_ms);
-	}
 	*cooled = s->r->rounds;
 	s->limit_ms = km_pace_downtime_ms(&s->pace, km_reh_backlog(s), pause);
 }

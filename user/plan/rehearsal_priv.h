@@ -82,7 +82,7 @@ struct rehearsal {
 	struct reh_thread channels, main; /* what reads QEMU's; all channels together */
 	uint32_t *sent;			  /* the content sent last; UINT32_MAX: none */
 	uint8_t *was;			  /* enum reh_was */
-	uint64_t listed, sent_pages, acked, backlog_cap, list_until;
+	uint64_t listed, sent_pages, acked, backlog_cap, list_until, pages_until;
 	unsigned int take_pages;
 	uint64_t content_listed, content_seen, content_until;
 	uint64_t paced_pages, paced_zero, paced_bytes, payload;

@@ -25,6 +25,9 @@
 #include "multifd.h"
 #include "pace.h"
 
+/* At least what QEMU's socket holds: net.core.wmem_default, most of it content. */
+#define SOCKET_BYTES 212992u
+
 static int list_seen(struct km_move *m, const struct km_multifd_packet *p, uint32_t block,
 		     const uint8_t *payload, struct km_err *err)
 {
@@ -54,14 +57,19 @@ static int read_payload(struct km_channel *c, uint8_t *payload, size_t n, struct
 	return rc ? km_err_set(err, rc, "a multifd packet broke off") : 0;
 }
 
-/* Bytes of a channel's packet that QEMU has not even written. */
-static uint64_t unwritten(const struct km_channel *c)
+static uint64_t unread(const struct km_channel *c)
 {
 	int there = 0;
 
-	if (ioctl(c->fd, FIONREAD, &there) || there < 0)
-		there = 0;
-	return c->left > (uint64_t)there ? c->left - (uint64_t)there : 0;
+	return ioctl(c->fd, FIONREAD, &there) || there < 0 ? 0 : (uint64_t)there;
+}
+
+/* Bytes of a channel's packet that QEMU has not even written. */
+static uint64_t unwritten(const struct km_channel *c)
+{
+	uint64_t there = unread(c);
+
+	return c->left > there ? c->left - there : 0;
 }
 
 /* Whether QEMU waits for nothing but this channel. */
@@ -86,7 +94,9 @@ static uint64_t may_read(struct km_channel *c, uint64_t listed_by)
 		return c->left;
 	if (!alone(c))
 		backlog = backlog > since ? backlog - since : 0;
-	return km_pace_let_go(c->left, unwritten(c), backlog, m->ease_pages);
+	if (unread(c) > c->socket)
+		c->socket = unread(c);
+	return km_pace_let_go(c->left, unwritten(c), c->socket, backlog, m->ease_pages);
 }
 
 /* Reads what is of no use, as the link goes on. */
@@ -165,6 +175,7 @@ void *km_channel_main(void *channel)
 	struct km_err err = { 0 };
 	uint8_t *payload = malloc((size_t)KM_MULTIFD_PAGES * KM_PAGE_SIZE);
 
+	c->socket = SOCKET_BYTES;
 	if (!payload)
 		km_err_set(&err, -ENOMEM, "out of memory for a channel");
 	if (!payload || channel_run(c, payload, &err)) {

@@ -87,7 +87,7 @@ static enum km_intake_room room_for(struct km_move *m)
 		return KM_INTAKE_SOON;
 	if (content >= m->content_until)
 		return KM_INTAKE_NO_ROOM;
-	if (content < m->list_until)
+	if (content < m->list_until && m->listed + m->coming < m->pages_until)
 		return KM_INTAKE_AHEAD;
 	return km_move_backlog(m) + m->coming <= m->backlog_cap ? KM_INTAKE_SOON :
 								  KM_INTAKE_NO_ROOM;

@@ -44,7 +44,8 @@ struct km_channel { /* one multifd connection from the source QEMU */
 	struct km_move *move;
 	int fd;
 	pthread_t thread;
-	uint64_t left; /* bytes of its packet that are not read yet; under lock */
+	uint64_t left;	 /* bytes of its packet that are not read yet; under lock, as is: */
+	uint64_t socket; /* the most that QEMU's socket has held */
 };
 
 struct km_move {
@@ -80,9 +81,9 @@ struct km_move {
 	uint64_t epoch;
 
 	/* What may be listed (pace.h): anything while less than the cap is listed and not applied;
-	 * else until list_until pages with content were. None after content_until of them. Those
-	 * that a channel is reading are coming. */
-	_Atomic uint64_t backlog_cap, list_until, content_until, coming;
+	 * else until list_until pages with content were, or pages_until of all. None after
+	 * content_until with content. Those that a channel is reading are coming. */
+	_Atomic uint64_t backlog_cap, list_until, pages_until, content_until, coming;
 	/* QEMU is rid of a packet when all but so many of its pages are applied (channel.c); and so
 	 * many pages a stream takes at once. */
 	_Atomic uint64_t ease_pages, take_pages;

@@ -24,6 +24,8 @@
  * within the 100 ms in which its own figure is old. */
 #define RESERVE_PAGES  (16u << 20 >> 12)
 #define RESERVE_PAUSES 4
+/* That the main channel's socket holds, 9 bytes each (save_zero_page_to_file()). */
+#define SOCKET_ZEROS   (212992u / 9)
 
 /* So many looks' worth of the link's work waits when QEMU is told to sleep until the next one:
  * that comes late, and QEMU wakes as late. */
@@ -47,8 +49,10 @@
 #define TAKE_S	 3e-3 /* of the link's time */
 #define TAKE_MIN 8
 
-#define AHEAD 4.0 /* times what the link carries */
-#define GROW  2.0 /* times what was taken from QEMU before */
+/* Times what the link carries; and twice that again if it is not too much work. */
+#define AHEAD	     2.0
+#define MORE_PAGES_S 16384.0
+#define GROW	     2.0 /* times what was taken from QEMU before */
 
 /* Of a pause: stop, device state, load and resume, 10 to 30 ms of a small guest (trace pause). */
 #define OTHER_MS 25u
@@ -89,13 +93,33 @@ void km_pace_see_pages(struct km_pace *p, uint64_t pages, uint64_t bytes)
 	p->page_bytes += (cost - p->page_bytes) * (p->page_bytes > 0 ? weight : 1);
 }
 
-void km_pace_rounds(struct km_pace *p, uint64_t n, unsigned int max_pause_ms)
+void km_pace_see_zeros(struct km_pace *p, uint64_t zeros)
+{
+	p->zeros = zeros;
+}
+
+/* n rounds have ended, with so many pages. */
+static void count_short(struct km_pace *p, uint64_t n, unsigned int max_pause_ms)
 {
 	double short_s = max_pause_ms / 1e3 > SHORT_S ? max_pause_ms / 1e3 : SHORT_S;
 
 	if ((double)p->this_round_pages < short_s * km_pace_pages_per_s(p) * (double)n)
 		p->short_rounds += (unsigned int)n;
 	p->this_round_pages = 0;
+}
+
+void km_pace_rounds(struct km_pace *p, uint64_t rounds, unsigned int max_pause_ms)
+{
+	uint64_t ended = rounds - (p->rounds ? p->rounds : 1);
+
+	if (rounds <= p->rounds)
+		return;
+	p->rounds = rounds;
+	if (!ended)
+		return;
+	count_short(p, ended, max_pause_ms);
+	p->zeros_last = p->zeros - p->zeros_before;
+	p->zeros_before = p->zeros;
 	if (p->round_pages < ROUND_PAGES)
 		return;
 	p->round_page_bytes = (double)p->round_bytes / (double)p->round_pages;
@@ -172,14 +196,13 @@ uint64_t km_pace_ease_pages(const struct km_pace *p, unsigned int max_pause_ms)
 	return on_its_way > (double)least ? (uint64_t)on_its_way : least;
 }
 
-uint64_t km_pace_let_go(uint64_t left, uint64_t unwritten, uint64_t debt_pages, uint64_t ease_pages)
+uint64_t km_pace_let_go(uint64_t left, uint64_t unwritten, uint64_t socket, uint64_t debt_pages,
+			uint64_t ease_pages)
 {
-	uint64_t there = left - unwritten;
-
 	/* What is written already holds nobody up. */
 	if (!unwritten || debt_pages <= ease_pages)
 		return left;
-	return unwritten >= there + (debt_pages - ease_pages) * PAGE ? there : 0;
+	return unwritten >= socket + (debt_pages - ease_pages) * PAGE ? left - unwritten : 0;
 }
 
 uint64_t km_pace_take_pages(const struct km_pace *p, uint64_t ahead, unsigned int streams)
@@ -191,19 +214,36 @@ uint64_t km_pace_take_pages(const struct km_pace *p, uint64_t ahead, unsigned in
 	return pages < TAKE_MIN ? TAKE_MIN : (uint64_t)pages;
 }
 
-uint64_t km_pace_ahead_pages(const struct km_pace *p, uint64_t remaining, unsigned int max_pause_ms,
-			     double ms)
+/* Zero pages that QEMU may go through to its round's end while the relay looks away. */
+static uint64_t zeros_to_come(const struct km_pace *p)
+{
+	uint64_t most = p->zeros - p->zeros_before;
+
+	if (most < p->zeros_last)
+		most = p->zeros_last;
+	return p->rounds <= 1 || most > SOCKET_ZEROS ? SOCKET_ZEROS : most;
+}
+
+uint64_t km_pace_middle_pages(const struct km_pace *p, uint64_t remaining,
+			      unsigned int max_pause_ms)
 {
 	double reserve = km_pace_pages_per_s(p) / 1e3 * max_pause_ms * RESERVE_PAUSES;
-	double most = AHEAD * km_pace_pages_per_s(p) * ms / 1e3;
 	double room;
 
 	if (reserve < RESERVE_PAGES)
 		reserve = RESERVE_PAGES;
-	room = (double)remaining - reserve;
-	if (room <= 0)
-		return 0;
-	return (uint64_t)(room < most ? room : most);
+	room = (double)remaining - reserve - (double)zeros_to_come(p);
+	return room > 0 ? (uint64_t)room : 0;
+}
+
+uint64_t km_pace_ahead_pages(const struct km_pace *p, uint64_t remaining, unsigned int max_pause_ms,
+			     double ms)
+{
+	double link = AHEAD * km_pace_pages_per_s(p) * ms / 1e3, more = MORE_PAGES_S * ms / 1e3;
+	uint64_t room = km_pace_middle_pages(p, remaining, max_pause_ms);
+	uint64_t most = (uint64_t)(link + (link < more ? link : more));
+
+	return room < most ? room : most;
 }
 
 uint64_t km_pace_most_pages(const struct km_pace *p, uint64_t last, uint64_t ahead,

@@ -30,7 +30,9 @@
  *     not counted), all but the end.  What is known early can be put in order, and what
  *     changes while it waits need not be sent (chooser.h).  Not faster, since QEMU's limit
  *     is in whole milliseconds of that rate.  The end, since a round that QEMU has listed
- *     to its end is one that it may finish after, whatever the relay still holds.
+ *     to its end is one that it may finish after, whatever the relay still holds.  That end
+ *     has 16 MiB, or four pauses' worth, and as many zero pages as the main channel's socket
+ *     holds: where a round ends with zero pages nothing else keeps QEMU from being through.
  *
  * Of that end each packet is named early and let go late (channel.c): QEMU is rid of its content when
  * the link has carried all but a few milliseconds' worth.  So it can't stop the guest while much of
@@ -67,6 +69,9 @@ struct km_pace {
 	/* of this round, and rounds so far that were short */
 	uint64_t this_round_pages;
 	unsigned int short_rounds;
+	uint64_t rounds; /* that QEMU has begun */
+	/* zero pages listed: so far, before this round, in the last one */
+	uint64_t zeros, zeros_before, zeros_last;
 	double rtt_ms; /* the connections' shortest, 0: not known; the caller's to set */
 };
 
@@ -77,8 +82,10 @@ void km_pace_see(struct km_pace *p, double now_ms, uint64_t carried, bool busy);
 void km_pace_restart(struct km_pace *p);
 /* Of so many pages with content sent since, so many bytes were left to send (pack.h). */
 void km_pace_see_pages(struct km_pace *p, uint64_t pages, uint64_t bytes);
-/* QEMU has begun so many rounds since the last call. */
-void km_pace_rounds(struct km_pace *p, uint64_t n, unsigned int max_pause_ms);
+/* So many zero pages were listed so far. */
+void km_pace_see_zeros(struct km_pace *p, uint64_t zeros);
+/* QEMU has begun so many rounds so far. */
+void km_pace_rounds(struct km_pace *p, uint64_t rounds, unsigned int max_pause_ms);
 double km_pace_pages_per_s(const struct km_pace *p);
 /* The pause that is aimed at for now: what is allowed, or half of it as long as that costs little. */
 unsigned int km_pace_aim_ms(const struct km_pace *p, unsigned int max_pause_ms);
@@ -95,15 +102,17 @@ uint64_t km_pace_backlog_pages(const struct km_pace *p, unsigned int max_pause_m
  * applied. At least as many as are on their way over a full link. */
 uint64_t km_pace_ease_pages(const struct km_pace *p, unsigned int max_pause_ms);
 /* Of a packet of which `left` bytes were not read from QEMU, `unwritten` of them not even written by
- * it, and `debt` pages not applied: how many bytes may be read. A writer that has filled its socket
- * is woken when that is all but empty (unix_writable()), and then fills it at once. */
-uint64_t km_pace_let_go(uint64_t left, uint64_t unwritten, uint64_t debt_pages,
+ * it, and `debt` pages not applied: how many bytes may be read. What is read makes room for as many
+ * as a socket holds, and these may be written at once. */
+uint64_t km_pace_let_go(uint64_t left, uint64_t unwritten, uint64_t socket, uint64_t debt_pages,
 			uint64_t ease_pages);
 /* How many pages a stream of so many takes at once; `ahead` as below: many are packed better,
  * and of few the destination has sooner what the link has carried. */
 uint64_t km_pace_take_pages(const struct km_pace *p, uint64_t ahead, unsigned int streams);
-/* How many more with content may be listed within the next `ms` however many wait, of a round of
- * which QEMU has `remaining` pages left. */
+/* How many more of all kinds may be listed in any case, of a round of which QEMU has `remaining` left. */
+uint64_t km_pace_middle_pages(const struct km_pace *p, uint64_t remaining,
+			      unsigned int max_pause_ms);
+/* How many of these may have content, within the next `ms`. */
 uint64_t km_pace_ahead_pages(const struct km_pace *p, uint64_t remaining, unsigned int max_pause_ms,
 			     double ms);
 /* How many more with content may be listed at most within the next `ms`, when `last` were within

@@ -107,6 +107,7 @@ static uint64_t allow(struct source *s, uint64_t remaining, uint64_t last)
 	m->backlog_cap = km_pace_backlog_pages(&s->pace, pause_ms);
 	limit = km_pace_qemu_limit(&s->pace, km_move_backlog(m), ahead, pause_ms, STEER_MS);
 	m->list_until = content + ahead + (limit ? (m->nchannels + 1) * KM_MULTIFD_PAGES : 0);
+	m->pages_until = m->listed + km_pace_middle_pages(&s->pace, remaining, pause_ms);
 	m->content_until = most < UINT64_MAX - content ? content + most : UINT64_MAX;
 	m->ease_pages = km_pace_ease_pages(&s->pace, pause_ms);
 	m->take_pages = km_pace_take_pages(&s->pace, ahead, m->nlanes);
@@ -126,8 +127,9 @@ static int set_pace(struct source *s, const struct km_qmig_status *st, struct km
 	km_pace_see_qemu(&s->pace, st->mbps * 1e6 / 8, listed, t - s->t_paced);
 	s->content_paced += listed;
 	s->t_paced = t;
+	km_pace_see_zeros(&s->pace, m->listed - m->listed_content);
+	km_pace_rounds(&s->pace, st->rounds, s->o->max_pause_ms);
 	if (st->rounds != s->rounds_cooled) {
-		km_pace_rounds(&s->pace, st->rounds - s->rounds_cooled, s->o->max_pause_ms);
 		s->rounds_cooled = st->rounds;
 		km_ledger_cool(m->ledger);
 	}
