@@ -24,8 +24,9 @@
  * within the 100 ms in which its own figure is old. */
 #define RESERVE_PAGES  (16u << 20 >> 12)
 #define RESERVE_PAUSES 4
-/* That the main channel's socket holds, 9 bytes each (save_zero_page_to_file()). */
-#define SOCKET_ZEROS   (212992u / 9)
+/* That the main channel's socket holds if nobody sees to it (net.core.wmem_default), with QEMU's
+ * own buffer (IO_BUF_SIZE), 9 bytes each (save_zero_page_to_file()). */
+#define SOCKET_ZEROS   ((212992u + 32768u) / 9)
 
 /* So many looks' worth of the link's work waits when QEMU is told to sleep until the next one:
  * that comes late, and QEMU wakes as late. */
@@ -47,7 +48,7 @@
 #define ON_ITS_WAY 1.5
 
 #define TAKE_S	 3e-3 /* of the link's time */
-#define TAKE_MIN 8
+#define TAKE_MIN 32   /* fewer don't pack as well */
 
 /* Times what the link carries; and twice that again if it is not too much work. */
 #define AHEAD	     2.0
@@ -218,10 +219,11 @@ uint64_t km_pace_take_pages(const struct km_pace *p, uint64_t ahead, unsigned in
 static uint64_t zeros_to_come(const struct km_pace *p)
 {
 	uint64_t most = p->zeros - p->zeros_before;
+	uint64_t socket = p->socket_zeros ? p->socket_zeros : SOCKET_ZEROS;
 
 	if (most < p->zeros_last)
 		most = p->zeros_last;
-	return p->rounds <= 1 || most > SOCKET_ZEROS ? SOCKET_ZEROS : most;
+	return p->rounds <= 1 || most > socket ? socket : most;
 }
 
 uint64_t km_pace_middle_pages(const struct km_pace *p, uint64_t remaining,

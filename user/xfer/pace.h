@@ -72,7 +72,10 @@ struct km_pace {
 	uint64_t rounds; /* that QEMU has begun */
 	/* zero pages listed: so far, before this round, in the last one */
 	uint64_t zeros, zeros_before, zeros_last;
-	double rtt_ms; /* the connections' shortest, 0: not known; the caller's to set */
+	/* The caller's to set: what the main channel may hold of zero pages, 0: not known; the
+	 * connections' shortest round trip, 0: not known. */
+	uint64_t socket_zeros;
+	double rtt_ms;
 };
 
 /* carried: bytes that have left this host on all streams so far; busy: there is more on its way.

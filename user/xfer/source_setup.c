@@ -12,10 +12,14 @@
 #include "fault.h"
 #include "keep.h"
 #include "multifd.h"
+#include "narrow.h"
 #include "rundir.h"
 #include "source_disks.h"
 #include "source_priv.h"
 #include "tls.h"
+
+/* That such a socket holds, with QEMU's own buffer (IO_BUF_SIZE), of 9 bytes each. */
+#define NARROW_ZEROS ((2 * KM_NARROW_BYTES + 32768) / 9)
 
 /* How long the destination waits for a source whose link broke: that may take this long to find
  * out, and then dials for so long. */
@@ -165,6 +169,8 @@ static int start_relay(struct source *s, struct km_err *err)
 		return rc;
 	s->t_migrate = km_now_ms();
 	rc = accept_qemu(s, &s->m.main_fd, err); /* the first connection is the main one */
+	if (!rc && km_narrow(s->vm->pid, uri + strlen("unix:")))
+		s->pace.socket_zeros = NARROW_ZEROS;
 	for (unsigned int i = 0; !rc && i < s->o->streams; i++) {
 		struct km_channel *c = &s->m.channels[i];
 
