@@ -94,7 +94,7 @@ sleeps() {
 limited() {
 	local slept=1
 	asks+=(--bandwidth 40Mbit)
-	work=(--param rate=300)
+	work=(--param rate=300 --mem 96M) # of less there is nothing but the end of a round
 	setup '' '' && { sleeps; slept=$?; } && ended 0 && at B && says moved &&
 		jq -e '.counters.wire_bytes * 8000 / .times.total_ms <= 44e6' "$a/run.json" >/dev/null
 	over $? "--bandwidth is kept, of a link that carries five times as much"
