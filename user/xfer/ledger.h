@@ -86,8 +86,9 @@ uint64_t km_ledger_block_pages(const struct km_ledger *l, uint32_t block);
 
 unsigned int km_ledger_stream_of(const struct km_ledger *l, struct km_page p);
 
-/* Marks a page; handed is km_sum_handed() of its content, or KM_HANDED_UNKNOWN.  Returns 1 when it was new, 0
- * when it already waited (merged), -ERANGE when the block has no such page.  Any thread. */
+/* Marks a page; handed is km_sum_handed() of its content, or KM_HANDED_UNKNOWN.  Returns 1 when it
+ * was new, 0 when it already waited (merged), -ERANGE when the block has no such page.  Any
+ * thread. */
 int km_ledger_list(struct km_ledger *l, struct km_page p, uint32_t handed);
 
 /* Takes up to max waiting pages of a stream's, of one block; the caller must now read each, and
