@@ -54,7 +54,7 @@ void km_heat_cool(struct km_heat *h, uint64_t first, uint64_t step)
 {
 	for (uint64_t g = first; g < h->groups; g += step)
 		if (h->of[g]) /* what was never written takes no memory */
-			h->of[g] = (h->of[g] & HEAT) / 2;
+			h->of[g] = (uint8_t)((h->of[g] & HEAT) / 2);
 }
 
 uint64_t km_heat_longest(const struct km_heat *h, uint64_t *first)
