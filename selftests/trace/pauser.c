@@ -14,16 +14,19 @@
 #include "realmode.h"
 
 #define VCPUS_MAX 64
-#define RUN_MS	  30 /* for each vCPU, as they may share a CPU: all have their turn */
+#define RUN_MS	  30 /* for each vCPU, as they may share a CPU */
+#define TURN_MS	  10000
+#define COUNTERS  0x800
 
-/* jmp to itself */
-static const uint8_t code[] = { 0xeb, 0xfe };
+/* 1: incw COUNTERS(%di); jmp 1b */
+static const uint8_t code[] = { 0xff, 0x85, 0x00, 0x08, 0xeb, 0xfa };
 
 static struct vcpu {
 	int fd;
 	pthread_t thread;
 	sem_t run;
 	uint64_t out_ns;
+	uint16_t count;
 } vcpus[VCPUS_MAX];
 
 static struct realmode vm;
@@ -65,11 +68,24 @@ static uint64_t stop(int n)
 	return last;
 }
 
+static uint16_t count_of(int i)
+{
+	return ((volatile uint16_t *)(vm.ram + COUNTERS))[i];
+}
+
+/* For long enough, and until each has had its turn: a busy host may give one none for a while. */
 static void resume(int n)
 {
-	for (int i = 0; i < n; i++)
+	for (int i = 0; i < n; i++) {
+		vcpus[i].count = count_of(i);
 		sem_post(&vcpus[i].run);
+	}
 	usleep((useconds_t)n * RUN_MS * 1000);
+	for (int i = 0, ms = 0; i < n; i++)
+		for (; count_of(i) == vcpus[i].count; ms++) {
+			need(ms < TURN_MS ? 0 : -1, "a vCPU's turn");
+			usleep(1000);
+		}
 }
 
 int main(int argc, char **argv)

@@ -45,12 +45,12 @@ static inline void realmode_open(struct realmode *g, const void *code, size_t le
 	need(sigprocmask(SIG_BLOCK, &set, NULL), "sigprocmask");
 }
 
-/* It begins at 0. */
+/* It begins at 0, with twice its number in DI. */
 static inline int realmode_vcpu(const struct realmode *g, unsigned long id)
 {
 	/* The kernel's sigset_t has 8 bytes: none is blocked in KVM_RUN. */
 	struct kvm_signal_mask *mask = calloc(1, sizeof(*mask) + 8);
-	struct kvm_regs regs = { .rflags = 2 };
+	struct kvm_regs regs = { .rflags = 2, .rdi = 2 * id };
 	struct kvm_sregs sregs;
 	int vcpu = need(ioctl(g->vm, KVM_CREATE_VCPU, id), "KVM_CREATE_VCPU");
 
