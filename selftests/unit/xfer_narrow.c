@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Another's sockets, which are this process's own here. */
 #include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -77,6 +79,39 @@ static void narrows(bool *ok)
 	close(there);
 }
 
+static void *connect_main(void *fd)
+{
+	*(_Atomic int *)fd = connected();
+	return NULL;
+}
+
+/* As the source has it: of two to one path the first, while the other one waits in connect(2). */
+static void the_first(bool *ok)
+{
+	_Atomic int second = -1;
+	int path, first, there;
+	pthread_t thread;
+
+	if (getenv("KM_SEEDS"))
+		return;
+	path = listening("order");
+	listen(path, 0);
+	first = connected();
+	pthread_create(&thread, NULL, connect_main, (void *)&second);
+	usleep(100000);
+	CHECK(second == -1);
+	CHECK(km_narrow(getpid(), un.sun_path) == 1);
+	listen(path, 4);
+	pthread_join(thread, NULL);
+	there = accept(path, NULL, NULL);
+	CHECK(holds(first) <= 2 * KM_NARROW_BYTES && holds(second) > 2 * KM_NARROW_BYTES);
+	unlink(un.sun_path);
+	close(first);
+	close(second);
+	close(there);
+	close(path);
+}
+
 /* Nobody of that number. */
 static void nobody(bool *ok)
 {
@@ -86,6 +121,7 @@ static void nobody(bool *ok)
 
 static const struct ktap_case cases[] = {
 	{ "narrow: those that are connected to a path, no others", narrows },
+	{ "narrow: the first to connect, and not the next", the_first },
 	{ "narrow: of nobody", nobody },
 };
 KTAP_MAIN(cases)

@@ -130,27 +130,52 @@ int km_source_listen(struct source *s, const char *name, struct km_err *err)
 	return rc ? rc : fd;
 }
 
-static int accept_qemu(struct source *s, int *fd, struct km_err *err)
+static int await_qemu(struct source *s, struct km_err *err)
 {
 	struct pollfd p = { .fd = s->listen_fd, .events = POLLIN };
 	struct km_qmig_status st = { 0 };
 
 	for (int i = 0; i < 100; i++) {
-		if (poll(&p, 1, 200) > 0) {
-			*fd = accept4(s->listen_fd, NULL, NULL, SOCK_CLOEXEC);
-			if (*fd < 0)
-				return km_err_set(err, -errno, "accept: %s", strerror(errno));
-			if (km_rundir_check_peer(*fd, s->vm->pid, err))
-				return err->code;
-			return km_guard_keep(&s->guard, *fd) ?
-				       km_err_set(err, -EPIPE, "the guard process is gone") :
-				       0;
-		}
+		if (poll(&p, 1, 200) > 0)
+			return 0;
 		if (!km_qmig_query(s->qmp, &st, NULL) && !strcmp(st.status, "failed"))
 			break;
 	}
 	return km_err_set(err, -EREMOTEIO, "the source QEMU did not start its migration: %s",
 			  st.error[0] ? st.error : "it never connected");
+}
+
+static int accept_qemu(struct source *s, int *fd, struct km_err *err)
+{
+	int rc = await_qemu(s, err);
+
+	if (rc)
+		return rc;
+	*fd = accept4(s->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+	if (*fd < 0)
+		return km_err_set(err, -errno, "accept: %s", strerror(errno));
+	rc = km_rundir_check_peer(*fd, s->vm->pid, err);
+	if (!rc && km_guard_keep(&s->guard, *fd))
+		rc = km_err_set(err, -EPIPE, "the guard process is gone");
+	return rc;
+}
+
+/* QEMU's main channel is its first connection; the others, to the same path, must stay as wide as they
+ * are.  They wait in connect(2) as long as one may wait to be accepted, and that is there
+ * (unix_stream_connect(), unix_recvq_full()). */
+static int start_main_channel(struct source *s, const char *uri, struct km_err *err)
+{
+	int rc;
+
+	listen(s->listen_fd, 0);
+	rc = km_qmig_start(s->qmp, uri, err);
+	s->t_migrate = km_now_ms();
+	if (!rc)
+		rc = await_qemu(s, err);
+	if (!rc && km_narrow(s->vm->pid, uri + strlen("unix:")))
+		s->pace.socket_zeros = NARROW_ZEROS;
+	listen(s->listen_fd, KM_STREAMS_MAX + 1);
+	return rc ? rc : accept_qemu(s, &s->m.main_fd, err);
 }
 
 static int start_relay(struct source *s, struct km_err *err)
@@ -164,13 +189,7 @@ static int start_relay(struct source *s, struct km_err *err)
 	if (s->listen_fd < 0)
 		return s->listen_fd;
 	snprintf(uri, sizeof(uri), "unix:%s/mig", s->dir);
-	rc = km_qmig_start(s->qmp, uri, err);
-	if (rc)
-		return rc;
-	s->t_migrate = km_now_ms();
-	rc = accept_qemu(s, &s->m.main_fd, err); /* the first connection is the main one */
-	if (!rc && km_narrow(s->vm->pid, uri + strlen("unix:")))
-		s->pace.socket_zeros = NARROW_ZEROS;
+	rc = start_main_channel(s, uri, err);
 	for (unsigned int i = 0; !rc && i < s->o->streams; i++) {
 		struct km_channel *c = &s->m.channels[i];
 
