@@ -169,9 +169,10 @@ static int start_main_channel(struct source *s, const char *uri, struct km_err *
 
 	listen(s->listen_fd, 0);
 	rc = km_qmig_start(s->qmp, uri, err);
+	if (rc)
+		return rc;
 	s->t_migrate = km_now_ms();
-	if (!rc)
-		rc = await_qemu(s, err);
+	rc = await_qemu(s, err);
 	if (!rc && km_narrow(s->vm->pid, uri + strlen("unix:")))
 		s->pace.socket_zeros = NARROW_ZEROS;
 	listen(s->listen_fd, KM_STREAMS_MAX + 1);
@@ -190,6 +191,8 @@ static int start_relay(struct source *s, struct km_err *err)
 		return s->listen_fd;
 	snprintf(uri, sizeof(uri), "unix:%s/mig", s->dir);
 	rc = start_main_channel(s, uri, err);
+	if (rc)
+		return rc;
 	for (unsigned int i = 0; !rc && i < s->o->streams; i++) {
 		struct km_channel *c = &s->m.channels[i];
 
