@@ -31,12 +31,10 @@ now_ns() { # by CLOCK_MONOTONIC
 	echo "${up/./}0000000"
 }
 
-# It writes less than what an emulated host can move, or it would only go over by luck.
 flat() { # DIR [OPTION...]
 	local d=$1
 	shift
-	"$guest/start" flat --dir "$d" --mem 32M --backing memfd --name moving --ready 120 \
-		--param rate=500 --param drate=200 "$@" \
+	"$guest/start" flat --dir "$d" --mem 32M --backing memfd --name moving --ready 120 "$@" \
 		-- -qmp "unix:$d/mon.sock,server=on,wait=off" >&2
 }
 
